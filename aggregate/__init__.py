@@ -1,0 +1,1 @@
+"""Aggregate: pair shards into one balanced corpus, indexed in Parquet."""

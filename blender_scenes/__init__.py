@@ -1,0 +1,1 @@
+"""Scene recipes, and whatever .blend, .glb or .usd a user drops in."""

@@ -1,0 +1,1 @@
+"""HALO: Blender scenes to linear HDR frames with lights, lens optics to flare pairs."""

@@ -1,0 +1,1 @@
+"""LR-SRD: object paste and cast shadows."""

@@ -1,0 +1,1 @@
+"""Effects in one file each, on the same contract as everybody's."""

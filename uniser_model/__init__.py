@@ -1,0 +1,1 @@
+"""The DiT that removes or adds soft effects: codec, text, model, objective, trainer, inference."""
