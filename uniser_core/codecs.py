@@ -72,7 +72,7 @@ def decode_blob(data: bytes) -> npt.NDArray[Any]:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if pixels is None:
         raise InputError(f"blob of {len(data)} bytes", "does not decode", "write its shard again")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels)
 
 
 def decode_rgb8(data: bytes) -> UInt8:

@@ -20,6 +20,7 @@ from uniser_core.effect import ENGINE_KEYS, Effect, EffectParams, Layers, parse_
 from uniser_core.errors import InputError, RefusedError
 from uniser_core.frame import Frame
 from uniser_core.pair import image_cell
+from uniser_core.png import encode_png
 from uniser_core.seeding import frame_seed, generator, pair_seed
 from uniser_core.version import generator_name
 
@@ -149,7 +150,7 @@ def _row(
         "target": image_cell(clean.blob, f"{frame.frame_id}.{extension}"),
         "layer": image_cell(layer, f"{name}-layer.exr"),
         "layer_kind": layer_kind,
-        "mask": image_cell(codecs.encode_png(mask) if mask is not None else None, f"{name}-mask.png"),
+        "mask": image_cell(encode_png(mask) if mask is not None else None, f"{name}-mask.png"),
         "depth": image_cell(_depth_blob(frame) if "depth" in effect.needs else None, f"{frame.frame_id}-depth.png"),
         "width": int(input8.shape[1]),
         "height": int(input8.shape[0]),
@@ -199,12 +200,12 @@ def _strength8(layers: Layers, input8: UInt8, target8: UInt8) -> UInt8:
     """The effect's own strength, or where it gives none the largest display-encoded change of a channel."""
     if layers.strength is None:
         change = np.abs(input8.astype(np.int16) - target8.astype(np.int16)).max(axis=2)
-        return change.astype(np.uint8)
+        return np.asarray(change, np.uint8)
     return np.asarray(np.clip(layers.strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def _depth_blob(frame: Frame) -> bytes:
-    return frame.memo("depth blob", lambda: codecs.encode_png(frame.depth.code_HW))
+    return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
 
 
 def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> str:

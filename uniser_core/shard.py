@@ -6,8 +6,8 @@ so they are stored once. Image columns are uncompressed: a blob is one contiguou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from uniser_core.storage import Store, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 # Above the largest blob, so that a dictionary page is never abandoned for plain encoding.
 DICTIONARY_LIMIT_BYTES = 1 << 30
@@ -71,8 +72,6 @@ class ShardWriter:
 
     def abandon(self) -> None:
         """Drop what was written so far."""
-        import contextlib
-
         with contextlib.suppress(OSError, pa.ArrowException):
             self._writer.close()
         self.path.unlink(missing_ok=True)
