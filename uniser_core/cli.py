@@ -6,12 +6,12 @@ import os
 import sys
 from typing import Annotated, Any
 
-import click
 import typer
+from typer import _click as click  # typer carries its own click
 from typer.core import TyperGroup
 
 from uniser_core import cli_pairs, cli_synth
-from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, UniserError
+from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, UniserError
 
 HELP = "Make, balance and learn from pairs of photos with and without soft effects: flare, haze, shadow, reflection."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -139,13 +139,14 @@ def main() -> None:
         os.environ["UNISER_DEBUG"] = "1"
     try:
         _add_commands()
-        app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as done:
+        code = app(args=arguments, prog_name="uniser", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else EXIT_OK)
+    except typer.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("uniser: interrupted; what is finished stays, the same command goes on from there", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
