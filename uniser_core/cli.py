@@ -102,6 +102,27 @@ def bench(
     typer.echo(format_lines(load_point("uniser.benches", name)(), as_json))
 
 
+@app.command()
+def demo(
+    out: Annotated[str, typer.Option(help="folder for everything the demo makes")] = "demo_out",
+    source: Annotated[str, typer.Option(help="photos to use")] = "photos",
+    minutes: Annotated[float, typer.Option(help="training time")] = 3.5,
+    variants: Annotated[int, typer.Option(help="haze variants of each photo")] = 24,
+    seed: Annotated[int, typer.Option()] = 7,
+) -> None:
+    """The whole story: photos to pairs to corpus to a trained model to a page; exit 1 if the model does not help."""
+    from uniser_core.demo import DemoOptions, run_demo
+    from uniser_core.demo_page import write_page
+
+    result = run_demo(DemoOptions(out=out, source=source, minutes=minutes, variants=variants, seed=seed))
+    typer.echo(f"\npage: {write_page(result)}")
+    gain, photos = result.mean_gain_db, len({c.photo for c in result.crops})
+    typer.echo(f"mean PSNR gain on {photos} held-out photos ({len(result.crops)} crops): {gain:+.2f} dB")
+    if gain <= 0:
+        typer.echo("the gain is not positive: the model has not learnt to help; train longer (--minutes)", err=True)
+        raise typer.Exit(1)
+
+
 @app.callback(invoke_without_command=True)
 def root(
     ctx: typer.Context,
