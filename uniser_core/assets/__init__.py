@@ -120,20 +120,26 @@ def fetch_asset(name: str) -> Path:
     return fetch(get_asset(name))
 
 
-def describe(name: str) -> dict[str, Any]:
-    """What `uniser assets list` shows of one asset."""
+def licensed_files(name: str) -> list[dict[str, str]]:
+    """Rows of a fetched asset's `licenses.csv`: file, license, attribution, source_uri."""
     import csv
 
+    if manifest(name) is None:
+        raise InputError(f"asset {name}", "is not fetched yet", f"uniser assets fetch {name}")
+    with (asset_folder(name) / LICENSES).open(encoding="utf8", newline="") as stream:
+        return [dict(row) for row in csv.DictReader(stream)]
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What `uniser assets list` shows of one asset."""
     asset, found = get_asset(name), manifest(name)
-    folder = asset_folder(name)
     if found is None:
         files = [f for part in asset.parts for f in part.files if f.keep]
         count, size = len(files), sum(f.bytes for f in files)
         licenses = sorted({f.license for f in files if f.license}) or ["in the package"]
     else:
         count, size = len(found["files"]), sum(entry["bytes"] for entry in found["files"].values())
-        with (folder / LICENSES).open(encoding="utf8", newline="") as stream:
-            licenses = sorted({row["license"] for row in csv.DictReader(stream)})
+        licenses = sorted({row["license"] for row in licensed_files(name)})
     state = "no" if found is None else "in part" if found["missing"] else "yes"
     return {
         "name": name,
@@ -144,5 +150,5 @@ def describe(name: str) -> dict[str, Any]:
         "fetched": state,
         "packages": [part.package for part in asset.parts],
         "missing": sorted(found["missing"]) if found else [],
-        "path": str(folder) if found else "",
+        "path": str(asset_folder(name)) if found else "",
     }

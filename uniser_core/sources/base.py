@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceItem:
-    """One picture: `key` (relative, forward slashes; unique in its source) and `size` in bytes (0: not known).
+    """One picture: `key` (relative, forward slashes; unique in its source).
 
-    `where` is how the source finds it again; it is no part of what the item is.
+    `size` is in bytes with its sidecars, 0 where the listing does not know it; `where` is how the source finds it again; it is no part of what the item is.
     """
 
     key: str

@@ -17,7 +17,7 @@ from uniser_core.sources.base import Clean, Source, SourceItem, SourceOptions
 from uniser_core.storage import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from uniser_core.depth import DepthMap
     from uniser_core.frame import Frame, UInt8
@@ -61,22 +61,27 @@ class PictureFolder(Source):
 
     def list_items(self) -> list[SourceItem]:
         """Every picture by its extension; sidecars and hidden files are none."""
-        if self.single:
-            size = int(self._info(f"{self.root}/{self.single}").size)
-            return [SourceItem(self.single, size)]
         _ = self.licenses  # a broken table is told before the run starts
         wanted = re.compile(glob_pattern(self.pattern)) if self.pattern else None
-        try:
-            found = self.fs.get_file_info(pafs.FileSelector(self.root or "/", recursive=True))
-        except OSError as error:
-            raise InputError(f"--source {self.spec}", str(error).splitlines()[0], "check the place") from error
+        sizes = self._sizes()
+        keys = [self.single] if self.single else [k for k in sizes if _is_picture(k)]
         items = []
-        for info in found:
-            key = info.path[len(self.root) :].lstrip("/")
-            if info.type != pafs.FileType.File or not _is_picture(key) or (wanted and not wanted.fullmatch(key)):
-                continue
-            items.append(SourceItem(key, int(info.size)))
+        for key in keys:
+            if wanted is None or wanted.fullmatch(key):
+                # What lies beside a picture counts: another depth makes it another item.
+                beside = sum(sizes.get(f"{_without_extension(key)}.{end}", 0) for end in SIDECARS)
+                items.append(SourceItem(key, sizes.get(key, 0) + beside))
         return items
+
+    def _sizes(self) -> dict[str, int]:
+        """Size of every file by its key: of one folder for a single picture, else of all folders below."""
+        selector = pafs.FileSelector(self.root or "/", recursive=not self.single)
+        try:
+            found = self.fs.get_file_info(selector)
+        except OSError as error:
+            raise InputError(f"--source {self.spec}", _reason(error), "check the place") from error
+        files = (info for info in found if info.type == pafs.FileType.File)
+        return {info.path[len(self.root) :].lstrip("/"): int(info.size) for info in files}
 
     @cached_property
     def licenses(self) -> dict[str, dict[str, str]]:
@@ -101,25 +106,24 @@ class PictureFolder(Source):
 
     def load(self, item: SourceItem) -> Frame:
         """See `Source.load`. `source_uri` is the key, so rows are the same on every machine."""
-        folder, _, base = item.key.rpartition("/")
-        stem = base.rpartition(".")[0] or base
+        beside = _without_extension(item.key)
+        base = item.key.rpartition("/")[2]
         known = self.licenses.get(item.key) or self.licenses.get(base) or {}
         clean = Clean(
             self._read(item.key),
             item.key,
-            stem,
+            beside.rpartition("/")[2],
             known.get("license", ""),
             known.get("attribution", ""),
             known.get("source_uri", "") or item.key,
         )
-        beside = (f"{folder}/" if folder else "") + stem
         infos = self.fs.get_file_info([f"{self.root}/{beside}.{end}" for end in SIDECARS])
         there = {end for end, info in zip(SIDECARS, infos, strict=True) if info.type == pafs.FileType.File}
         attach_sidecars(clean, {end: partial(self._read, f"{beside}.{end}") for end in there}, beside)
         return clean.frame(self.options)
 
 
-def attach_sidecars(clean: Clean, sidecars: dict[str, Callable[[], bytes]], beside: str) -> None:
+def attach_sidecars(clean: Clean, sidecars: Mapping[str, Callable[[], bytes]], beside: str) -> None:
     """Give a picture the depth and mask that lie beside it, read when an effect asks for them.
 
     Raises InputError when several depth files lie there: none of them would be the obvious one.
@@ -134,7 +138,7 @@ def attach_sidecars(clean: Clean, sidecars: dict[str, Callable[[], bytes]], besi
 
 
 def _depth(
-    sidecars: dict[str, Callable[[], bytes]], end: str, beside: str, size: tuple[int, int], target: tuple[int, int]
+    sidecars: Mapping[str, Callable[[], bytes]], end: str, beside: str, size: tuple[int, int], target: tuple[int, int]
 ) -> DepthMap:
     from uniser_core.decode import decode_depth_sidecar
 
@@ -153,6 +157,11 @@ def _mask(data: bytes, name: str, size: tuple[int, int], target: tuple[int, int]
     from uniser_core.sources.resize import area
 
     return area(decode_mask(data, name, size), target)
+
+
+def _without_extension(key: str) -> str:
+    folder, slash, base = key.rpartition("/")
+    return folder + slash + (base.rpartition(".")[0] or base)
 
 
 def _is_picture(key: str) -> bool:
