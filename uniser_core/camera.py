@@ -1,0 +1,67 @@
+"""The camera that clean and degraded pictures share: exposure and response, drawn once per clean picture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from uniser_core import color
+from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from uniser_core.frame import Frame
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+RESPONSES = ("srgb", "filmic")
+# The filmic shoulder begins here: below, it is the identity, so mid-tones keep their colour.
+SHOULDER_START = 0.6
+# HDR frames are metered so that this share of pixels may clip, and this is where the key lands.
+METER_PERCENTILE = 98.0
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Exposure in stops and a tone response. The identity camera leaves an 8-bit photo's bits as they are."""
+
+    exposure_ev: float = 0.0
+    response: str = "srgb"
+
+    def __post_init__(self) -> None:
+        if self.response not in RESPONSES:
+            raise InputError(f"camera response '{self.response}'", f"known: {', '.join(RESPONSES)}", "choose one")
+
+    def expose(self, linear_HWC: Float32) -> Float32:
+        """Scene light to display light in linear [0, 1] (values above 1 clip at encoding)."""
+        exposed = linear_HWC if self.exposure_ev == 0 else linear_HWC * np.float32(2.0**self.exposure_ev)
+        return exposed if self.response == "srgb" else filmic_shoulder(exposed)
+
+    def develop(self, linear_HWC: Float32) -> UInt8:
+        """Scene light, float32 (H, W, 3), to 8-bit sRGB. No dithering: the same light gives the same bits."""
+        return color.encode_srgb8(self.expose(linear_HWC))
+
+    def describe(self) -> dict[str, Any]:
+        """What the row's params hold under `camera`."""
+        return asdict(self)
+
+
+def filmic_shoulder(x: Float32) -> Float32:
+    """Identity up to SHOULDER_START, then a smooth rational roll-off that reaches 1 at infinity."""
+    over = np.maximum(x - np.float32(SHOULDER_START), 0)
+    span = np.float32(1.0 - SHOULDER_START)
+    return np.where(x < SHOULDER_START, x, SHOULDER_START + span * over / (over + span)).astype(np.float32)
+
+
+def camera_for(frame: Frame, rng: np.random.Generator) -> Camera:
+    """The camera of one clean picture: the identity for 8-bit photos; metered with a drawn offset for HDR frames.
+
+    HDR metering puts the 98th percentile of luminance at display white, plus U(-0.5, 0.5) stops.
+    """
+    if not frame.is_hdr:
+        return Camera()
+    bright = float(np.percentile(color.luminance(frame.rgb_HWC), METER_PERCENTILE))
+    metered_ev = -float(np.log2(max(bright, 1e-6)))
+    return Camera(exposure_ev=round(metered_ev + float(rng.uniform(-0.5, 0.5)), 4), response="filmic")

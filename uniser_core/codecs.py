@@ -1,0 +1,101 @@
+"""Encoders of the pictures in a pair row, and the quick decoders of what we encoded ourselves.
+
+Foreign pictures are read by `uniser_core.decode`, which distrusts them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from uniser_core.errors import InputError
+from uniser_core.png import encode_png
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UInt8 = npt.NDArray[np.uint8]
+
+JPEG_QUALITY = 98
+
+
+def _encode_jpeg(rgb8_HWC: UInt8) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb8_HWC, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise InputError(
+            f"picture of {rgb8_HWC.shape[1]}x{rgb8_HWC.shape[0]}", "JPEG holds up to 65535 a side", "use png"
+        )
+    return bytes(data)
+
+
+def _encode_jxl(rgb8_HWC: UInt8) -> bytes:
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise InputError(
+            "encoder 'jxl'", "needs imagecodecs", "pip install 'uniser[fast]', or --encoder png"
+        ) from error
+    return bytes(imagecodecs.jpegxl_encode(rgb8_HWC, lossless=True, effort=1, numthreads=1))
+
+
+# name -> (function, file extension, lossless)
+ENCODERS: dict[str, tuple[Callable[[UInt8], bytes], str, bool]] = {
+    "png": (encode_png, "png", True),
+    "jpeg": (_encode_jpeg, "jpg", False),
+    "jxl": (_encode_jxl, "jxl", True),
+}
+
+
+def encode_picture(rgb8_HWC: UInt8, encoder: str = "png") -> bytes:
+    """Encode 8-bit sRGB (H, W, 3): `png` (lossless), `jpeg` (quality 98, 4:4:4) or `jxl` (lossless)."""
+    return encoder_named(encoder)[0](rgb8_HWC)
+
+
+def encoder_named(encoder: str) -> tuple[Callable[[UInt8], bytes], str, bool]:
+    """The (function, file extension, lossless) of an encoder. Raises InputError on an unknown name."""
+    if encoder not in ENCODERS:
+        raise InputError(f"encoder '{encoder}'", f"known: {', '.join(ENCODERS)}", "choose one of them")
+    return ENCODERS[encoder]
+
+
+def decode_blob(data: bytes) -> npt.NDArray[Any]:
+    """Decode a blob of our own: (H, W) or (H, W, 3) RGB, uint8 or uint16. Raises InputError when corrupt."""
+    if data[:2] == b"\xff\x0a" or data[4:8] == b"JXL ":
+        import imagecodecs
+
+        return np.asarray(imagecodecs.jpegxl_decode(data))
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if pixels is None:
+        raise InputError(f"blob of {len(data)} bytes", "does not decode", "write its shard again")
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels)
+
+
+def decode_rgb8(data: bytes) -> UInt8:
+    """Decode a picture of our own to uint8 (H, W, 3) RGB."""
+    pixels = decode_blob(data)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3:
+        raise InputError(f"blob {pixels.dtype}{pixels.shape}", "must be 8-bit RGB", "write its shard again")
+    return pixels
+
+
+def encode_half_exr(linear_HWC: npt.NDArray[np.float32]) -> bytes:
+    """Linear RGB (H, W, 3) as a half-float, ZIP-compressed OpenEXR file."""
+    import tempfile
+    from pathlib import Path
+
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    # Half floats end at 65504: brighter light is stored as the brightest.
+    half = np.ascontiguousarray(np.clip(linear_HWC, -65504.0, 65504.0), np.float16)
+    # The library writes files only; a memory-backed folder keeps it off the disk.
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # noqa: S108
+        path = Path(folder) / "layer.exr"
+        with OpenEXR.File(header, {"RGB": half}) as file:
+            file.write(str(path))
+        return path.read_bytes()

@@ -1,0 +1,250 @@
+"""From a frame and an effect to pair rows: everything that is the same for every effect.
+
+Camera, encoding, strength mask, hashes, PSNR and SSIM live here, so an effect holds nothing but its physics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from uniser_core import codecs, metrics, registry
+from uniser_core.camera import Camera, camera_for
+from uniser_core.depth import DepthMap
+from uniser_core.effect import ENGINE_KEYS, Effect, EffectParams, Layers, parse_params
+from uniser_core.errors import InputError, RefusedError
+from uniser_core.frame import Frame
+from uniser_core.pair import image_cell
+from uniser_core.png import encode_png
+from uniser_core.seeding import frame_seed, generator, pair_seed
+from uniser_core.version import generator_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UInt8 = npt.NDArray[np.uint8]
+STORES = ("full", "recipe")
+
+
+@runtime_checkable
+class FusedEffect(Protocol):
+    """An effect that can also go straight to 8 bits: must equal `encode_srgb8(apply(...).degraded)` bit for bit."""
+
+    def apply_srgb8(self, frame: Frame, params: Any) -> UInt8:
+        """Degraded picture in 8-bit sRGB, (H, W, 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How rows are made, the same for every frame of a run."""
+
+    seed: int = 0
+    variants: int = 1
+    store: str = "full"
+    encoder: str = "png"
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Rendered:
+    """Rows of one clean picture, and the variants that the effect refused, with their reasons."""
+
+    rows: list[dict[str, Any]]
+    refused: list[str]
+
+
+def render_rows(effect: Effect, frame: Frame, options: RenderOptions) -> Rendered:
+    """All variants of one frame. Raises InputError when the frame lacks what the effect needs."""
+    for channel in effect.needs:
+        if not frame.has(channel):
+            raise InputError(f"{frame.frame_id} has no {channel}", f"effect '{effect.name}' needs it", "see --depth")
+    check_store(effect, options.store, frame)
+    camera = camera_for(frame, generator(frame_seed(options.seed, frame.frame_id)))
+    clean = _Clean.of(frame, camera, options.encoder)
+    rendered = Rendered([], [])
+    for number in range(options.variants):
+        seed = pair_seed(options.seed, effect.name, effect.version, frame.frame_id, number)
+        try:
+            params = effect.sample(generator(seed), clean.frame)
+            if options.overrides:
+                params = params.replace(options.overrides)
+            rendered.rows.append(_row(effect, clean, camera, params, seed, number, options))
+        except RefusedError as refusal:
+            rendered.refused.append(f"variant {number}: {refusal}")
+    return rendered
+
+
+def check_store(effect: Effect, store: str, frame: Frame | None = None) -> None:
+    """Raise InputError when rows of this effect (and frame) cannot be stored that way."""
+    if store not in STORES:
+        raise InputError(f"--store {store}", f"known: {', '.join(STORES)}", "choose one")
+    if store == "recipe" and not (effect.fast and set(effect.needs) <= {"depth"}):
+        raise InputError(f"--store recipe with effect '{effect.name}'", "is for effects declared fast", "use full")
+    if store == "recipe" and frame is not None and frame.is_hdr:
+        raise InputError(f"--store recipe with the HDR frame {frame.frame_id}", "needs an 8-bit picture", "use full")
+
+
+@dataclass
+class _Clean:
+    """The clean side of all variants, made once: the frame as effects see it, its 8 bits, its blob."""
+
+    frame: Frame
+    target8: UInt8
+    blob: bytes
+    sha256: bytes
+    phash: int
+
+    @classmethod
+    def of(cls, frame: Frame, camera: Camera, encoder: str) -> _Clean:
+        target8 = camera.develop(frame.rgb_HWC) if frame.is_hdr else frame.rgb8_HWC
+        return cls.from_pixels(frame, target8, encoder)
+
+    @classmethod
+    def from_pixels(cls, frame: Frame, target8: UInt8, encoder: str) -> _Clean:
+        blob = codecs.encode_picture(target8, encoder)
+        if not codecs.encoder_named(encoder)[2] and not frame.is_hdr:
+            # Effects start from the picture that is stored, so that rows re-render from themselves.
+            target8 = codecs.decode_rgb8(blob)
+            stored = target8
+            frame = Frame(**{**_fields(frame), "channels": {**frame.channels, "rgb8": lambda: stored}})
+        return cls(frame, target8, blob, hashlib.sha256(blob).digest(), metrics.phash64(target8))
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    return {k: v for k, v in vars(frame).items() if not k.startswith("_")}
+
+
+def _row(
+    effect: Effect, clean: _Clean, camera: Camera, params: EffectParams, seed: int, number: int, options: RenderOptions
+) -> dict[str, Any]:
+    frame, recipe = clean.frame, options.store == "recipe"
+    layers: Layers | None = None
+    if recipe:
+        input8 = _degrade8(effect, frame, params, camera)
+    else:
+        layers = effect.apply(frame, params)
+        _check_layers(effect, frame, layers)
+        input8 = camera.develop(layers.degraded)
+        if layers.clean is not None:
+            clean = _Clean.from_pixels(frame, camera.develop(layers.clean), options.encoder)
+    extension = codecs.encoder_named(options.encoder)[1]
+    blob = None if recipe else codecs.encode_picture(input8, options.encoder)
+    name = f"{frame.frame_id}-{effect.name}-{number}"
+    layer, layer_kind = _layer(layers)
+    mask = _strength8(layers, input8, clean.target8) if layers else None
+    return {
+        "pair_id": f"{effect.dataset}/{frame.frame_id}/{effect.name}-{options.seed}-{number}",
+        "effect": effect.name,
+        "variant": params.variant_name or effect.name,
+        "dataset": effect.dataset,
+        "origin": "render_3d" if frame.kind == "render" else "synthesis_2d",
+        "group_id": frame.group_id,
+        "split": None,
+        "input": {"bytes": blob, "path": f"{name}.{extension}"},
+        "target": image_cell(clean.blob, f"{frame.frame_id}.{extension}"),
+        "layer": image_cell(layer, f"{name}-layer.exr"),
+        "layer_kind": layer_kind,
+        "mask": image_cell(encode_png(mask) if mask is not None else None, f"{name}-mask.png"),
+        "depth": image_cell(_depth_blob(frame) if "depth" in effect.needs else None, f"{frame.frame_id}-depth.png"),
+        "width": int(input8.shape[1]),
+        "height": int(input8.shape[0]),
+        "prompt": effect.prompt,
+        "params": dump_params(effect, frame, params, camera),
+        "seed": seed,
+        "effect_version": effect.version,
+        "generator": generator_name(),
+        "input_sha256": hashlib.sha256(input8.tobytes() if blob is None else blob).digest(),
+        "target_sha256": clean.sha256,
+        "input_phash": metrics.phash64(input8),
+        "target_phash": clean.phash,
+        "psnr_db": metrics.psnr_db(input8, clean.target8),
+        "ssim": metrics.ssim(input8, clean.target8),
+        "license": frame.license,
+        "attribution": frame.attribution,
+        "source_uri": frame.source_uri,
+    }
+
+
+def _degrade8(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> UInt8:
+    if camera == Camera() and isinstance(effect, FusedEffect):
+        return effect.apply_srgb8(frame, params)
+    return camera.develop(effect.apply(frame, params).degraded)
+
+
+def _check_layers(effect: Effect, frame: Frame, layers: Layers) -> None:
+    shape = (frame.height, frame.width, 3)
+    if layers.degraded.shape != shape or layers.degraded.dtype != np.float32:
+        found = f"{layers.degraded.dtype}{layers.degraded.shape}"
+        raise InputError(f"effect '{effect.name}' made {found}", f"degraded must be float32{shape}", "mend apply()")
+    if not np.isfinite(layers.degraded).all():
+        raise InputError(f"effect '{effect.name}' on {frame.frame_id}", "made NaN or infinite light", "mend apply()")
+
+
+def _layer(layers: Layers | None) -> tuple[bytes | None, str | None]:
+    if layers is None:
+        return None, None
+    if layers.additive is not None:
+        return codecs.encode_half_exr(layers.additive), "additive"
+    if layers.ratio is not None:
+        return codecs.encode_half_exr(layers.ratio), "ratio"
+    return None, None
+
+
+def _strength8(layers: Layers, input8: UInt8, target8: UInt8) -> UInt8:
+    """The effect's own strength, or where it gives none the largest display-encoded change of a channel."""
+    if layers.strength is None:
+        change = np.abs(input8.astype(np.int16) - target8.astype(np.int16)).max(axis=2)
+        return np.asarray(change, np.uint8)
+    return np.asarray(np.clip(layers.strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
+
+
+def _depth_blob(frame: Frame) -> bytes:
+    return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
+
+
+def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> str:
+    """The row's `params`: the effect's own at the top, the engine's under `camera` and `depth`."""
+    values = params.model_dump(mode="json")
+    values["camera"] = camera.describe()
+    if "depth" in effect.needs:
+        values["depth"] = frame.depth.describe()
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+
+
+def frame_of_row(row: Mapping[str, Any]) -> Frame:
+    """The frame that a stored row started from: its decoded target and 16-bit depth.
+
+    `row` holds `target` and `depth` image cells and `params`, as `PairSet.rows` gives them.
+    """
+    target8 = codecs.decode_rgb8(row["target"]["bytes"])
+    channels: dict[str, Any] = {"rgb8": lambda: target8}
+    if row["depth"] is not None and row["depth"]["bytes"] is not None:
+        code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), json.loads(row["params"])["depth"]
+        channels["depth"] = lambda: DepthMap.from_description(code_HW, described)
+    name = str(row["pair_id"]).split("/")[-2]
+    return Frame(name, target8.shape[1], target8.shape[0], channels, group_id=row["group_id"])
+
+
+def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
+    """Render a row's input again, uint8 (H, W, 3): how recipe rows are read, and how stored rows are checked.
+
+    `frame` spares decoding when several variants of one picture are rendered. Raises InputError when
+    the row was made by another version of its effect.
+    """
+    effect = registry.get_effect(row["effect"])
+    if effect.version != row["effect_version"]:
+        raise InputError(
+            f"{row['pair_id']} was made by {effect.name} version {row['effect_version']}",
+            f"this is version {effect.version}",
+            "install the version in `generator`, or render the set again",
+        )
+    values = json.loads(row["params"])
+    camera = Camera(**values["camera"])
+    params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
+    return _degrade8(effect, frame or frame_of_row(row), params, camera)

@@ -1,0 +1,154 @@
+"""Reading and atomic writing through `pyarrow.fs` URIs: /disk, file://, s3://, gs://.
+
+On a local disk a file is written to a temporary name, fsynced and renamed; on an object store it is
+made locally, uploaded under a temporary key and moved. Either way it exists whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from uniser_core.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REMEDIES = {
+    errno.ENOSPC: "free some space and run the same command again: finished shards stay",
+    errno.EDQUOT: "free some quota and run the same command again: finished shards stay",
+    errno.EROFS: "choose a writable --out",
+    errno.EACCES: "choose a writable --out, or mend its permissions",
+    errno.EPERM: "choose a writable --out, or mend its permissions",
+    errno.ENOTDIR: "choose a folder for --out, not a file",
+}
+
+
+def resolve(uri: str | Path) -> tuple[pafs.FileSystem, str]:
+    """(file system, path) of a local path or a URI. Raises InputError on an unknown scheme."""
+    text = str(uri)
+    if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return pafs.LocalFileSystem(), str(Path(text).expanduser().absolute())
+    try:
+        found, path = pafs.FileSystem.from_uri(text)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise InputError(text, str(error).splitlines()[0], "use a path, file://, s3:// or gs://") from error
+    return found, path
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turn an OSError of the output into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno if error.errno is not None else errno_in(str(error))
+        reason = os.strerror(number) if number else str(error).splitlines()[0]
+        raise StorageError(
+            where, reason.lower(), REMEDIES.get(number or 0, "see the reason, then run again")
+        ) from error
+
+
+def errno_in(message: str) -> int | None:
+    """Arrow wraps the system's error number in its message."""
+    found = re.search(r"errno (\d+)", message, re.IGNORECASE)
+    return int(found.group(1)) if found else None
+
+
+class Store:
+    """One folder on any file system. Names are relative, with forward slashes."""
+
+    def __init__(self, uri: str | Path) -> None:
+        self.uri = str(uri)
+        self.fs, self.root = resolve(uri)
+        self.root = self.root.rstrip("/") or "/"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the folder lies on a local (or mounted) disk."""
+        return isinstance(self.fs, pafs.LocalFileSystem)
+
+    def path(self, name: str = "") -> str:
+        """Path of `name` on this store's file system."""
+        return f"{self.root}/{name}" if name else self.root
+
+    def make_folder(self, name: str = "") -> None:
+        """Create a folder and its parents. Raises StorageError when it cannot be."""
+        with storage_errors(self.path(name)):
+            self.fs.create_dir(self.path(name), recursive=True)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return bool(self.fs.get_file_info(self.path(name)).type == pafs.FileType.File)
+
+    def names(self, folder: str = "", suffix: str = "") -> list[str]:
+        """Sorted names (relative to the store) of the files directly in `folder`, none when it is missing."""
+        selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
+        found = [i.path for i in self.fs.get_file_info(selector) if i.type == pafs.FileType.File]
+        prefix = f"{folder}/" if folder else ""
+        return sorted(prefix + p.rsplit("/", 1)[-1] for p in found if p.endswith(suffix))
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes."""
+        return int(self.fs.get_file_info(self.path(name)).size)
+
+    def read(self, name: str) -> bytes:
+        """A small file, whole. Raises InputError when it is missing."""
+        try:
+            with self.fs.open_input_stream(self.path(name)) as stream:
+                return bytes(stream.read())
+        except FileNotFoundError as error:
+            raise InputError(self.path(name), "does not exist", "check the path") from error
+
+    def open(self, name: str) -> Any:
+        """A random-access Arrow file."""
+        return self.fs.open_input_file(self.path(name))
+
+    def spool(self, name: str) -> Path:
+        """A local path to write `name` to before `publish`: on the same disk where that is possible."""
+        if self.is_local:
+            self.make_folder("_run/tmp")
+            return Path(self.path(f"_run/tmp/{name}.{os.getpid()}"))
+        return Path(tempfile.gettempdir()) / f"uniser-{os.getpid()}-{name}"
+
+    def publish(self, spooled: Path, name: str) -> None:
+        """Make a finished local file appear under `name`, whole or not at all."""
+        with storage_errors(self.path(name)):
+            if self.is_local:
+                target = Path(self.path(name))
+                _fsync(spooled)
+                os.replace(spooled, target)
+                _fsync(target.parent)
+                return
+            temporary = self.path(f"{name}.tmp-{os.getpid()}")
+            with spooled.open("rb") as source, self.fs.open_output_stream(temporary) as sink:
+                shutil.copyfileobj(source, sink, 16 << 20)
+            self.fs.move(temporary, self.path(name))
+            spooled.unlink()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file atomically."""
+        spooled = self.spool(name.replace("/", "_"))
+        with storage_errors(self.path(name)):
+            try:
+                spooled.write_bytes(data)
+                self.publish(spooled, name)
+            finally:
+                spooled.unlink(missing_ok=True)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
