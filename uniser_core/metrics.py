@@ -59,7 +59,7 @@ def _window_sum(values_HWC: npt.NDArray[np.int16], window: int) -> Float32:
 @cache
 def _dct_rows() -> npt.NDArray[np.float32]:
     k, n = np.arange(1, 9)[:, None], np.arange(32)[None]
-    return np.cos(np.pi * k * (2 * n + 1) / 64).astype(np.float32)
+    return np.asarray(np.cos(np.pi * k * (2 * n + 1) / 64), np.float32)
 
 
 def phash64(rgb8_HWC: UInt8) -> int:

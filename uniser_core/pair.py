@@ -29,7 +29,7 @@ _FIELDS: tuple[tuple[str, pa.DataType, bool], ...] = (
     ("group_id", pa.string(), False),
     ("split", pa.string(), True),
     ("input", IMAGE, True),
-    ("target", IMAGE, False),
+    ("target", IMAGE, True),  # never null, but `datasets` takes a field for a picture only when it is nullable
     ("layer", IMAGE, True),
     ("layer_kind", pa.string(), True),
     ("mask", IMAGE, True),

@@ -1,0 +1,168 @@
+"""The root of the command line. Commands of the packages are found by entry point and stay light until run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer import _click as click  # typer carries its own click
+from typer.core import TyperGroup
+
+from uniser_core import cli_pairs, cli_synth
+from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, UniserError
+
+HELP = "Make, balance and learn from pairs of photos with and without soft effects: flare, haze, shadow, reflection."
+app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+class EffectGroup(TyperGroup):
+    """`uniser synth EFFECT`: one command an effect, made when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Effects that are shipped or installed; those of --plugin files are found by name."""
+        from uniser_core.registry import effect_names
+
+        return effect_names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of one effect, with its parameters in the help."""
+        single = typer.Typer(add_completion=False)
+        # Help of a list must not import every effect: parameters are shown in a single effect's help only.
+        epilog = _params_help(cmd_name) if "--help" in sys.argv and cmd_name in sys.argv else None
+        single.command(cmd_name, epilog=epilog)(cli_synth.synth_command(cmd_name))
+        return typer.main.get_command(single)
+
+
+def _params_help(name: str) -> str:
+    from uniser_core.registry import load_plugin
+
+    for flag, value in zip(sys.argv, sys.argv[1:], strict=False):
+        if flag == "--plugin":
+            load_plugin(value)
+    lines = [f"{p['parameter']}: {p['type']} {p['rule']} {p['meaning']}".rstrip() for p in effect_params(name)]
+    return "Parameters (--set name=value):\n\n" + "\n\n".join(lines)
+
+
+def effect_params(name: str) -> list[dict[str, str]]:
+    """Name, type, rule and meaning of each parameter of an effect."""
+    from uniser_core.registry import get_effect
+
+    rows = []
+    for field, info in get_effect(name).Params.model_fields.items():
+        kind = getattr(info.annotation, "__name__", str(info.annotation))
+        rule = ", ".join(str(m) for m in info.metadata)
+        rows.append({"parameter": field, "type": kind, "rule": rule, "meaning": info.description or ""})
+    return rows
+
+
+app.add_typer(typer.Typer(cls=EffectGroup, no_args_is_help=True), name="synth", help="Any effect on any source.")
+app.add_typer(cli_pairs.app, name="pairs", help="Verify, count and look at pair shards.")
+
+
+@app.command()
+def effects(
+    name: Annotated[str | None, typer.Argument(help="show this effect's parameters")] = None,
+    plugin: Annotated[list[str] | None, typer.Option(help="a .py file that registers effects")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """List the effects, or one effect's parameters."""
+    from uniser_core.output import print_table
+    from uniser_core.registry import effect_names, get_effect, load_plugin
+
+    for path in plugin or ():
+        load_plugin(path)
+    if name:
+        print_table(effect_params(name), as_json, title=name)
+        return
+    rows: list[dict[str, Any]] = []
+    for known in effect_names():
+        try:
+            found = get_effect(known)
+        except UniserError as error:  # a broken plugin is named and takes nothing down
+            rows.append({"effect": known, "dataset": "-", "needs": "-", "recipe": "-", "prompt": f"broken: {error}"})
+            continue
+        needs, recipe = " ".join(found.needs) or "-", "yes" if found.fast else "no"
+        rows.append(
+            {"effect": known, "dataset": found.dataset, "needs": needs, "recipe": recipe, "prompt": found.prompt}
+        )
+    print_table(rows, as_json, title="effects")
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="haze, …")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Measure ours beside a peer, in one run."""
+    from uniser_core.bench import format_lines
+    from uniser_core.registry import load_point
+
+    typer.echo(format_lines(load_point("uniser.benches", name)(), as_json))
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
+) -> None:
+    """Global options."""
+    if debug:
+        os.environ["UNISER_DEBUG"] = "1"
+    if version:
+        from uniser_core.version import generator_name
+
+        typer.echo(generator_name())
+        raise typer.Exit
+
+
+def _add_commands() -> None:
+    from importlib.metadata import entry_points
+
+    for point in sorted(entry_points(group="uniser.commands"), key=lambda p: p.name):
+        try:
+            found = point.load()
+        except Exception as error:  # a broken plugin must not take the command line down
+            typer.echo(f"uniser: command '{point.name}' ({point.value}) cannot be loaded: {error!r}", err=True)
+            continue
+        app.add_typer(found, name=point.name)
+
+
+def main() -> None:
+    """Entry point: one line for every expected error, a traceback only with --debug."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("UNISER_DEBUG"))
+    # --debug is accepted anywhere on the line.
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    if debug:
+        os.environ["UNISER_DEBUG"] = "1"
+    try:
+        _add_commands()
+        code = app(args=arguments, prog_name="uniser", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else EXIT_OK)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("uniser: interrupted; what is finished stays, the same command goes on from there", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(EXIT_BAD_INPUT)
+    except UniserError as error:
+        if debug:
+            raise
+        typer.echo(f"uniser: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"uniser: unexpected {type(error).__name__}: {error} -> run with --debug and report it", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

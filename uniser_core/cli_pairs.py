@@ -1,0 +1,42 @@
+"""`uniser pairs`: verify and count pair shards."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def check(
+    uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    replay: Annotated[int, typer.Option(help="render every Nth pair again from its row and compare; 0: none")] = 10,
+    tolerance: Annotated[int, typer.Option(help="largest difference allowed, in codes of 255; 1 across CPU types")] = 0,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Verify schema, sizes, hashes and decoding, and render some pairs again; exit 3 when something is wrong."""
+    from uniser_core.errors import EXIT_ITEMS_FAILED
+    from uniser_core.output import print_json
+    from uniser_core.pair_check import check_pairs
+
+    report = check_pairs(uri, replay_every=replay, tolerance=tolerance)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        for line in report.lines():
+            typer.echo(line)
+    raise typer.Exit(EXIT_ITEMS_FAILED if report.problems else 0)
+
+
+@app.command()
+def stats(
+    uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Count pairs by effect and variant, with their strength and size."""
+    from uniser_core.output import print_table
+    from uniser_core.pair_check import pair_stats
+
+    print_table(pair_stats(uri), as_json)

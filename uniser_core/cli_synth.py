@@ -1,0 +1,123 @@
+"""The command behind `uniser synth EFFECT` and its front doors (`uniser haze render`, …)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uniser_core.synth import SynthJob
+
+Source = Annotated[str, typer.Option(help="folder, glob, file, 'photos', asset:NAME, pairs:URI, table:URI, tar:URI")]
+Out = Annotated[str, typer.Option(help="run folder: a path or an s3://, gs:// URI")]
+
+
+def default_workers() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def synth_command(effect: str) -> Callable[..., None]:
+    """A typer command that makes pairs of one effect."""
+
+    def command(
+        source: Source,
+        out: Out,
+        variants: Annotated[int, typer.Option(help="variants of each picture")] = 1,
+        seed: Annotated[int, typer.Option(help="run seed: every pixel follows from it and the pictures")] = 0,
+        preset: Annotated[str | None, typer.Option(help="named ranges of the effect's parameters")] = None,
+        set_: Annotated[list[str] | None, typer.Option("--set", help="fix a parameter: name=value")] = None,
+        depth: Annotated[str, typer.Option(help="auto, sidecar, heuristic, disparity, hf:ID_OR_FOLDER")] = "auto",
+        store: Annotated[str, typer.Option(help="full, or recipe (no input pixels, rendered at load)")] = "full",
+        encoder: Annotated[str, typer.Option(help="png, jpeg or jxl")] = "png",
+        max_size: Annotated[
+            int | None, typer.Option(help="shrink pictures to this many pixels on the long side")
+        ] = None,
+        limit: Annotated[int | None, typer.Option(help="only the first pictures of the plan")] = None,
+        plugin: Annotated[list[str] | None, typer.Option(help="a .py file that registers effects")] = None,
+        workers: Annotated[int | None, typer.Option(help="processes on this machine; default: its cores")] = None,
+        shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
+        retries: Annotated[int, typer.Option(help="more tries of an item that fails")] = 1,
+        item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside an item after this")] = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+    ) -> None:
+        from uniser_core.runner import RunOptions
+        from uniser_core.synth import SynthJob
+
+        job = SynthJob(
+            effect=effect,
+            source=source,
+            variants=variants,
+            seed=seed,
+            store=store,
+            encoder=encoder,
+            depth=depth,
+            preset=preset,
+            max_size_px=max_size,
+            limit=limit,
+            overrides=parse_settings(set_ or []),
+            plugins=tuple(plugin or ()),
+        )
+        count = default_workers() if workers is None else workers
+        options = RunOptions(count, parse_shard(shard), retries, item_timeout_s, progress=not as_json)
+        run_synth(job, out, options, dry_run, as_json)
+
+    command.__doc__ = f"Make {effect} pairs from every picture of a source; run it again to go on."
+    return command
+
+
+def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool) -> None:
+    """Check, then run or print the plan; exits with the run's code."""
+    from uniser_core import __version__
+    from uniser_core.errors import InputError
+    from uniser_core.job import Plan
+    from uniser_core.output import print_facts, print_json
+    from uniser_core.runner import run_job
+    from uniser_core.synth import plan_text
+
+    if options.workers < 1:
+        raise InputError(f"--workers {options.workers}", "must be 1 or more", "leave it out for all cores")
+    job.check()
+    if dry_run:
+        plan = Plan.of(job)
+        print_facts(plan_text(job, plan.shard_count, options.workers), as_json)
+        return
+    summary = run_job(job, out, options)
+    if as_json:
+        facts = {"out": out, "made": summary.made, "seconds": round(summary.seconds, 3), "held": summary.held}
+        print_json({**facts, **summary.counts, "version": __version__})
+    else:
+        typer.echo("\n".join(summary.lines()))
+    raise typer.Exit(summary.exit_code)
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """`name=value` pairs; values are YAML scalars or lists. Raises InputError without an '='."""
+    import yaml
+
+    from uniser_core.errors import InputError
+
+    values = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text}", "must be name=value", "see the effect's parameters: uniser effects NAME")
+        values[name] = yaml.safe_load(value)
+    return values
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """`i/n` with 0 <= i < n. Raises InputError otherwise."""
+    from uniser_core.errors import InputError
+
+    if text is None:
+        return None
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise InputError(f"--shard {text}", "must be i/n with 0 <= i < n", "e.g. --shard 0/8 … 7/8")
+    return int(index), int(count)

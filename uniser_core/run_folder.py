@@ -1,0 +1,176 @@
+"""The folder of one run: its configuration, shards, locks, and the manifest that says it is whole.
+
+OUT/shard-00000.parquet …   rows, nothing else: any Parquet reader opens OUT/*.parquet
+OUT/manifest.json           written last, by whoever finds all shards there
+OUT/_run/config.json        what the run is; the same place refuses another
+OUT/_run/parts/00000.json   rows, hash, failures of one shard; written just before it appears
+OUT/_run/failed.parquet     items set aside, with their tracebacks; refused.parquet likewise
+OUT/_run/run_log.jsonl      seconds, hosts, memory: never in rows
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from uniser_core import SCHEMA_VERSION
+from uniser_core.errors import ConfigMismatchError, InputError
+from uniser_core.storage import Store, storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Says where things came from, but moving a folder of pictures does not make another run.
+INFORMATIVE_KEYS = ("source",)
+LIST_SCHEMAS = {
+    "failed": pa.schema([(k, pa.string()) for k in ("item", "error", "traceback")] + [("attempts", pa.int32())]),
+    "refused": pa.schema([(k, pa.string()) for k in ("item", "reason")]),
+}
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"shard-{number:05d}.parquet"
+
+
+def part_name(number: int) -> str:
+    """Name of the small record that belongs to a shard."""
+    return f"_run/parts/{number:05d}.json"
+
+
+def to_json(value: Any) -> bytes:
+    """JSON whose bytes depend on the value alone."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+class RunFolder:
+    """One run's place. Opening it checks that what is there is the same run."""
+
+    def __init__(self, out: str, config: dict[str, Any], shard_count: int) -> None:
+        self.store = Store(out)
+        self.config, self.shard_count = config, shard_count
+        self._claim()
+        self.store.sweep()
+
+    def _claim(self) -> None:
+        where = self.store.path()
+        if self.store.is_local and Path(where).exists() and not Path(where).is_dir():
+            raise InputError(f"--out {self.store.uri}", "is a file, must be a folder", "choose another place")
+        if not self.store.exists("_run/config.json"):
+            strangers = self.store.names(suffix=".parquet")
+            if strangers:
+                raise InputError(
+                    f"--out {self.store.uri}",
+                    f"holds {strangers[0]}, which no run of ours wrote",
+                    "choose an empty folder",
+                )
+            self.store.make_folder("_run/parts")
+            self.store.make_folder("_run/locks")
+            self.store.write("_run/config.json", to_json(self.config))
+        try:
+            found = json.loads(self.store.read("_run/config.json"))
+        except ValueError as error:
+            raise InputError(f"{where}/_run/config.json", "is not JSON", "choose another --out") from error
+        self._compare(found)
+
+    def _compare(self, found: dict[str, Any]) -> None:
+        wanted = json.loads(to_json(self.config))
+        names = sorted((set(found) | set(wanted)) - set(INFORMATIVE_KEYS))
+        differs = [f"{k} was {found.get(k)!r}, now {wanted.get(k)!r}" for k in names if found.get(k) != wanted.get(k)]
+        if differs:
+            raise ConfigMismatchError(
+                f"--out {self.store.uri} holds another run",
+                "; ".join(differs),
+                "choose another --out, or the same options",
+            )
+
+    def is_done(self, number: int) -> bool:
+        """Whether the shard is there."""
+        return self.store.exists(shard_name(number))
+
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are not there yet."""
+        there = set(self.store.names(suffix=".parquet"))
+        return [n for n in range(self.shard_count) if shard_name(n) not in there]
+
+    @contextlib.contextmanager
+    def lock(self, number: int) -> Iterator[str | None]:
+        """Lock one shard; yields None when it is ours, else who holds it. The lock dies with its process.
+
+        Object stores have no locks: two workers may make the same shard there, with equal bytes.
+        """
+        if not self.store.is_local:
+            yield None
+            return
+        path = Path(self.store.path(f"_run/locks/{number:05d}"))
+        with storage_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
+                return
+            os.ftruncate(descriptor, 0)
+            with storage_errors(str(path)):
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            for stale in Path(self.store.path("_run/tmp")).glob(f"{shard_name(number)}.*"):
+                stale.unlink(missing_ok=True)
+            yield None
+        finally:
+            os.close(descriptor)
+
+    def log(self, number: int, entry: dict[str, Any]) -> None:
+        """Append to the run log; a log that cannot be written stops nothing."""
+        line = json.dumps({"shard": number, **entry}) + "\n"
+        with contextlib.suppress(OSError):
+            if self.store.is_local:
+                with Path(self.store.path("_run/run_log.jsonl")).open("a") as stream:
+                    stream.write(line)
+            else:
+                self.store.write(f"_run/log/{number:05d}.json", line.encode())
+
+    def parts(self) -> list[dict[str, Any]]:
+        """Records of the shards that are there, in order."""
+        missing = set(self.missing())
+        present = (n for n in range(self.shard_count) if n not in missing)
+        return [json.loads(self.store.read(part_name(n))) for n in present]
+
+    def finish(self) -> dict[str, Any]:
+        """List what was set aside, and write the manifest when every shard is there.
+
+        Returns counts: shards, rows, failed, refused, complete.
+        """
+        parts = self.parts()
+        lists = {kind: [row for part in parts for row in part[kind]] for kind in LIST_SCHEMAS}
+        for kind, schema in LIST_SCHEMAS.items():
+            if lists[kind]:
+                sink = pa.BufferOutputStream()
+                pq.write_table(pa.Table.from_pylist(lists[kind], schema), sink)
+                self.store.write(f"_run/{kind}.parquet", sink.getvalue().to_pybytes())
+        counts = {
+            "shards": len(parts),
+            "rows": sum(p["rows"] for p in parts),
+            "failed": len(lists["failed"]),
+            "refused": len(lists["refused"]),
+            "complete": len(parts) == self.shard_count,
+        }
+        if counts["complete"]:
+            shards = [{k: p[k] for k in ("file", "rows", "bytes", "sha256")} for p in parts]
+            manifest = {
+                "schema_version": SCHEMA_VERSION,
+                "config": json.loads(self.store.read("_run/config.json")),
+                "shards": shards,
+                **{k: counts[k] for k in ("rows", "failed", "refused")},
+            }
+            self.store.write("manifest.json", to_json(manifest))
+        return counts

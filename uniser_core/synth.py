@@ -1,0 +1,174 @@
+"""`uniser synth EFFECT`: any effect on any source, as a job of the runner."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from uniser_core import codecs, engine, registry
+from uniser_core.effect import parse_params
+from uniser_core.errors import InputError
+from uniser_core.pair import PAIR_SCHEMA
+from uniser_core.seeding import derive_seed
+from uniser_core.version import generator_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from uniser_core.depth import DepthProvider
+    from uniser_core.effect import Effect
+    from uniser_core.frame import Frame
+    from uniser_core.sources import Source, SourceItem
+
+
+@dataclass
+class SynthJob:
+    """Pairs of one effect on every picture of one source. Fields are the command's options."""
+
+    effect: str
+    source: str
+    variants: int = 1
+    seed: int = 0
+    store: str = "full"
+    encoder: str = "png"
+    depth: str = "auto"
+    preset: str | None = None
+    max_size_px: int | None = None
+    limit: int | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    _open: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, value, low in (
+            ("--variants", self.variants, 1),
+            ("--seed", self.seed, 0),
+            ("--limit", self.limit, 1),
+        ):
+            if value is not None and value < low:
+                raise InputError(f"{name} {value}", f"must be {low} or more", "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {k: v for k, v in self._open.items() if k == "items"}}
+
+    def check(self) -> None:
+        """Everything that can be known before the first picture is read. Raises InputError."""
+        effect = self._effect()
+        engine.check_store(effect, self.store)
+        codecs.encoder_named(self.encoder)
+        unknown = set(self.overrides) - set(effect.Params.model_fields)
+        if unknown:
+            parse_params(effect.Params, self.overrides)
+        if "depth" in effect.needs and self.depth not in ("auto", "sidecar"):
+            self._depth_provider()
+
+    def config(self) -> dict[str, Any]:
+        """What makes this run this run."""
+        effect = self._effect()
+        listing = json.dumps([[i.key, i.size] for i in self._items()], ensure_ascii=False).encode()
+        return {
+            "kind": "synth",
+            "effect": effect.name,
+            "effect_version": effect.version,
+            "source": self.source,
+            "items_digest": hashlib.blake2b(listing, digest_size=16).hexdigest(),
+            "variants": self.variants,
+            "seed": self.seed,
+            "store": self.store,
+            "encoder": self.encoder,
+            "depth": self.depth if "depth" in effect.needs else None,
+            "preset": self.preset,
+            "max_size_px": self.max_size_px,
+            "set": self.overrides,
+            "generator": generator_name(),
+        }
+
+    def schema(self) -> pa.Schema:
+        """Pair rows."""
+        return PAIR_SCHEMA
+
+    def item_keys(self) -> list[str]:
+        """One item a picture."""
+        return [item.key for item in self._items()]
+
+    def process(self, index: int) -> engine.Rendered:
+        """All variants of one picture."""
+        effect = self._effect()
+        frame = self._with_depth(self._source().load(self._items()[index]), effect)
+        options = engine.RenderOptions(self.seed, self.variants, self.store, self.encoder, self.overrides)
+        return engine.render_rows(effect, frame, options)
+
+    def _effect(self) -> Effect:
+        if "effect" not in self._open:
+            for path in self.plugins:
+                registry.load_plugin(path)
+            effect = registry.get_effect(self.effect)
+            if self.preset is not None:
+                choose = getattr(effect, "with_preset", None)
+                if choose is None:
+                    raise InputError(
+                        f"--preset {self.preset}", f"effect '{self.effect}' has no presets", "leave it out"
+                    )
+                effect = choose(self.preset)
+            self._open["effect"] = effect
+        found: Effect = self._open["effect"]
+        return found
+
+    def _source(self) -> Source:
+        if "source" not in self._open:
+            from uniser_core.sources import open_source
+
+            self._open["source"] = open_source(self.source, max_size_px=self.max_size_px)
+        found: Source = self._open["source"]
+        return found
+
+    def _items(self) -> list[SourceItem]:
+        if "items" not in self._open:
+            self._open["items"] = self._source().items()[: self.limit]
+        found: list[SourceItem] = self._open["items"]
+        return found
+
+    def _depth_provider(self) -> DepthProvider:
+        if "depth" not in self._open:
+            name, _, argument = ("heuristic" if self.depth == "auto" else self.depth).partition(":")
+            kind = registry.load_point("uniser.depth", name)
+            self._open["depth"] = kind(argument) if argument else kind()
+        found: DepthProvider = self._open["depth"]
+        return found
+
+    def _with_depth(self, frame: Frame, effect: Effect) -> Frame:
+        """Give the frame a depth when the effect needs one: its own (sidecar, render) unless a provider is named."""
+        if "depth" not in effect.needs or (frame.has("depth") and self.depth in ("auto", "sidecar")):
+            return frame
+        if self.depth == "sidecar":
+            raise InputError(f"{frame.frame_id} has no depth sidecar", "--depth sidecar needs one", "use --depth auto")
+        provider = self._depth_provider()
+        seed = derive_seed("depth", self.seed, frame.frame_id)
+        frame.channels["depth"] = lambda: provider.estimate(frame, seed)
+        return frame
+
+
+def plan_text(job: SynthJob, shard_count: int, workers: int) -> dict[str, Any]:
+    """What a run will cost, measured on its first picture: items, pairs, shards, hours, bytes."""
+    start = time.perf_counter()
+    probe = SynthJob(**{**_options(job), "variants": min(job.variants, 4)})
+    rows = probe.process(0).rows
+    seconds = (time.perf_counter() - start) / max(1, len(rows))
+    blobs = [sum(len(v["bytes"] or b"") for v in r.values() if isinstance(v, dict)) for r in rows]
+    shared = [sum(len(r[c]["bytes"]) for c in ("target", "depth") if r[c]) for r in rows]
+    items = len(job.item_keys())
+    own = sum(b - s for b, s in zip(blobs, shared, strict=True)) / max(1, len(rows))
+    return {
+        "items": items,
+        "pairs": items * job.variants,
+        "shards": shard_count,
+        "hours": round(seconds * items * job.variants / max(1, workers) / 3600, 3),
+        "bytes": int(items * (job.variants * own + (max(shared) if shared else 0))),
+    }
+
+
+def _options(job: SynthJob) -> dict[str, Any]:
+    return {k: v for k, v in vars(job).items() if not k.startswith("_")}
