@@ -1,8 +1,8 @@
 """Checkpoints: safetensors and JSON, never pickle; each a folder that exists whole or not at all.
 
-    RUN/config.json                 the run's configuration
-    RUN/checkpoints/step_00000200/  model, ema, optimizer, prompts .safetensors; state.json, config.json
-    RUN/checkpoints/latest          name of the newest whole one, replaced atomically
+RUN/config.json                 the run's configuration
+RUN/checkpoints/step_00000200/  model, ema, optimizer, prompts .safetensors; state.json, config.json
+RUN/checkpoints/latest          name of the newest whole one, replaced atomically
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-
 from uniser_core.errors import InputError
 from uniser_core.storage import storage_errors
+
 from uniser_model.config import TrainConfig, build_config
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise InputError(str(path), f"is no safetensors file ({error})", "it is damaged: take another checkpoint") from error
+        raise InputError(
+            str(path), f"is no safetensors file ({error})", "it is damaged: take another checkpoint"
+        ) from error
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """AdamW's state by parameter name: `exp_avg/NAME`, `exp_avg_sq/NAME`, `step/NAME`."""
-    names = {p: n for n, p in model.named_parameters()}
+    names: dict[Tensor, str] = {p: n for n, p in model.named_parameters()}
     return {f"{key}/{names[p]}": value for p, state in optimizer.state.items() for key, value in state.items()}
 
 
@@ -139,8 +141,12 @@ def find(where: str | Path) -> Path:
             return found
     pickled = sorted(p.name for s in PICKLED for p in path.glob(f"*{s}"))
     if pickled:
-        raise InputError(f"checkpoint {where}", f"holds {pickled[0]}: pickled files are never opened", "convert it to safetensors")
-    raise InputError(f"checkpoint {where}", "does not exist or holds no checkpoint", "train one: uniser train demo --data C --out D")
+        raise InputError(
+            f"checkpoint {where}", f"holds {pickled[0]}: pickled files are never opened", "convert it to safetensors"
+        )
+    raise InputError(
+        f"checkpoint {where}", "does not exist or holds no checkpoint", "train one: uniser train demo --data C --out D"
+    )
 
 
 def read_config(checkpoint: Path) -> tuple[TrainConfig, dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from torch.nn import functional as F
-
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:

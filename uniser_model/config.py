@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
 from uniser_core.errors import InputError
 
 
@@ -106,7 +105,9 @@ def build_config(values: dict[str, Any]) -> TrainConfig:
         first = error.errors()[0]
         name = ".".join(str(p) for p in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise InputError(f"unknown setting '{name}'", "it is no field of the configuration", "see uniser train --help") from None
+            raise InputError(
+                f"unknown setting '{name}'", "it is no field of the configuration", "see uniser train --help"
+            ) from None
         rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         raise InputError(f"{name}={first.get('input')!r}", rule, "choose a value in the range") from None
 

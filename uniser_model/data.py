@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 import torch
-
 from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed, generator
+
 from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
 from uniser_model.supervision import compose, draw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
     from torch import Tensor
 
@@ -91,6 +92,12 @@ class Batch:
     pair_ids: tuple[str, ...]
     effects: tuple[str, ...]
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        tensors = (x.to(device, non_blocking=True) for x in (self.target_B3HW, self.noise_BCHW, self.t_B))
+        target, noise, t_B = tensors
+        return Batch(self.condition.to(device), target, noise, t_B, self.pair_ids, self.effects)
+
 
 class PictureCache:
     """Decoded pictures of rows, shrunk to a bound on the short side, in RAM up to a number of bytes.
@@ -121,7 +128,9 @@ class PictureCache:
         read = dict(self.corpus.read(row))
         if read["input_HWC"].shape != read["target_HWC"].shape:
             shapes = f"{read['input_HWC'].shape} and {read['target_HWC'].shape}"
-            raise InputError(f"pair {read['pair_id']}", f"input and target differ in size: {shapes}", "check the corpus")
+            raise InputError(
+                f"pair {read['pair_id']}", f"input and target differ in size: {shapes}", "check the corpus"
+            )
         for name in ("input_HWC", "target_HWC"):
             read[name] = self._shrunk(read[name])
         with self._lock:
@@ -156,7 +165,9 @@ class PairStream:
         self.config, self.latent = config, latent
         self.rows = np.asarray(corpus.rows(split=config.split))
         if not len(self.rows):
-            raise InputError(f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups")
+            raise InputError(
+                f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
+            )
         self.cache = PictureCache(corpus, config.data.short_side_px[1], config.data.cache_mb << 20)
 
     def where(self, number: int) -> tuple[int, int]:
@@ -189,15 +200,22 @@ class PairStream:
             picture = picture[:, ::-1] if mirrored else picture
             pictures.append(_exposed(picture.astype(np.float32) / np.float32(255), stops))
         asked = draw(rng, crop, crop, str(read["prompt"]), config.supervision)
-        example = compose(*pictures, asked, max(height, width))
+        example = compose(pictures[0], pictures[1], asked, max(height, width))
         pure, t = rng.random(2)
         channels, factor = self.latent
         noise = rng.standard_normal((channels, crop // factor, crop // factor), np.float32)
         return Sample(
-            str(read["pair_id"]), str(read["effect"]), asked.prompt, asked.task,
-            1.0 if pure < config.pure_noise else float(t),
-            *(chw(p) for p in (example.input_HWC, example.target_HWC, example.mask_HW, example.blend_HW)), noise,
-        )  # fmt: skip
+            pair_id=str(read["pair_id"]),
+            effect=str(read["effect"]),
+            prompt=asked.prompt,
+            task=asked.task,
+            t=1.0 if pure < config.pure_noise else float(t),
+            input_CHW=chw(example.input_HWC),
+            target_CHW=chw(example.target_HWC),
+            mask_CHW=chw(example.mask_HW),
+            blend_CHW=chw(example.blend_HW),
+            noise_CHW=noise,
+        )
 
     def batch(self, step: int, prompts: PromptCache) -> Batch:
         """What step `step` (from 0) trains on."""

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-
-from uniser_core.color import linear_to_srgb, srgb_to_linear
+from uniser_core.color import decode_srgb8, linear_to_srgb
 from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed
+
 from uniser_model import checkpoint
 from uniser_model.data import chw, resized
 from uniser_model.masks import blur_mask
@@ -37,7 +37,9 @@ BAND_PX = 512
 def check_strength(strength: float) -> None:
     """Raise InputError unless alpha is in [0, 1]."""
     if not 0.0 <= strength <= 1.0:
-        raise InputError(f"strength {strength}", "must be from 0 (untouched) to 1 (whole effect)", "choose a value in the range")
+        raise InputError(
+            f"strength {strength}", "must be from 0 (untouched) to 1 (whole effect)", "choose a value in the range"
+        )
 
 
 class Restorer:
@@ -66,7 +68,7 @@ class Restorer:
         scale = self.short_side_px / min(height, width)
         # Long panoramas: the token count grows with the aspect, so it is held.
         scale = min(scale, 4 * self.short_side_px / max(height, width))
-        return tuple(max(unit, round(s * scale / unit) * unit) for s in (height, width))  # type: ignore[return-value]
+        return max(1, round(height * scale / unit)) * unit, max(1, round(width * scale / unit)) * unit
 
     @torch.no_grad()
     def run(
@@ -91,21 +93,23 @@ class Restorer:
             return rgb8_HWC.copy()
         h, w = self._model_size(height, width)
         small = resized(rgb8_HWC, w, h).astype(np.float32) / np.float32(255)
-        small_mask = np.clip(cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA), 0, 1) * np.float32(strength)
-        small_blend = np.clip(cv2.resize(blend, (w, h), interpolation=cv2.INTER_AREA), 0, 1)
-        text, keep = self.prompts.batch([prompt or prompt_for(task, effect)])
-        on = [torch.from_numpy(chw(x))[None].to(self.device) for x in (small, small_mask, small_blend)]
-        condition = Condition(*on, text.to(self.device), keep.to(self.device),
-                              torch.tensor([TASKS.index(task)], device=self.device))  # fmt: skip
+        condition = self._condition(small, mask * np.float32(strength), blend, prompt or prompt_for(task, effect), task)
         dice = torch.Generator().manual_seed(derive_seed("restore", seed) >> 1)
         noise = torch.randn(1, self.codec.channels, h // self.codec.factor, w // self.codec.factor, generator=dice)
-        noise = noise.to(self.device)
-        if isinstance(self.objective, Anchored) and (steps or 1) == 1:
-            t_B = torch.ones(1, device=self.device)
-            gain, offset = self.objective.fields(self.model, self.codec, condition, noise, t_B)
-            return apply_at_full_size(rgb8_HWC, *(f[0].cpu().numpy() for f in (gain, offset)), blend)
-        small_out = self.objective.restore(self.model, self.codec, condition, noise, steps or (1 if isinstance(self.objective, Anchored) else 25))
+        noise, steps = noise.to(self.device), steps or self.objective.sampler_steps
+        if isinstance(self.objective, Anchored):
+            *_, (gain, offset) = self.objective.steps(self.model, self.codec, condition, noise, steps)
+            return apply_at_full_size(rgb8_HWC, gain[0].cpu().numpy(), offset[0].cpu().numpy(), blend)
+        small_out = self.objective.restore(self.model, self.codec, condition, noise, steps)
         return blend_change(rgb8_HWC, small_out[0].cpu().numpy().transpose(1, 2, 0), small, blend)
+
+    def _condition(self, small: Float32, mask: Float32, blend: Float32, prompt: str, task: str) -> Condition:
+        size = (small.shape[1], small.shape[0])
+        mask, blend = (np.clip(cv2.resize(m, size, interpolation=cv2.INTER_AREA), 0, 1) for m in (mask, blend))
+        text, keep = self.prompts.batch([prompt])
+        picture, asked, share = (torch.from_numpy(chw(x))[None] for x in (small, mask, blend))
+        condition = Condition(picture, asked, share, text, keep, torch.tensor([TASKS.index(task)]))
+        return condition.to(self.device)
 
 
 def apply_at_full_size(rgb8_HWC: UInt8, gain_CHW: Float32, offset_CHW: Float32, blend_HW: Float32) -> UInt8:
@@ -116,10 +120,10 @@ def apply_at_full_size(rgb8_HWC: UInt8, gain_CHW: Float32, offset_CHW: Float32, 
     for top in range(0, height, BAND_PX):
         band = slice(top, min(top + BAND_PX, height))
         rows = _taps(gain_CHW.shape[1], height, band)
-        source = rgb8_HWC[band].astype(np.float32) / np.float32(255)
+        light = decode_srgb8(rgb8_HWC[band])
         for channel in range(3):
             gain, offset = (rows @ f[channel] @ columns.T for f in (gain_CHW, offset_CHW))
-            changed = linear_to_srgb((srgb_to_linear(source[..., channel]) - offset) * np.exp(gain))
+            changed = linear_to_srgb((light[..., channel] - offset) * np.exp(gain))
             out[band, :, channel] = _mixed(rgb8_HWC[band, :, channel], changed, blend_HW[band])
     return out
 
@@ -135,7 +139,7 @@ def _mixed(input8: UInt8, changed: npt.NDArray[np.float64], blend: Float32) -> U
     """alpha M_blur * changed + (1 - alpha M_blur) * input, in encoded sRGB; exactly the input where that is 0."""
     source = input8.astype(np.float64) / 255
     mixed = np.rint(np.clip(source + blend * (changed - source), 0, 1) * 255)
-    return np.where(blend > 0, mixed, input8).astype(np.uint8)
+    return np.asarray(np.where(blend > 0, mixed, input8), np.uint8)
 
 
 def blend_change(rgb8_HWC: UInt8, small_out_HWC: Float32, small_in_HWC: Float32, blend_HW: Float32) -> UInt8:
@@ -146,4 +150,4 @@ def blend_change(rgb8_HWC: UInt8, small_out_HWC: Float32, small_in_HWC: Float32,
     height, width = blend_HW.shape
     change = cv2.resize(small_out_HWC - small_in_HWC, (width, height), interpolation=cv2.INTER_CUBIC)
     changed = np.rint(np.clip(rgb8_HWC / 255.0 + change, 0, 1) * 255)
-    return np.where(blend_HW[..., None] > 0, changed, rgb8_HWC).astype(np.uint8)
+    return np.asarray(np.where(blend_HW[..., None] > 0, changed, rgb8_HWC), np.uint8)

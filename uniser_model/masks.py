@@ -108,8 +108,10 @@ def brush(rng: np.random.Generator, height: int, width: int) -> Float32:
 def blob(rng: np.random.Generator, height: int, width: int) -> Float32:
     """Object-like blobs: smooth noise above one of its own quantiles."""
     cells = int(rng.integers(3, 7))
-    noise = cv2.resize(rng.normal(size=(cells, cells)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return (noise > np.quantile(noise, rng.uniform(0.4, 0.85))).astype(np.float32)
+    noise = cv2.resize(
+        rng.normal(size=(cells, cells)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    return np.asarray(noise > np.quantile(noise, rng.uniform(0.4, 0.85)), np.float32)
 
 
 SHAPES: dict[str, Callable[[np.random.Generator, int, int], Float32]] = {

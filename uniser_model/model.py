@@ -49,7 +49,7 @@ def patchify(latent_BCHW: Tensor, patch: int) -> Tensor:
 
 def unpatchify(tokens_BNK: Tensor, patch: int, height: int, width: int) -> Tensor:
     """Inverse of `patchify`; height and width in latent pixels."""
-    grid = tokens_BNK.transpose(1, 2).unflatten(2, (height // patch, width // patch))
+    grid = tokens_BNK.transpose(1, 2).reshape(len(tokens_BNK), -1, height // patch, width // patch)
     return F.pixel_shuffle(grid, patch)
 
 
@@ -113,7 +113,7 @@ class Attention(nn.Module):
 
     def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None) -> Tensor:
         """`keep` (B, 1, 1, T) is False at padded text tokens, None when there are none."""
-        q, k, v = self.qkv(x_BTD).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k = rotate(self.norm_q(q), cos, sin), rotate(self.norm_k(k), cos, sin)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
         return cast("Tensor", self.out(mixed.transpose(1, 2).flatten(2)))

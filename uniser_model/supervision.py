@@ -32,7 +32,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Example:
-    """One sample, float32 in [0, 1]: pictures (H, W, 3) encoded sRGB; `mask_HW` = alpha M, `blend_HW` = alpha M_blur."""
+    """One sample, float32 in [0, 1]: encoded sRGB pictures (H, W, 3), `mask_HW` alpha M, `blend_HW` alpha M_blur."""
 
     input_HWC: Float32
     target_HWC: Float32
@@ -63,7 +63,9 @@ def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture
         mask = random_shape(rng, height, width)
     if swap < mixture.add:  # the generic prompt names no effect, so nothing could be added by it
         return Draw(mask, strength, "add", added(prompt), False)
-    return Draw(mask, strength, "remove", GENERIC_PROMPT if generic < mixture.generic else prompt, same < mixture.identity)
+    return Draw(
+        mask, strength, "remove", GENERIC_PROMPT if generic < mixture.generic else prompt, same < mixture.identity
+    )
 
 
 def compose(degraded_HWC: Float32, clean_HWC: Float32, asked: Draw, long_side_px: float) -> Example:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:

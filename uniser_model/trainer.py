@@ -10,27 +10,26 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-
 from uniser_core.errors import EXIT_INTERRUPTED, ConfigMismatchError, InputError, UniserError
 from uniser_core.seeding import derive_seed
 from uniser_core.storage import storage_errors
+
 from uniser_model import checkpoint
 from uniser_model.codec import Codec, get_codec
 from uniser_model.config import TrainConfig, build_config, differences
 from uniser_model.data import Batch, CorpusReader, PairStream
 from uniser_model.ema import Ema
 from uniser_model.model import DiT, ModelShape
-from uniser_model.objectives import Condition, Objective, get_objective
+from uniser_model.objectives import Objective, get_objective
 from uniser_model.text import PromptCache
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
-    from torch import Tensor
 
 # How many steps tell the speed, after how many that do not.
 TIMED_STEPS, WARM_STEPS = 8, 3
@@ -75,18 +74,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return optim.lr * (optim.final_lr + (1 - optim.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def _moved(batch: Batch, device: torch.device) -> Batch:
-    if device.type == "cpu":
-        return batch
-    c = batch.condition
-    moved: list[Tensor] = [
-        x.to(device, non_blocking=True)
-        for x in (c.input_B3HW, c.mask_B1HW, c.blend_B1HW, c.text_BLE, c.text_keep_BL, c.task_B)
-    ]
-    rest = [x.to(device, non_blocking=True) for x in (batch.target_B3HW, batch.noise_BCHW, batch.t_B)]
-    return Batch(Condition(*moved), *rest, batch.pair_ids, batch.effects)
-
-
 class Trainer:
     """One run's state: weights, optimizer, average, step. `config.steps` must be set before `advance`."""
 
@@ -110,7 +97,7 @@ class Trainer:
         rate = learning_rate(self.config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = _moved(batch, self.device)
+        batch = batch.to(self.device)
         each = self.objective.loss(
             self.model, self.codec, batch.condition, batch.target_B3HW, batch.noise_BCHW, batch.t_B
         )
@@ -269,12 +256,16 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
             if trainer.step % config.log_every == 0 or trainer.step == total:
                 seconds = (time.perf_counter() - began) / len(recent)
                 began = time.perf_counter()
-                facts |= {"loss": statistics.fmean(recent), "step_s": round(seconds, 4), "data_wait_s": round(waited, 4)}
+                facts |= {
+                    "loss": statistics.fmean(recent),
+                    "step_s": round(seconds, 4),
+                    "data_wait_s": round(waited, 4),
+                }
                 recent.clear()
                 bar.set_postfix(loss=f"{facts['loss']:.4f}")
                 log.write(json.dumps({"step": trainer.step, **facts}) + "\n")
                 for name, value in facts.items():
-                    board.add_scalar(name, value, trainer.step)  # type: ignore[no-untyped-call]
+                    board.add_scalar(name, value, trainer.step)
             if trainer.step % config.checkpoint_every == 0 or trainer.step == total or stop.asked is not None:
                 saved = save()
             if stop.asked is not None and trainer.step < total:

@@ -5,12 +5,13 @@ One small file each, behind one interface; a new objective is one file and one l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Protocol
 
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from uniser_model.codec import Codec
@@ -32,17 +33,24 @@ class Condition:
     text_keep_BL: Tensor
     task_B: Tensor
 
+    def to(self, device: torch.device) -> Condition:
+        """The same condition on a device."""
+        return Condition(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+
 
 class Objective(Protocol):
     """`out_features` of the head a token, a loss for each sample, and a sampler."""
 
     name: str
+    sampler_steps: int
 
     def out_features(self, codec: Codec, patch: int) -> int:
         """Numbers that the head gives for each target token."""
         ...
 
-    def loss(self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor) -> Tensor:
+    def loss(
+        self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor
+    ) -> Tensor:
         """Loss of each sample (B,). `target` (B, 3, H, W) encoded sRGB, `noise` of the latent's shape."""
         ...
 

@@ -8,16 +8,19 @@ head is the identity, and where the mask asks for nothing the picture is the inp
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
-
 from uniser_core.errors import InputError
+
 from uniser_model.objectives import Condition, predict
 from uniser_model.schedule import add_noise, step_down
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from uniser_model.codec import Codec
@@ -41,7 +44,7 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 
 def fields(head_BNK: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
     """Log gain g and offset L on the fields' grid, each (B, 3, rows * GRID, columns * GRID)."""
-    grid = head_BNK.transpose(1, 2).unflatten(2, (rows, columns))
+    grid = head_BNK.transpose(1, 2).reshape(len(head_BNK), -1, rows, columns)
     gain, offset = F.pixel_shuffle(grid, GRID).chunk(2, dim=1)
     return MAX_LOG_GAIN * torch.tanh(gain / MAX_LOG_GAIN), OFFSET_SCALE * offset
 
@@ -54,40 +57,53 @@ def apply_fields(encoded_B3HW: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     return linear_to_srgb((srgb_to_linear(encoded_B3HW) - offset) * gain.exp())
 
 
+def asked_change(condition: Condition, gain: Tensor, offset: Tensor) -> Tensor:
+    """The input, changed by the fields where and as much as alpha M_blur asks: (B, 3, H, W) encoded sRGB."""
+    changed = apply_fields(condition.input_B3HW, gain, offset)
+    return torch.lerp(condition.input_B3HW, changed, condition.blend_B1HW)
+
+
 class Anchored:
     """See the module's text. Works on pixels: only with a codec that loses nothing."""
 
     name = "anchored"
+    sampler_steps = 1
 
     def out_features(self, codec: Codec, patch: int) -> int:
         """See `Objective.out_features`. Raises InputError when the latent's pixels are not the picture's."""
         if codec.name != "pixel":
-            raise InputError(f"objective anchored with codec {codec.name}", "works on pixels", "use --codec pixel or eps")
+            raise InputError(
+                f"objective anchored with codec {codec.name}", "works on pixels", "use --codec pixel or eps"
+            )
         return 6 * GRID**2
 
-    def fields(
+    def _fields(
         self, model: DiT, codec: Codec, condition: Condition, noisy: Tensor, t_B: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The fields for one noisy latent: log gain and offset, each (B, 3, h, w)."""
         rows, columns = (s // model.shape.patch for s in noisy.shape[2:])
         return fields(predict(model, codec, condition, noisy, t_B), rows, columns)
 
-    def _clean(self, model: DiT, codec: Codec, condition: Condition, noisy: Tensor, t_B: Tensor) -> Tensor:
-        changed = apply_fields(condition.input_B3HW, *self.fields(model, codec, condition, noisy, t_B))
-        return torch.lerp(condition.input_B3HW, changed, condition.blend_B1HW)
-
-    def loss(self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor) -> Tensor:
+    def loss(
+        self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor
+    ) -> Tensor:
         """See `Objective.loss`: mean absolute (Charbonnier) and squared error as a display shows them."""
         noisy = add_noise(codec.encode(target), noise, t_B)
-        error = self._clean(model, codec, condition, noisy, t_B) - target
+        guess = asked_change(condition, *self._fields(model, codec, condition, noisy, t_B))
+        error = guess - target
         return ((error.square() + 1e-6).sqrt() + error.square()).mean(dim=(1, 2, 3))
+
+    def steps(
+        self, model: DiT, codec: Codec, condition: Condition, noise: Tensor, steps: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The fields after each sampler step, so that the last can be applied at the picture's own resolution."""
+        x = noise
+        for now, after in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
+            t_B = torch.full((len(noise),), now, device=noise.device)
+            gain, offset = self._fields(model, codec, condition, x, t_B)
+            yield gain, offset
+            x = step_down(x, codec.encode(asked_change(condition, gain, offset)), t_B, torch.full_like(t_B, after))
 
     def restore(self, model: DiT, codec: Codec, condition: Condition, noise: Tensor, steps: int) -> Tensor:
         """See `Objective.restore`. One step is in truth a regression, and mostly the best."""
-        x, clean = noise, condition.input_B3HW
-        times = [*torch.linspace(1, 0, steps + 1).tolist()]
-        for now, after in zip(times[:-1], times[1:], strict=True):
-            t_B = torch.full((len(noise),), now, device=noise.device)
-            clean = self._clean(model, codec, condition, x, t_B)
-            x = step_down(x, codec.encode(clean), t_B, torch.full_like(t_B, after))
-        return clean
+        *_, (gain, offset) = self.steps(model, codec, condition, noise, steps)
+        return asked_change(condition, gain, offset)

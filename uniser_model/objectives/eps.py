@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +33,7 @@ class Eps:
     """See the module's text."""
 
     name = "eps"
+    sampler_steps = 25
 
     def out_features(self, codec: Codec, patch: int) -> int:
         """See `Objective.out_features`: one number for each latent value."""
@@ -41,7 +43,9 @@ class Eps:
         head = predict(model, codec, condition, noisy, t_B)
         return unpatchify(head, model.shape.patch, *noisy.shape[2:])
 
-    def loss(self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor) -> Tensor:
+    def loss(
+        self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor
+    ) -> Tensor:
         """See `Objective.loss`."""
         t_B = t_B.clamp_max(LAST_T)
         guess = self._noise(model, codec, condition, add_noise(codec.encode(target), noise, t_B), t_B)
@@ -50,8 +54,7 @@ class Eps:
     def restore(self, model: DiT, codec: Codec, condition: Condition, noise: Tensor, steps: int) -> Tensor:
         """See `Objective.restore`."""
         x, clean = noise, noise
-        times = [*torch.linspace(LAST_T, 0, steps + 1).tolist()]
-        for now, after in zip(times[:-1], times[1:], strict=True):
+        for now, after in pairwise(torch.linspace(LAST_T, 0, steps + 1).tolist()):
             t_B = torch.full((len(noise),), now, device=noise.device)
             alpha, sigma = alpha_sigma(t_B)
             clean = ((x - sigma * self._noise(model, codec, condition, x, t_B)) / alpha).clamp(-1, 1)
