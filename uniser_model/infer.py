@@ -132,7 +132,7 @@ def _taps(cells: int, pixels: int, band: slice | None = None) -> Float32:
     """Bilinear weights (pixels, cells) of cell centres, edges repeated: what `F.interpolate` does."""
     index = np.arange(pixels, dtype=np.float64)[band or slice(None)]
     place = np.clip((index + 0.5) * cells / pixels - 0.5, 0, cells - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(cells))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(cells))), np.float32)
 
 
 def _mixed(input8: UInt8, changed: npt.NDArray[np.float64], blend: Float32) -> UInt8:

@@ -23,6 +23,11 @@ def support_px(long_side_px: float) -> float:
     return (DILATION_PX + 3 * SIGMA_PX) * long_side_px / REFERENCE_PX
 
 
+def _distance(outside_HW: npt.NDArray[np.uint8]) -> Float32:
+    """Pixels to the nearest zero of `outside_HW`, exactly."""
+    return np.asarray(cv2.distanceTransform(outside_HW, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+
+
 def dilate(mask_HW: Float32, radius_px: float) -> Float32:
     """Grey dilation by a disc (binary masks, exact) or an octagon inside it; float32 (H, W) in [0, 1]."""
     top = float(mask_HW.max(initial=0.0))
@@ -32,7 +37,7 @@ def dilate(mask_HW: Float32, radius_px: float) -> Float32:
         outside = np.ascontiguousarray(mask_HW == 0, np.uint8)
         if not outside.any():
             return mask_HW
-        return np.where(cv2.distanceTransform(outside, cv2.DIST_L2, 5) <= radius_px, top, 0).astype(np.float32)
+        return np.where(_distance(outside) <= radius_px, top, 0).astype(np.float32)
     # Crosses and squares in turn reach 12% further along their corners than along the axes.
     kernels = [cv2.getStructuringElement(shape, (3, 3)) for shape in (cv2.MORPH_CROSS, cv2.MORPH_RECT)]
     for i in range(int(radius_px / 1.12)):
@@ -53,6 +58,10 @@ def blur_mask(mask_HW: Float32, long_side_px: float) -> Float32:
         return wide
     size = 2 * reach + 1
     soft = cv2.GaussianBlur(wide, (size, size), SIGMA_PX * scale, borderType=cv2.BORDER_REPLICATE)
+    outside = np.ascontiguousarray(mask_HW == 0, np.uint8)
+    if outside.any() and not outside.all():
+        # The filter's window is a square: its corners, some 1e-4 of the mask, are cut to the support's disc.
+        soft = np.where(_distance(outside) <= support_px(long_side_px), soft, 0)
     # The filter's sums leave 1 ± 1e-7 where the mask is whole: exactly 1 there, so that strength 1 is strength 1.
     return np.where(soft > 1 - 1e-5, 1.0, np.clip(soft, 0.0, 1.0)).astype(np.float32)
 
