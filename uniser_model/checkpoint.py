@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from uniser_core.errors import InputError
 from uniser_core.storage import storage_errors
 
-from uniser_model.config import TrainConfig, build_config
+from uniser_model.config import TrainConfig, build_config, differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,15 +165,25 @@ def read_prompts(checkpoint: Path) -> dict[str, Tensor]:
     return {p: tensors[f"{i:06d}"] for i, p in enumerate(json.loads(metadata["prompts"]))}
 
 
+def _refuse(where: str, differing: list[str]) -> None:
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        rule = "; ".join(differing[:3]) + more
+        raise InputError(f"checkpoint {where} is of another architecture", rule, "use its own preset and settings")
+
+
+def check_architecture(theirs: TrainConfig, ours: TrainConfig, where: str) -> None:
+    """Raise InputError naming the settings that shape the weights and differ."""
+    keys = {"model", "codec", "objective"}
+    lines = differences(theirs.model_dump(include=keys), ours.model_dump(include=keys))
+    _refuse(where, [line.replace(", now ", ", here ") for line in lines])
+
+
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Load weights; raises InputError naming what differs when they are another architecture's."""
     ours = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     theirs = {k: tuple(v.shape) for k, v in tensors.items()}
     differing = [f"{k} is {theirs.get(k, 'missing')}, here {ours.get(k, 'missing')}" for k in sorted(ours | theirs)
                  if ours.get(k) != theirs.get(k)]  # fmt: skip
-    if differing:
-        more = f" and {len(differing) - 2} more" if len(differing) > 2 else ""
-        raise InputError(
-            f"checkpoint {where} is of another architecture", "; ".join(differing[:2]) + more, "use its own preset"
-        )
+    _refuse(where, differing)
     model.load_state_dict(dict(tensors))

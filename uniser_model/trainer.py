@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
-from uniser_core.errors import EXIT_INTERRUPTED, ConfigMismatchError, InputError, UniserError
+from uniser_core.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigMismatchError, InputError, UniserError
 from uniser_core.seeding import derive_seed
 from uniser_core.storage import storage_errors
 
@@ -42,9 +42,7 @@ class TrainingError(UniserError):
 
 
 class StoppedError(UniserError):
-    """Ctrl-C or SIGTERM: the run is saved and resumes by the same command."""
-
-    exit_code = EXIT_INTERRUPTED
+    """Ctrl-C (exit 130) or SIGTERM (exit 0, a pre-empted node): the run is saved, the same command resumes it."""
 
 
 def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objective]:
@@ -128,6 +126,7 @@ class Trainer:
 
     def start_from(self, folder: Path) -> None:
         """Fine-tune: begin at step 0 with another run's averaged weights."""
+        checkpoint.check_architecture(checkpoint.read_config(folder)[0], self.config, str(folder))
         tensors, _ = checkpoint.read_tensors(folder / "ema.safetensors")
         checkpoint.load_weights(self.model, tensors, str(folder))
         self.ema = Ema(self.model, self.config.optim.ema)
@@ -270,6 +269,10 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
                 saved = save()
             if stop.asked is not None and trainer.step < total:
                 ahead.cancel()
-                raise StoppedError(f"stopped at step {trainer.step} of {total}", "saved", "the same command resumes it")
+                stopped = StoppedError(
+                    f"stopped at step {trainer.step} of {total}", "saved", "the same command resumes it"
+                )
+                stopped.exit_code = EXIT_INTERRUPTED if stop.asked == signal.SIGINT else EXIT_OK
+                raise stopped
     assert saved is not None
     return saved
