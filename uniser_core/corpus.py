@@ -42,7 +42,7 @@ READ_COLUMNS = (
 
 def _index_schema() -> pa.Schema:
     fields = [PAIR_SCHEMA.field(name) for name in METADATA_COLUMNS]
-    fields = [f.with_nullable(False) for f in fields]
+    fields = [f.with_nullable(f.nullable and f.name != "split") for f in fields]
     fields.append(pa.field("clean_sha256", pa.binary(), nullable=False))  # of the decoded target pixels
     for column in IMAGE_COLUMNS:
         fields.append(pa.field(f"{column}_file", LABEL))
