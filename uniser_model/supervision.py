@@ -61,7 +61,8 @@ def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture
         mask = np.zeros((height, width), np.float32)
     else:
         mask = random_shape(rng, height, width)
-    if swap < mixture.add:  # the generic prompt names no effect, so nothing could be added by it
+    # The generic prompt names no effect, so nothing could be added by it.
+    if swap < mixture.add and prompt != GENERIC_PROMPT:
         return Draw(mask, strength, "add", added(prompt), False)
     return Draw(
         mask, strength, "remove", GENERIC_PROMPT if generic < mixture.generic else prompt, same < mixture.identity

@@ -108,6 +108,8 @@ def test_swapped_roles_add_the_effect() -> None:
     swapped = [d for d in draws(200, add=1.0) if d.task == "add"]
     assert len(swapped) == 200
     assert {d.prompt for d in swapped} == {"Add haze."}
+    occlusion = draw(generator(0), 8, 8, GENERIC_PROMPT, SupervisionConfig(add=1.0))
+    assert (occlusion.task, occlusion.prompt) == ("remove", GENERIC_PROMPT)
     assert added("Dehaze it.") == "Add: Dehaze it."
 
 

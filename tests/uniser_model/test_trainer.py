@@ -31,7 +31,7 @@ from uniser_core.errors import UniserError
 from uniser_model.trainer import train
 bert, out, steps = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 try:
-    train(small_config(bert, steps=steps, checkpoint_every=7, log_every=5), out, MemoryCorpus(), quiet=True)
+    train(small_config(bert, steps=steps, checkpoint_every=25, log_every=5), out, MemoryCorpus(), quiet=True)
 except UniserError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -67,8 +67,8 @@ def test_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(
 ) -> None:
     steps = 150
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    go(small_config(bert, steps=steps, checkpoint_every=7, log_every=5), whole, corpus)
-    for step in (15, 60):  # between checkpoints
+    go(small_config(bert, steps=steps, checkpoint_every=25, log_every=5), whole, corpus)
+    for step in (30, 90):  # between checkpoints
         process = start(bert, broken, steps)
         wait_for_step(process, broken, step)
         process.send_signal(signal.SIGKILL)
