@@ -46,7 +46,9 @@ def ground(name: str, size_m: Vec2, at_m: Vec3 = (0, 0, 0)) -> Any:
     return sheet(name, [(cx - x, cy - y, cz), (cx + x, cy - y, cz), (cx + x, cy + y, cz), (cx - x, cy + y, cz)])
 
 
-def tube(name: str, start_m: Vec3, end_m: Vec3, radius_m: float, end_radius_m: float | None = None, sides: int = 16) -> Any:
+def tube(
+    name: str, start_m: Vec3, end_m: Vec3, radius_m: float, end_radius_m: float | None = None, sides: int = 16
+) -> Any:
     """A closed cylinder, or cone frustum, between two points."""
     a, b = np.asarray(start_m, float), np.asarray(end_m, float)
     axis = (b - a) / np.linalg.norm(b - a)
