@@ -165,7 +165,7 @@ def render(scene: Any) -> Passes:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         path = os.path.join(place, "frame.exr")
         scene.render.filepath = path
-        blender().ops.render.render(write_still=True)
+        blender().ops.render.render(write_still=True, scene=scene.name)
         if not Path(path).is_file():
             raise InputError(f"scene {scene.name}", "was not rendered", "see Blender's log")
         with OpenEXR.File(path) as file:
@@ -203,3 +203,30 @@ def _to_camera(normal_HWC: Float32, scene: Any) -> Float32:
     """World-space normals to camera space (x right, y up, z towards the viewer)."""
     rotation = np.array(scene.camera.matrix_world.to_3x3().normalized(), np.float32)
     return np.asarray(normal_HWC @ rotation, np.float32)
+
+
+def sun_radiance(scene: Any, elevation: float, azimuth: float, size: float) -> npt.NDArray[np.float64]:
+    """Radiance (3,) of the sun's disc in the scene's world: a 4x4 render of its middle, nothing else in view.
+
+    Angles in radians; azimuth runs from +y towards +x.
+    """
+    bpy = blender()
+    from mathutils import Vector
+
+    probe = bpy.data.scenes.new("sun probe")
+    probe.world = scene.world
+    data = bpy.data.cameras.new("sun probe")
+    data.angle = size / 4
+    camera = bpy.data.objects.new("sun probe", data)
+    horizontal = np.cos(elevation)
+    towards = Vector((np.sin(azimuth) * horizontal, np.cos(azimuth) * horizontal, np.sin(elevation)))
+    camera.rotation_mode = "QUATERNION"
+    camera.rotation_quaternion = towards.to_track_quat("-Z", "Y")
+    probe.collection.objects.link(camera)
+    probe.camera = camera
+    try:
+        configure(probe, RenderSettings(4, 4, samples=4, min_samples=1, threads=1), seed=1)
+        return np.asarray(render(probe).environment_HWC.mean(axis=(0, 1)), np.float64)
+    finally:
+        bpy.data.scenes.remove(probe)
+        bpy.data.objects.remove(camera)
