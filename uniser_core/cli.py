@@ -10,7 +10,7 @@ import typer
 from typer import _click as click  # typer carries its own click
 from typer.core import TyperGroup
 
-from uniser_core import cli_pairs, cli_synth
+from uniser_core import cli_assets, cli_pairs, cli_synth
 from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, UniserError
 
 HELP = "Make, balance and learn from pairs of photos with and without soft effects: flare, haze, shadow, reflection."
@@ -58,6 +58,7 @@ def effect_params(name: str) -> list[dict[str, str]]:
 
 
 app.add_typer(typer.Typer(cls=EffectGroup, no_args_is_help=True), name="synth", help="Any effect on any source.")
+app.add_typer(cli_assets.app, name="assets", help="Photos, furniture, HDRIs and the text encoder, with their licences.")
 app.add_typer(cli_pairs.app, name="pairs", help="Verify, count and look at pair shards.")
 
 

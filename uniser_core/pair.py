@@ -59,6 +59,9 @@ METADATA_COLUMNS = tuple(name for name, kind, _ in _FIELDS if kind != IMAGE)
 def _feature(kind: pa.DataType) -> dict[str, Any]:
     if kind == IMAGE:
         return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        fields = kind.value_type
+        return {"feature": {f.name: _feature(f.type) for f in fields}, "_type": "List"}
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return {"dtype": str(kind), "_type": "Value"}

@@ -44,7 +44,7 @@ def test_a_rendering_node_never_imports_torch_dask_or_transformers(module):
 PACKAGES = ("halo_render", "syn_haze", "lr_srd", "aggregate", "uniser_model", "blender_scenes")
 
 
-@pytest.mark.parametrize("package", ("uniser_core", *PACKAGES))
+@pytest.mark.parametrize("package", ["uniser_core", *PACKAGES])
 def test_the_import_column_is_enforced(package, tmp_path):
     """A file that breaks the rule is written where ruff lints it, and ruff must say so."""
     others = [p for p in PACKAGES if p != package]

@@ -16,6 +16,7 @@ from uniser_core.errors import ConfigMismatchError, InputError, StorageError
 from uniser_core.job import Plan, items_per_shard
 from uniser_core.run_folder import RunFolder
 from uniser_core.runner import RunOptions, run_job
+from uniser_core.supervisor import WorkerLimits
 
 QUIET = {"progress": False}
 
@@ -95,7 +96,7 @@ def test_a_dead_or_hanging_worker_costs_its_item_only(tmp_path, reference):
     trouble = ((1, "kill always"), (2, "kill once"), (4, "hang"))
     job = DimJob(trouble=trouble, scratch=str(tmp_path))
     start = time.monotonic()
-    summary = run(job, tmp_path / "out", workers=2, item_timeout_s=1.5)
+    summary = run(job, tmp_path / "out", workers=2, limits=WorkerLimits(item_timeout_s=1.5))
     assert time.monotonic() - start < 40
     assert summary.counts == {"shards": 6, "rows": 8, "failed": 2, "refused": 0, "complete": True}
     failed = pq.read_table(tmp_path / "out" / "_run" / "failed.parquet").to_pylist()

@@ -1,0 +1,102 @@
+"""Presets are data: one YAML file names a weather and the ranges its parameters are drawn from.
+
+Files lie in `syn_haze/presets/`; a path to a file of one's own works wherever a name does.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from uniser_core.errors import InputError
+
+Variant = Literal["haze", "fog", "mist", "smog", "smoke", "dust"]
+
+
+def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    if not limits[0] <= limits[1]:
+        raise ValueError("the lower end comes first")
+    return limits
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Rgb = tuple[float, float, float]
+
+
+class Preset(BaseModel):
+    """Ranges [low, high] of one weather. Lengths are shares of the picture's median view path.
+
+    `optical_depth` is that of the median view path (drawn log-uniformly); where `visibility_m` is given
+    it is drawn instead, in metres, whatever the scene. `airlight_luminance` is relative to the
+    picture's white; `airlight_tints` are ends (linear RGB) between which the haze's own colour lies;
+    `own_colour` is the share taken from the picture's bright far region.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    about: str
+    variant: Variant
+    weight: float = Field(1.0, ge=0)
+    optical_depth: Range = (0.3, 1.2)
+    visibility_m: Range | None = None
+    contrast_threshold: float = Field(0.02, gt=0, lt=1)
+    angstrom_exponent: Range = (0.0, 1.5)
+    airlight_luminance: Range = (0.6, 0.95)
+    airlight_tints: tuple[Rgb, Rgb] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    own_colour: Range = (0.3, 0.8)
+    noise_amount: Range = (0.0, 0.0)
+    noise_scale: Range = (0.2, 0.8)
+    noise_octaves: tuple[int, int] = (2, 4)
+    wind_stretch: Range = (1.0, 1.0)
+
+    @property
+    def group(self) -> str:
+        """`homogeneous` or `non-homogeneous`."""
+        return "homogeneous" if self.noise_amount[1] == 0 else "non-homogeneous"
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with the package, sorted."""
+    return sorted(p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml"))
+
+
+@cache
+def load_preset(name: str) -> Preset:
+    """The preset of that name, or of that `.yaml` path. Raises InputError naming what is known or wrong."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"preset '{name}'", "is not a file", f"give a path, or one of {', '.join(preset_names())}")
+        return _parse(path.read_text(encoding="utf8"), path.stem, name)
+    if name not in preset_names():
+        raise InputError(f"unknown preset '{name}'", f"known: {', '.join(preset_names())}", "or give a .yaml path")
+    return _parse((_folder() / f"{name}.yaml").read_text(encoding="utf8"), name, name)
+
+
+def all_presets() -> list[Preset]:
+    """Every preset of the package, in name order."""
+    return [load_preset(name) for name in preset_names()]
+
+
+def _folder() -> Any:
+    return files("syn_haze") / "presets"
+
+
+def _parse(text: str, stem: str, where: str) -> Preset:
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"preset '{where}'", f"is not YAML: {str(error).splitlines()[0]}", "mend it") from None
+    if not isinstance(values, dict):
+        raise InputError(f"preset '{where}'", "must be a mapping of parameter ranges", "see syn_haze/presets/*.yaml")
+    try:
+        return Preset(**{"name": stem, **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(p) for p in first["loc"])
+        raise InputError(f"preset '{where}': {name}={first.get('input')!r}", first["msg"], "mend it") from None
