@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-# How many steps tell the speed, after how many that do not.
-TIMED_STEPS, WARM_STEPS = 8, 3
+# How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
+TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
 
 
 class TrainingError(UniserError):
@@ -133,16 +133,19 @@ class Trainer:
 
 
 def steps_for(minutes: float, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str) -> int:
-    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed."""
+    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed for a twentieth of that."""
     trial = Trainer(config.model_copy(update={"steps": 1000}), corpus, prompts, device)
-    times, begin = [], time.perf_counter()
-    for step in range(WARM_STEPS + TIMED_STEPS):
-        batch = trial.stream.batch(step, prompts)
-        start = time.perf_counter()
-        trial.advance(batch)
-        times.append(time.perf_counter() - start)
-    left_s = minutes * 60 - (time.perf_counter() - begin)
-    return max(10, int(left_s / statistics.median(times[WARM_STEPS:])))
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(trial.stream.batch, 0, prompts)
+        while trial.step < WARM_STEPS + TIMED_STEPS or time.perf_counter() - begin < 60 * minutes * TIMED_SHARE:
+            if trial.step == WARM_STEPS:
+                start = time.perf_counter()
+            batch = ahead.result()
+            ahead = pool.submit(trial.stream.batch, trial.step + 1, prompts)
+            trial.advance(batch)
+        step_s = (time.perf_counter() - start) / (trial.step - WARM_STEPS)
+    return max(10, int((minutes * 60 - (time.perf_counter() - begin)) / step_s))
 
 
 class _Stop:
