@@ -69,14 +69,14 @@ class Recipe(BaseModel):
     def _consistent(self) -> Recipe:
         shares = sum(Fraction(str(q)) for q in self.quotas.values() if isinstance(q, float))
         if shares > 1:
-            raise ValueError(f"quotas: they sum to {float(shares):.0%}, must be 100% at most")
+            raise ValueError(f"quotas: they sum to {float(shares):.0%}|must be 100% at most")
         counts = sum(q for q in self.quotas.values() if isinstance(q, int))
         if self.target is not None and counts > self.target:
-            raise ValueError(f"quotas: they ask for {counts} rows, more than 100% of the target {self.target}")
+            raise ValueError(f"quotas: they ask for {counts} rows|more than 100% of the target {self.target}")
         if self.target is None and shares and counts:
-            raise ValueError("quotas: shares beside counts, must have a target to be shares of")
+            raise ValueError("quotas: shares beside counts|must have a target to be shares of")
         if self.psnr_db and None not in self.psnr_db and self.psnr_db[0] > self.psnr_db[1]:  # type: ignore[operator]
-            raise ValueError(f"psnr_db: {list(self.psnr_db)}, must be [lowest, highest]")
+            raise ValueError(f"psnr_db: {list(self.psnr_db)}|must be [lowest, highest]")
         return self
 
     def dump(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _explained(error: ValidationError, path: str | Path) -> InputError:
     if first["type"] == "missing":
         return InputError(f"recipe {path}", f"has no key '{name}'", "the smallest recipe is: sources: [URI]")
     if first["type"] == "value_error":
-        value, _, rule = str(first["ctx"]["error"]).partition(", ")
+        value, _, rule = str(first["ctx"]["error"]).partition("|")
         return InputError(f"recipe {path}: {value}", rule, "mend the recipe")
     if name.startswith("quotas."):
         rule = "must be a share (0.25, 25%) or a number of rows (2000)"

@@ -22,9 +22,10 @@ from aggregate.shards import damaged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from uniser_core.parquet_blobs import BlobRanges, ParquetBlobs
+
     from aggregate.recipe import Recipe
     from aggregate.shards import Shard
-    from uniser_core.parquet_blobs import BlobRanges, ParquetBlobs
 
 UInt8 = npt.NDArray[np.uint8]
 

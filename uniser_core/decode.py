@@ -18,9 +18,10 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from uniser_core import decode_deep, icc
-from uniser_core.decode_checks import MAX_PIXELS, check_size, check_whole, damaged, sniff, without_profile
+from uniser_core.decode_checks import MAX_PIXELS, check_size, check_whole, damaged, png_chunk, sniff, without_profile
 from uniser_core.decode_depth import decode_depth_sidecar
 from uniser_core.errors import InputError
+from uniser_core.tiff import read_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,15 +71,19 @@ def decode_picture(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> P
     kind = sniff(data, name)
     if kind in decode_deep.KINDS:
         return _deep(decode_deep.KINDS[kind](data, name, max_pixels), kind)
+    if kind == "tiff":
+        header = read_tiff(data, name)
+        check_size(header.width, header.height, name, max_pixels)
+        if header.bits > 8:  # of these Pillow opens grey ones only
+            # OpenCV turns TIFF pages upright by itself.
+            return _deep(decode_deep.decode_opencv(data, name, header.profile), kind)
     image = _open(data, name)
     check_size(image.width, image.height, name, max_pixels)
     check_whole(data, kind, name)
-    orientation = _orientation(image)
-    bits = decode_deep.bits_per_channel(image, data, kind, name)
-    if bits > 8:
+    orientation = _orientation(image, data, kind)
+    if (kind == "png" and data[24] > 8) or image.mode[0] in "IF":
         pixels = decode_deep.decode_opencv(data, name, image.info.get("icc_profile"))
-        # OpenCV turns TIFF pages upright by itself, and no other kind when asked for unchanged pixels.
-        return _deep(pixels if kind == "tiff" else pixels.upright(orientation), kind)
+        return _deep(pixels.upright(orientation), kind)
     profile = image.info.get("icc_profile")
     foreign = bool(profile) and not icc.is_srgb(profile)
     if kind in ("jpeg", "png") and image.mode == "RGB" and not foreign and "transparency" not in image.info:
@@ -127,9 +132,14 @@ def _open(data: bytes, name: str) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, data: bytes, kind: str) -> int:
     try:
-        value = image.getexif().get(ORIENTATION_TAG, 1)
+        if kind == "png":  # asked for EXIF, Pillow would decode the whole picture
+            exif = Image.Exif()
+            exif.load(png_chunk(data, b"eXIf"))
+        else:
+            exif = image.getexif()
+        value = exif.get(ORIENTATION_TAG, 1)
     except Exception:  # damaged EXIF is no reason to refuse good pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

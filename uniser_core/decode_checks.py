@@ -117,6 +117,11 @@ def _png_is_whole(data: bytes) -> bool:
     return any(name == b"IEND" and end <= len(data) for name, _, end in _png_chunks(data))
 
 
+def png_chunk(png: bytes, wanted: bytes) -> bytes:
+    """Content of the first chunk of that name, empty where there is none."""
+    return next((png[start + 8 : end - 4] for name, start, end in _png_chunks(png) if name == wanted), b"")
+
+
 def without_profile(png: bytes) -> bytes:
     """The same PNG without its ICC profile, which libpng would comment on at every picture."""
     spans = [(start, end) for name, start, end in _png_chunks(png) if name == b"iCCP"]

@@ -6,7 +6,7 @@ import io
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,13 +17,9 @@ from uniser_core.color import srgb_to_linear
 from uniser_core.decode_checks import check_size, damaged
 from uniser_core.errors import InputError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 Float32 = npt.NDArray[np.float32]
 # Its reasons go into our own one-line messages.
 cv2.setLogLevel(0)  # silent
-_TIFF_BITS, _TIFF_FORMAT, _TIFF_SUBFILE, _TIFF_DNG = 258, 339, 254, 50706
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,23 +45,6 @@ def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def bits_per_channel(image: Image.Image, data: bytes, kind: str, name: str) -> int:
-    """Bits of one channel by the header, 32 for float. Raises InputError on camera raw in TIFF's clothes."""
-    if kind == "png":
-        return data[24]
-    if kind == "tiff":
-        tags: Any = getattr(image, "tag_v2", {})
-        if _TIFF_DNG in tags or tags.get(_TIFF_SUBFILE, 0) & 1:
-            raise InputError(f"{name} is a camera raw file", "only its thumbnail could be read", "develop it first")
-        bits = max(_numbers(tags.get(_TIFF_BITS, 1)))
-        return 32 if 3 in _numbers(tags.get(_TIFF_FORMAT, 1)) else bits
-    return 16 if image.mode.startswith("I") else 32 if image.mode == "F" else 8
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    return tuple(int(v) for v in value) if isinstance(value, tuple) else (int(value),)
 
 
 def decode_opencv(data: bytes, name: str, profile: bytes | None = None) -> DeepPixels:

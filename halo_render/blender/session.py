@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from uniser_core.errors import InputError
 
 Float32 = npt.NDArray[np.float32]
@@ -70,7 +69,7 @@ class Passes:
     @property
     def noisy_HWC(self) -> Float32:
         """Sum of the groups."""
-        return np.sum(list(self.groups.values()), axis=0, dtype=np.float32)
+        return np.asarray(np.sum(list(self.groups.values()), axis=0), np.float32)
 
     @property
     def direct_HWC(self) -> Float32:
@@ -183,10 +182,8 @@ def _passes(file: Any, scene: Any) -> Passes:
     def vector(name: str) -> Float32:
         if name in found:
             return np.ascontiguousarray(found[name][..., :3], np.float32)
-        parts = [found.get(f"{name}.{axis}") for axis in ("X", "Y", "Z")]
-        if any(p is None for p in parts):
-            return np.zeros((height, width, 3), np.float32)
-        return np.stack(parts, axis=2).astype(np.float32)
+        parts = [found[f"{name}.{axis}"] for axis in ("X", "Y", "Z") if f"{name}.{axis}" in found]
+        return np.stack(parts, axis=2).astype(np.float32) if parts else np.zeros((height, width, 3), np.float32)
 
     groups = {k.removeprefix("Combined_"): vector(k) for k in sorted(found) if k.startswith("Combined_")}
     depth = np.asarray(found["Depth.Z"], np.float32)
