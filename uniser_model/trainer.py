@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
 TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
+# Lines of progress where there is no terminal for a bar.
+TOLD = 10
 
 
 class TrainingError(UniserError):
@@ -245,7 +247,8 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
     ):  # fmt: skip
         ahead = pool.submit(trainer.stream.batch, trainer.step, trainer.prompts)
         recent: list[float] = []
-        began = time.perf_counter()
+        began = started = time.perf_counter()
+        first = trainer.step
         while trainer.step < total:
             waited = time.perf_counter()
             batch = ahead.result()
@@ -255,6 +258,10 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
             facts = trainer.advance(batch)
             recent.append(facts["loss"])
             bar.update()
+            if bar.disable and not quiet and trainer.step * TOLD // total > (trainer.step - 1) * TOLD // total:
+                left_s = (total - trainer.step) * (time.perf_counter() - started) / (trainer.step - first)
+                line = f"step {trainer.step} of {total}, loss {facts['loss']:.4f}, {left_s:.0f} s left"
+                print(line, file=sys.stderr, flush=True)
             if trainer.step % config.log_every == 0 or trainer.step == total:
                 seconds = (time.perf_counter() - began) / len(recent)
                 began = time.perf_counter()
