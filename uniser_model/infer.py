@@ -18,7 +18,7 @@ from uniser_model.masks import blur_mask
 from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
 from uniser_model.objectives.anchored import Anchored
-from uniser_model.supervision import prompt_for
+from uniser_model.supervision import check_strength, prompt_for
 from uniser_model.text import PromptCache
 from uniser_model.trainer import build_model
 
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 # Rows of a large picture worked on at once, so that memory stays a few bytes a pixel.
 BAND_PX = 512
-
-
-def check_strength(strength: float) -> None:
-    """Raise InputError unless alpha is in [0, 1]."""
-    if not 0.0 <= strength <= 1.0:
-        raise InputError(
-            f"strength {strength}", "must be from 0 (untouched) to 1 (whole effect)", "choose a value in the range"
-        )
 
 
 class Restorer:

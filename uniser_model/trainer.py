@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-# How many steps tell the speed, after how many that do not.
-TIMED_STEPS, WARM_STEPS = 8, 3
+# How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
+TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
+# Lines of progress where there is no terminal for a bar.
+TOLD = 10
 
 
 class TrainingError(UniserError):
@@ -133,16 +135,19 @@ class Trainer:
 
 
 def steps_for(minutes: float, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str) -> int:
-    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed."""
+    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed for a twentieth of that."""
     trial = Trainer(config.model_copy(update={"steps": 1000}), corpus, prompts, device)
-    times, begin = [], time.perf_counter()
-    for step in range(WARM_STEPS + TIMED_STEPS):
-        batch = trial.stream.batch(step, prompts)
-        start = time.perf_counter()
-        trial.advance(batch)
-        times.append(time.perf_counter() - start)
-    left_s = minutes * 60 - (time.perf_counter() - begin)
-    return max(10, int(left_s / statistics.median(times[WARM_STEPS:])))
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(trial.stream.batch, 0, prompts)
+        while trial.step < WARM_STEPS + TIMED_STEPS or time.perf_counter() - begin < 60 * minutes * TIMED_SHARE:
+            if trial.step == WARM_STEPS:
+                start = time.perf_counter()
+            batch = ahead.result()
+            ahead = pool.submit(trial.stream.batch, trial.step + 1, prompts)
+            trial.advance(batch)
+        step_s = (time.perf_counter() - start) / (trial.step - WARM_STEPS)
+    return max(10, int((minutes * 60 - (time.perf_counter() - begin)) / step_s))
 
 
 class _Stop:
@@ -242,7 +247,8 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
     ):  # fmt: skip
         ahead = pool.submit(trainer.stream.batch, trainer.step, trainer.prompts)
         recent: list[float] = []
-        began = time.perf_counter()
+        began = started = time.perf_counter()
+        first = trainer.step
         while trainer.step < total:
             waited = time.perf_counter()
             batch = ahead.result()
@@ -252,6 +258,10 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
             facts = trainer.advance(batch)
             recent.append(facts["loss"])
             bar.update()
+            if bar.disable and not quiet and trainer.step * TOLD // total > (trainer.step - 1) * TOLD // total:
+                left_s = (total - trainer.step) * (time.perf_counter() - started) / (trainer.step - first)
+                line = f"step {trainer.step} of {total}, loss {facts['loss']:.4f}, {left_s:.0f} s left"
+                print(line, file=sys.stderr, flush=True)
             if trainer.step % config.log_every == 0 or trainer.step == total:
                 seconds = (time.perf_counter() - began) / len(recent)
                 began = time.perf_counter()
