@@ -1,6 +1,6 @@
 """Where clean pictures come from; one file a kind.
 
-`--source` is PATH_OR_GLOB, `photos`, `asset:NAME`, `frames:URI`, `pairs:URI`, `table:URI` (or a path to a .parquet file),
+`--source` is PATH_OR_GLOB, `photos`, `asset:NAME`, `frames:URI`, `pairs:URI`, `table:URI` (or a .parquet file),
 `tar:URI` (or a path to a .tar file), or the name of an entry point in the group `uniser.sources`.
 """
 

@@ -38,14 +38,12 @@ class RenderedFrames(Source):
             with self.shards.store.open(shard) as stream:
                 file = pq.ParquetFile(stream)
                 for group in range(file.num_row_groups):
-                    for row, name in enumerate(
-                        file.read_row_group(group, columns=["frame_id"])["frame_id"].to_pylist()
-                    ):
-                        found.append(SourceItem(name, 0, (shard, group, row)))
+                    names = file.read_row_group(group, columns=["frame_id"])["frame_id"].to_pylist()
+                    found += [SourceItem(name, 0, (shard, group, row)) for row, name in enumerate(names)]
         return found
 
     def load(self, item: SourceItem) -> Frame:
-        """See `Source.load`. Channels: rgb, depth, normal, emission, light_groups, object_index, lights, objects, camera."""
+        """See `Source.load`; the channels are the frame row's columns."""
         shard, group, number = item.where
         try:
             with self.shards.store.open(shard) as stream:
