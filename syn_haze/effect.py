@@ -50,7 +50,9 @@ class HazeParams(EffectParams):
     noise_scale_m: float = Field(10.0, gt=0, description="size of the largest patches, metres")
     noise_octaves: int = Field(3, ge=1, le=8)
     noise_seed: int = Field(0, ge=0, lt=2**31)
-    noise_offset_m: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="shift of the field: right, down, ahead")
+    noise_offset_m: tuple[float, float, float] = Field(
+        (0.0, 0.0, 0.0), description="shift of the field: right, down, ahead"
+    )
     wind_azimuth_deg: float = Field(0.0, ge=0, lt=360, description="0 along the view, 90 to the right")
     wind_stretch: float = Field(1.0, ge=1, le=20, description="patches drawn out along the wind")
     depth_source: str = Field("", description="where the depth came from")
@@ -225,5 +227,3 @@ def _metres_of_code(frame: Frame) -> Float32:
             return (1 / (np.arange(MAX_CODE + 1) * _depth(frame).inverse_per_code_per_m)).astype(np.float32)
 
     return frame.memo(("haze metres of code",), make)
-
-

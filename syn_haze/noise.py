@@ -232,7 +232,10 @@ def _read_grid(
         for i in range(across + 3):
             for k in range(knots):
                 line[i, k] = (
-                    v[0] * grid[j, i, k] + v[1] * grid[j + 1, i, k] + v[2] * grid[j + 2, i, k] + v[3] * grid[j + 3, i, k]
+                    v[0] * grid[j, i, k]
+                    + v[1] * grid[j + 1, i, k]
+                    + v[2] * grid[j + 2, i, k]
+                    + v[3] * grid[j + 3, i, k]
                 )
         for x in range(width):
             code = code_HW[y, x]
