@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from uniser_core.color import LUMINANCE_RGB, luminance
 
 if TYPE_CHECKING:

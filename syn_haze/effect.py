@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from uniser_core.depth import MAX_CODE
+from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.errors import InputError, RefusedError
 
 from syn_haze import kernels
 from syn_haze.airlight import Scene, blend, survey
 from syn_haze.noise import DensityField, optical_depth
 from syn_haze.presets import Preset, Variant, all_presets, load_preset
-from uniser_core.depth import MAX_CODE
-from uniser_core.effect import EffectParams, Layers, effect
-from uniser_core.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from uniser_core.depth import DepthMap

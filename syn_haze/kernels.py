@@ -12,7 +12,6 @@ from functools import cache
 import numba
 import numpy as np
 import numpy.typing as npt
-
 from uniser_core.color import encode_tables
 
 Float32 = npt.NDArray[np.float32]

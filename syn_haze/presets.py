@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
 from uniser_core.errors import InputError
 
 Variant = Literal["haze", "fog", "mist", "smog", "smoke", "dust"]

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from uniser_core.runner import RunSummary
     from uniser_core.synth import SynthJob
 
 Source = Annotated[str, typer.Option(help="folder, glob, file, 'photos', asset:NAME, pairs:URI, table:URI, tar:URI")]
@@ -47,6 +48,7 @@ def synth_command(effect: str) -> Callable[..., None]:
         as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
     ) -> None:
         from uniser_core.runner import RunOptions
+        from uniser_core.supervisor import WorkerLimits
         from uniser_core.synth import SynthJob
 
         job = SynthJob(
@@ -64,7 +66,8 @@ def synth_command(effect: str) -> Callable[..., None]:
             plugins=tuple(plugin or ()),
         )
         count = default_workers() if workers is None else workers
-        options = RunOptions(count, parse_shard(shard), retries, item_timeout_s, progress=not as_json)
+        limits = WorkerLimits(item_timeout_s=item_timeout_s)
+        options = RunOptions(count, parse_shard(shard), retries, limits, progress=not as_json)
         run_synth(job, out, options, dry_run, as_json)
 
     command.__doc__ = f"Make {effect} pairs from every picture of a source; run it again to go on."
@@ -73,10 +76,9 @@ def synth_command(effect: str) -> Callable[..., None]:
 
 def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool) -> None:
     """Check, then run or print the plan; exits with the run's code."""
-    from uniser_core import __version__
     from uniser_core.errors import InputError
     from uniser_core.job import Plan
-    from uniser_core.output import print_facts, print_json
+    from uniser_core.output import print_facts
     from uniser_core.runner import run_job
     from uniser_core.synth import plan_text
 
@@ -87,9 +89,16 @@ def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: boo
         plan = Plan.of(job)
         print_facts(plan_text(job, plan.shard_count, options.workers), as_json)
         return
-    summary = run_job(job, out, options)
+    finish_run(run_job(job, out, options), as_json)
+
+
+def finish_run(summary: RunSummary, as_json: bool) -> None:
+    """Tell what a run did, and exit with its code."""
+    from uniser_core import __version__
+    from uniser_core.output import print_json
+
     if as_json:
-        facts = {"out": out, "made": summary.made, "seconds": round(summary.seconds, 3), "held": summary.held}
+        facts = {"out": summary.out, "made": summary.made, "seconds": round(summary.seconds, 3), "held": summary.held}
         print_json({**facts, **summary.counts, "version": __version__})
     else:
         typer.echo("\n".join(summary.lines()))

@@ -5,6 +5,9 @@ Foreign pictures are read by `uniser_core.decode`, which distrusts them.
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,11 +18,12 @@ from uniser_core.errors import InputError
 from uniser_core.png import encode_png
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 UInt8 = npt.NDArray[np.uint8]
 
 JPEG_QUALITY = 98
+HALF_MAX = 65504.0
 
 
 def _encode_jpeg(rgb8_HWC: UInt8) -> bytes:
@@ -85,17 +89,35 @@ def decode_rgb8(data: bytes) -> UInt8:
 
 def encode_half_exr(linear_HWC: npt.NDArray[np.float32]) -> bytes:
     """Linear RGB (H, W, 3) as a half-float, ZIP-compressed OpenEXR file."""
-    import tempfile
-    from pathlib import Path
+    # Half floats end at 65504: brighter light is stored as the brightest.
+    half = np.clip(linear_HWC, -HALF_MAX, HALF_MAX).astype(np.float16)
+    return encode_exr({"RGB": np.ascontiguousarray(half)})
 
+
+def encode_exr(channels: dict[str, npt.NDArray[Any]]) -> bytes:
+    """Named channels, half or float32, (H, W) or RGB (H, W, 3), as a ZIP-compressed OpenEXR file."""
     import OpenEXR
 
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    # Half floats end at 65504: brighter light is stored as the brightest.
-    half = np.ascontiguousarray(np.clip(linear_HWC, -65504.0, 65504.0), np.float16)
-    # The library writes files only; a memory-backed folder keeps it off the disk.
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # noqa: S108
-        path = Path(folder) / "layer.exr"
-        with OpenEXR.File(header, {"RGB": half}) as file:
+    with memory_file("picture.exr") as path:
+        with OpenEXR.File(header, channels) as file:
             file.write(str(path))
         return path.read_bytes()
+
+
+def decode_exr(data: bytes) -> npt.NDArray[Any]:
+    """The first channel group of an OpenEXR file of ours: (H, W, 3) for RGB, else (H, W)."""
+    import OpenEXR
+
+    with memory_file("picture.exr") as path:
+        path.write_bytes(data)
+        with OpenEXR.File(str(path)) as file:
+            return np.array(next(iter(file.channels().values())).pixels)
+
+
+@contextmanager
+def memory_file(name: str) -> Iterator[Path]:
+    """A path in memory where the system has such a place: OpenEXR reads and writes files only."""
+    shared = Path("/dev/shm")  # noqa: S108
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        yield Path(folder) / name

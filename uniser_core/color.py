@@ -60,7 +60,7 @@ def decode_srgb8(srgb_HWC: UInt8) -> Float32:
 def encode_srgb8_numpy(linear_HWC: Float32) -> UInt8:
     """Linear light (float32, any shape, clipped to [0, 1]) to the nearest 8-bit sRGB code."""
     base, thresholds = encode_tables()
-    x = np.clip(np.asarray(linear_HWC, np.float32), 0.0, 1.0)
+    x = np.fmin(np.fmax(np.asarray(linear_HWC, np.float32), np.float32(0)), np.float32(1))  # NaN becomes black
     code = base[np.minimum((x * CODE_BINS).astype(np.int32), CODE_BINS - 1)]
     return np.asarray(code + (x >= thresholds[code]), np.uint8)
 

@@ -30,6 +30,8 @@ MAX_ITEMS_PER_SHARD = 64
 class Job(Protocol):
     """A picklable description of a run. Workers get a copy each and open what they need lazily."""
 
+    # Optional: `isolated` (always in a child process, its chatter in a log), `max_items_per_shard`, `unit` of its rows.
+
     def config(self) -> dict[str, Any]:
         """What makes this run this run: JSON values, compared when a run is resumed."""
         ...
@@ -63,7 +65,8 @@ class Plan:
     def of(cls, job: Job) -> Plan:
         """The plan of a job."""
         keys = tuple(job.item_keys())
-        return cls(keys, items_per_shard(len(keys)))
+        most = getattr(job, "max_items_per_shard", MAX_ITEMS_PER_SHARD)
+        return cls(keys, min(most, items_per_shard(len(keys))))
 
     @property
     def shard_count(self) -> int:
@@ -92,13 +95,13 @@ def make_shard(
     folder: RunFolder,
     shard: int,
     *,
-    set_aside: Mapping[int, str],
+    set_aside: Mapping[int, tuple[str, str]],
     retries: int,
     notify: Callable[[str, int], None],
 ) -> ShardDone:
     """Make one shard, unless it is there or another process holds it.
 
-    `set_aside` maps items that killed a worker to what happened; `notify("begin" | "end", item)`
+    `set_aside` maps items that killed a worker to what happened and the log's end; `notify("begin" | "end", item)`
     tells the supervisor which item is at work. Raises StorageError when the output cannot be written.
     """
     with folder.lock(shard) as holder:
@@ -115,7 +118,8 @@ def make_shard(
             for index in plan.items(shard):
                 key = plan.keys[index]
                 if index in set_aside:
-                    failed.append({"item": key, "error": set_aside[index], "traceback": "", "attempts": retries + 1})
+                    reason, log = set_aside[index]
+                    failed.append({"item": key, "error": reason, "traceback": log, "attempts": retries + 1})
                     continue
                 notify("begin", index)
                 rendered = _attempt(job, index, key, retries, failed, refused)

@@ -29,7 +29,7 @@ _FIELDS: tuple[tuple[str, pa.DataType, bool], ...] = (
     ("group_id", pa.string(), False),
     ("split", pa.string(), True),
     ("input", IMAGE, True),
-    ("target", IMAGE, False),
+    ("target", IMAGE, True),  # never null, but `datasets` takes a field for a picture only when it is nullable
     ("layer", IMAGE, True),
     ("layer_kind", pa.string(), True),
     ("mask", IMAGE, True),
@@ -59,6 +59,9 @@ METADATA_COLUMNS = tuple(name for name, kind, _ in _FIELDS if kind != IMAGE)
 def _feature(kind: pa.DataType) -> dict[str, Any]:
     if kind == IMAGE:
         return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        fields = kind.value_type
+        return {"feature": {f.name: _feature(f.type) for f in fields}, "_type": "List"}
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return {"dtype": str(kind), "_type": "Value"}

@@ -58,6 +58,7 @@ class RunFolder:
         self.store = Store(out)
         self.config, self.shard_count = config, shard_count
         self._claim()
+        self.store.sweep()
 
     def _claim(self) -> None:
         where = self.store.path()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uniser_core.errors import EXIT_INCOMPLETE, EXIT_ITEMS_FAILED, EXIT_OK, InputError
 from uniser_core.job import Job, Plan, make_shard
 from uniser_core.run_folder import RunFolder
-from uniser_core.supervisor import Supervisor, tune_process
+from uniser_core.supervisor import Supervisor, WorkerLimits, tune_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ class RunOptions:
     workers: int = 1
     shard: tuple[int, int] | None = None
     retries: int = 1
-    item_timeout_s: float | None = None
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
     progress: bool = True
 
 
@@ -34,6 +34,7 @@ class RunSummary:
 
     out: str
     total_shards: int
+    unit: str = "pairs"
     made: int = 0
     seconds: float = 0.0
     held: list[str] = field(default_factory=list)
@@ -50,7 +51,7 @@ class RunSummary:
         """What to tell the user."""
         c = self.counts
         text = [
-            f"{self.out}: {c['rows']} pairs in {c['shards']} of {self.total_shards} shards "
+            f"{self.out}: {c['rows']} {self.unit} in {c['shards']} of {self.total_shards} shards "
             f"({self.made} made now, {self.seconds:.1f} s), {c['failed']} failed, {c['refused']} refused"
         ]
         if c["failed"]:
@@ -78,7 +79,7 @@ def run_job(job: Job, out: str, options: RunOptions) -> RunSummary:
     folder = RunFolder(out, config, plan.shard_count)
     index, count = options.shard or (0, 1)
     todo = [n for n in folder.missing() if n % count == index]
-    summary = RunSummary(out, plan.shard_count)
+    summary = RunSummary(out, plan.shard_count, getattr(job, "unit", "pairs"))
     start = time.monotonic()
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -101,10 +102,8 @@ def _outcomes(job: Job, plan: Plan, folder: RunFolder, todo: list[int], options:
     def on_event(_what: str, _item: int) -> None:
         bar.update(1)
 
-    if options.workers > 1 or options.item_timeout_s is not None:
-        supervisor = Supervisor(
-            job, plan, folder, options.workers, options.retries, options.item_timeout_s, on_event=on_event
-        )
+    if options.workers > 1 or options.limits != WorkerLimits() or getattr(job, "isolated", False):
+        supervisor = Supervisor(job, plan, folder, options.workers, options.retries, options.limits, on_event=on_event)
         yield from supervisor.run(todo)
         return
     tune_process()

@@ -140,7 +140,8 @@ class PairSet:
         for name in self.shards:
             with self.store.open(name) as stream:
                 # One batch is at most one clean picture's variants, so memory stays small.
-                file = pq.ParquetFile(stream, read_dictionary=list(SHARED_BLOBS))
+                shared = list(SHARED_BLOBS) if self.schema is PAIR_SCHEMA else []
+                file = pq.ParquetFile(stream, read_dictionary=shared)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns) if columns else None)
                     for row in table.to_pylist():

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import socket
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,8 +118,15 @@ class Store:
         """A local path to write `name` to before `publish`: on the same disk where that is possible."""
         if self.is_local:
             self.make_folder("_run/tmp")
-            return Path(self.path(f"_run/tmp/{name}.{os.getpid()}"))
+            return Path(self.path(f"_run/tmp/{name}.{socket.gethostname()}-{os.getpid()}"))
         return Path(tempfile.gettempdir()) / f"uniser-{os.getpid()}-{name}"
+
+    def sweep(self) -> None:
+        """Remove what dead processes of this machine left half-written."""
+        if self.is_local:
+            for file in Path(self.path("_run/tmp")).glob(f"*.{socket.gethostname()}-*"):
+                if not Path(f"/proc/{file.name.rpartition('-')[2]}").exists():
+                    file.unlink(missing_ok=True)
 
     def publish(self, spooled: Path, name: str) -> None:
         """Make a finished local file appear under `name`, whole or not at all."""

@@ -11,9 +11,13 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import socket
+import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uniser_core.errors import StorageError, UniserError
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_IDLE_DEATHS = 3
+LOG_TAIL_BYTES = 4000
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
@@ -43,12 +48,35 @@ def tune_process() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _worker(connection: Connection, job: Job, plan: Plan, folder: RunFolder, retries: int, parent: int) -> None:
+@dataclass(frozen=True)
+class WorkerLimits:
+    """What a worker may use: an item's time, a process' memory, and how many items a process serves."""
+
+    item_timeout_s: float | None = None
+    memory_mb: int | None = None
+    recycle_items: int | None = None
+
+
+def _redirect_output(path: str) -> None:
+    """Send everything this process prints, native libraries too, to a log file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _worker(
+    connection: Connection, job: Job, plan: Plan, folder: RunFolder, retries: int, parent: int, log: str
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what a Ctrl-C means
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
+    if log:
+        _redirect_output(log)
     tune_process()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while (task := connection.recv()) is not None:
@@ -75,6 +103,9 @@ class _Worker:
     shard: int | None = None
     item: int | None = None
     since: float = 0.0
+    items: int = 0
+    log: str = ""
+    killed_for: str = ""
 
 
 @dataclass
@@ -86,11 +117,12 @@ class Supervisor:
     folder: RunFolder
     workers: int
     retries: int = 1
-    item_timeout_s: float | None = None
+    limits: WorkerLimits = WorkerLimits()
     on_event: Callable[[str, int], None] = lambda what, item: None
     _deaths: dict[int, int] = field(default_factory=dict)
-    _aside: dict[int, str] = field(default_factory=dict)
+    _aside: dict[int, tuple[str, str]] = field(default_factory=dict)
     _idle_deaths: int = 0
+    _started: int = 0
     _ended: set[int] = field(default_factory=set)
 
     def run(self, shards: Sequence[int]) -> Iterator[ShardDone]:
@@ -108,8 +140,8 @@ class Supervisor:
                 for worker in list(pool):
                     if worker.connection in ready:
                         yield from self._listen(worker, pool, queue)
-                    elif self._is_late(worker):
-                        worker.process.kill()
+                    else:
+                        self._enforce(worker)
         finally:
             for worker in pool:
                 with contextlib.suppress(OSError, ValueError):
@@ -123,7 +155,8 @@ class Supervisor:
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self.job, self.plan, self.folder, self.retries, os.getpid())
+        log = self._log_path() if getattr(self.job, "isolated", False) else ""
+        arguments = (theirs, self.job, self.plan, self.folder, self.retries, os.getpid(), log)
         process = context.Process(target=_worker, args=arguments, daemon=True)
         before = {k: os.environ.get(k) for k in SINGLE_THREAD}
         os.environ.update(SINGLE_THREAD)
@@ -133,7 +166,13 @@ class Supervisor:
             for key, value in before.items():
                 os.environ.pop(key) if value is None else os.environ.update({key: value})
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, log=log)
+
+    def _log_path(self) -> str:
+        self._started += 1
+        base = Path(self.folder.store.path("_run/logs")) if self.folder.store.is_local else Path(tempfile.gettempdir())
+        base.mkdir(parents=True, exist_ok=True)
+        return str(base / f"{socket.gethostname()}-{os.getpid()}-{self._started}.log")
 
     def _assign(self, worker: _Worker, shard: int) -> None:
         worker.shard, worker.item, worker.since = shard, None, time.monotonic()
@@ -141,9 +180,27 @@ class Supervisor:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death is seen by _listen
             worker.connection.send((shard, aside))
 
-    def _is_late(self, worker: _Worker) -> bool:
-        running = worker.item is not None and self.item_timeout_s is not None
-        return running and time.monotonic() - worker.since > (self.item_timeout_s or 0)
+    def _enforce(self, worker: _Worker) -> None:
+        """Kill a worker whose item takes too long or that holds too much memory."""
+        time_s, memory_mb = self.limits.item_timeout_s, self.limits.memory_mb
+        if worker.item is None or worker.killed_for:
+            return
+        if time_s is not None and time.monotonic() - worker.since > time_s:
+            worker.killed_for = f"took longer than {time_s:g} s"
+        elif memory_mb is not None and _resident_mb(worker.process.pid) > memory_mb:
+            worker.killed_for = f"took more than {memory_mb} MB of memory"
+        if worker.killed_for:
+            worker.process.kill()
+
+    def _retire(self, worker: _Worker, pool: list[_Worker]) -> None:
+        """Let a worker that has served enough items go; a fresh one takes its place."""
+        if self.limits.recycle_items is None or worker.items < self.limits.recycle_items:
+            return
+        pool.remove(worker)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.connection.send(None)
+        worker.process.join()
+        worker.connection.close()
 
     def _listen(self, worker: _Worker, pool: list[_Worker], queue: list[int]) -> Iterator[ShardDone]:
         try:
@@ -155,7 +212,7 @@ class Supervisor:
         if what == "begin":
             worker.item, worker.since = value, time.monotonic()
         elif what == "end":
-            worker.item = None
+            worker.item, worker.items = None, worker.items + 1
             if value not in self._ended:  # a shard that is made again ends its first items twice
                 self._ended.add(value)
                 self.on_event("end", value)
@@ -163,10 +220,10 @@ class Supervisor:
             raise value
         else:
             worker.shard, self._idle_deaths = None, 0
+            self._retire(worker, pool)
             yield value
 
     def _bury(self, worker: _Worker, queue: list[int]) -> None:
-        late = self._is_late(worker)
         worker.process.join()
         worker.connection.close()
         if worker.shard is None:
@@ -183,5 +240,21 @@ class Supervisor:
         if self._deaths[item] > self.retries:
             code = worker.process.exitcode or 0
             died = f"worker died ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
-            self._aside[item] = f"took longer than {self.item_timeout_s:g} s" if late else died
+            self._aside[item] = (worker.killed_for or died, _tail(worker.log))
             self.on_event("aside", item)
+
+
+def _resident_mb(pid: int | None) -> float:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _tail(log: str) -> str:
+    """The end of a worker's log: what Blender said last."""
+    try:
+        return Path(log).read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace") if log else ""
+    except OSError:
+        return ""

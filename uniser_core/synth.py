@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from uniser_core import codecs, engine, registry
 from uniser_core.effect import parse_params
 from uniser_core.errors import InputError
-from uniser_core.frame import Frame
 from uniser_core.pair import PAIR_SCHEMA
 from uniser_core.seeding import derive_seed
 from uniser_core.version import generator_name
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from uniser_core.depth import DepthProvider
     from uniser_core.effect import Effect
+    from uniser_core.frame import Frame
     from uniser_core.sources import Source, SourceItem
 
 

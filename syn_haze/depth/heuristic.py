@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-from syn_haze.depth.refine import Float32, guide_of, guided_upsample, resize, work_size
 from uniser_core.depth import DepthMap, quantize_inverse
 from uniser_core.seeding import generator
+
+from syn_haze.depth.refine import Float32, guide_of, guided_upsample, resize, work_size
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from uniser_core import color
 
 if TYPE_CHECKING:

@@ -1,0 +1,228 @@
+"""`uniser corpus build`: pair shards in, one indexed corpus out; the same bytes for any partitioning."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from uniser_core import SCHEMA_VERSION, registry
+from uniser_core.corpus import INDEX, Corpus
+from uniser_core.errors import InputError, UniserError
+from uniser_core.seeding import derive_seed
+from uniser_core.version import generator_name
+
+from aggregate.decide import KEPT, OVER_QUOTA, Decision, Held, clean_keys, decide
+from aggregate.emit import CHOSEN_SCHEMA, emit, merge
+from aggregate.execute import Executor, executor
+from aggregate.output import claim, publish, relative_name
+from aggregate.scan import Rules, scan
+from aggregate.shards import ShardFacts, inspect, list_shards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aggregate.output import Place
+    from aggregate.recipe import Recipe
+    from aggregate.shards import Shard
+
+# What has changed when a build is asked for again: everything else in a manifest follows from these.
+IDENTITY = ("recipe", "shards", "keep_test_of_sha256")
+
+
+@dataclass
+class BuildSummary:
+    """What a build found and wrote. `manifest` is what stands in the corpus, or would."""
+
+    out: str
+    manifest: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    written: bool = False
+
+    def lines(self) -> list[str]:
+        """For people."""
+        counts = [
+            f"{effect}: {by_split.get('train', 0)} train, {by_split.get('test', 0)} test"
+            for effect, by_split in self.manifest["counts"].items()
+        ]
+        gone = [f"set aside, {reason}: {count}" for reason, count in self.manifest["rejected"].items()]
+        if self.manifest["over_quota"]:
+            gone.append(f"over quota: {self.manifest['over_quota']}")
+        total = f"{self.out}: {self.manifest['rows']} pairs of {self.manifest['rows_in']}"
+        return [*counts, *gone, *self.notes, total]
+
+
+def build(
+    recipe: Recipe, out: str, workers: int = 0, partitions: int = 0, scheduler: str | None = None, dry_run: bool = False
+) -> BuildSummary:
+    """Build a corpus in the folder `out`; the same again writes nothing and says so.
+
+    Raises InputError on a bad source, ConfigMismatchError where `out` holds another corpus.
+    """
+    shards, notes = list_shards(recipe)
+    with executor(workers, scheduler) as runner, claim(out, dry_run) as place:
+        found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
+        _check_quotas(recipe, found)
+        manifest, held = _identity(recipe, place, found)
+        existing = place.existing(manifest, IDENTITY)
+        if existing is not None:
+            note = f"{place.store.path()} holds this very corpus: nothing to do"
+            return BuildSummary(out, existing, [*notes, note])
+        names = [relative_name(place.store, facts.shard.uri) for facts in found]
+        parts = list(_partitions(found, partitions))
+        rules = Rules.of(recipe, dry_run, _effect_tags(recipe, found))
+        scanned = [([(n, found[n].shard, g) for n, g in units], rules) for units in parts]
+        facts = runner.reduce(scan, scanned, pa.concat_tables, "pictures")
+        if not len(facts):
+            raise InputError("the sources", "hold no row", "give runs that made pairs")
+        decision = decide(facts, [f.shard.source for f in found], recipe, held)
+        manifest |= _counts(facts, decision)
+        notes += _notes(recipe, manifest, decision)
+        if dry_run:
+            notes.append("dry run: no picture was decoded and nothing was written")
+            return BuildSummary(out, manifest, notes)
+        tables = _emit(runner, found, names, parts, facts, decision)
+        publish(place, recipe, manifest, tables)
+    return BuildSummary(out, manifest, notes, written=True)
+
+
+def _inspect(shard: Shard) -> list[ShardFacts]:
+    return [inspect(shard)]
+
+
+def _flatten(parts: list[list[Any]]) -> list[Any]:
+    return [item for part in parts for item in part]
+
+
+def _check_quotas(recipe: Recipe, found: list[ShardFacts]) -> None:
+    there = sorted({effect for facts in found for effect in facts.effects})
+    for effect in recipe.quotas:
+        if effect not in there:
+            raise InputError(
+                f"quota for '{effect}'", f"no source has rows of it; there are {', '.join(there)}", "drop the quota"
+            )
+
+
+def _identity(recipe: Recipe, place: Place, found: list[ShardFacts]) -> tuple[dict[str, Any], Held | None]:
+    shards = [
+        {
+            "file": relative_name(place.store, f.shard.uri),
+            "source": f.shard.source,
+            "rows": f.rows,
+            "bytes": f.bytes,
+            "footer_sha256": f.footer_sha256,
+        }
+        for f in found
+    ]
+    manifest: dict[str, Any] = {
+        "kind": "corpus",
+        "schema_version": SCHEMA_VERSION,
+        "generator": generator_name(),
+        "recipe": recipe.dump(),
+        "keep_test_of_sha256": None,
+        "shards": shards,
+        "rows_in": sum(f.rows for f in found),
+    }
+    if recipe.keep_test_of is None:
+        return manifest, None
+    earlier = Corpus.open(recipe.keep_test_of)
+    manifest["keep_test_of_sha256"] = hashlib.sha256(earlier.store.read(INDEX)).hexdigest()
+    rows = earlier.index.take(earlier.rows("test"))
+    groups = [derive_seed("group", g) for g in pc.unique(rows.column("group_id")).to_pylist()]
+    return manifest, Held(np.array(groups, np.uint64), clean_keys(rows.column("clean_sha256")))
+
+
+def _partitions(found: list[ShardFacts], partitions: int) -> Iterator[list[tuple[int, int]]]:
+    """(shard, row group) of every row group, in order, cut into consecutive parts; default one a shard."""
+    units = [(n, g) for n, facts in enumerate(found) for g in range(len(facts.group_rows))]
+    if partitions > 0:
+        count = max(1, min(partitions, len(units)))
+        bounds = [len(units) * i // count for i in range(count + 1)]
+        yield from (units[a:b] for a, b in itertools.pairwise(bounds))
+    else:
+        yield from ([(n, g) for g in range(len(facts.group_rows))] for n, facts in enumerate(found))
+
+
+def _effect_tags(recipe: Recipe, found: list[ShardFacts]) -> dict[str, tuple[str, ...]]:
+    """Tags of the effects in the sources, when the recipe excludes any; unknown effects (imported sets) have none."""
+    tags: dict[str, tuple[str, ...]] = {}
+    if any(":" not in tag for tag in recipe.exclude_tags):
+        for effect in {e for facts in found for e in facts.effects}:
+            with contextlib.suppress(UniserError):
+                tags[effect] = registry.get_effect(effect).tags
+    return tags
+
+
+def _counts(facts: pa.Table, decision: Decision) -> dict[str, Any]:
+    effects = np.asarray(facts.column("effect").to_pylist(), object)
+    kept = decision.state == KEPT
+    counts: dict[str, dict[str, int]] = {}
+    for effect in sorted(set(effects[kept].tolist())):
+        mine = kept & (effects == effect)
+        counts[effect] = {"train": int((mine & ~decision.test).sum()), "test": int((mine & decision.test).sum())}
+    groups = facts.column("group_key").to_numpy()
+    sides = {"train": kept & ~decision.test, "test": kept & decision.test}
+    return {
+        "rows": int(kept.sum()),
+        "counts": counts,
+        "groups": {side: len(np.unique(groups[chosen])) for side, chosen in sides.items()},
+        "rejected": dict(sorted(Counter(r for r in decision.reason if r is not None).items())),
+        "over_quota": int((decision.state == OVER_QUOTA).sum()),
+        "moved_to_test": decision.moved_to_test,
+        "promoted_test": decision.promoted,
+    }
+
+
+def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision) -> list[str]:
+    notes = []
+    for effect, quota in recipe.quotas.items():
+        got = sum(manifest["counts"].get(effect, {}).values())
+        want = quota if isinstance(quota, int) else int(quota * (recipe.target or 0))
+        if got < want:
+            notes.append(f"{effect}: the recipe asks for {want} pairs, there are {got}")
+    if recipe.target is not None and manifest["rows"] < recipe.target:
+        notes.append(f"the target is {recipe.target} pairs, there are {manifest['rows']}")
+    if decision.promoted:
+        notes.append(
+            f"too few groups fell below test_fraction {recipe.test_fraction}, so the next ones were held out too: "
+            "name this corpus under keep_test_of when you build with more data"
+        )
+    elif not manifest["groups"]["test"]:
+        notes.append("nothing is held out: there is no test group")
+    if decision.moved_to_test:
+        notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
+    used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
+    notes += [f"exclude_tags: no row has '{tag}'" for tag in recipe.exclude_tags if tag not in used]
+    return notes
+
+
+def _emit(
+    runner: Executor,
+    found: list[ShardFacts],
+    names: list[str],
+    parts: list[list[tuple[int, int]]],
+    facts: pa.Table,
+    decision: Decision,
+) -> dict[str, pa.Table]:
+    chosen = pa.table(
+        {
+            "keep": pa.array(decision.state == KEPT),
+            "split": pa.array(np.where(decision.test, "test", "train"), pa.string()),
+            **{k: facts.column(k) for k in ("row", "order_key", "pair_key", "clean_sha256")},
+            "reason": pa.array(decision.reason, pa.string()),
+            "detail": pa.array(decision.detail, pa.string()),
+        }
+    ).cast(CHOSEN_SCHEMA)
+    arguments, at = [], 0
+    for units in parts:
+        count = sum(found[n].group_rows[g] for n, g in units)
+        arguments.append(([(names[n], found[n].shard, g) for n, g in units], chosen.slice(at, count)))
+        at += count
+    tables: dict[str, pa.Table] = runner.reduce(emit, arguments, merge, "index")
+    return tables

@@ -1,0 +1,151 @@
+"""The corpus folder: claimed for one build at a time, written file by file, its manifest last."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, read_manifest
+from uniser_core.errors import ConfigMismatchError, InputError
+from uniser_core.run_folder import to_json
+from uniser_core.shard import file_sha256
+from uniser_core.storage import Store, resolve, storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from aggregate.recipe import Recipe
+
+REJECTED, RECIPE = "rejected.parquet", "recipe.yaml"
+# Fixed, so that the bytes do not depend on how rows arrived.
+INDEX_GROUP_ROWS = 1 << 16
+REPEATING = (
+    "variant",
+    "group_id",
+    "split",
+    "layer_kind",
+    "prompt",
+    "generator",
+    "license",
+    "attribution",
+    "source_uri",
+)
+
+
+class Place:
+    """A folder that holds a corpus, or will."""
+
+    def __init__(self, out: str) -> None:
+        self.store = Store(out)
+        where = self.store.path()
+        if self.store.is_local and Path(where).exists() and not Path(where).is_dir():
+            raise InputError(f"--out {out}", "is a file, must be a folder", "choose another place")
+        strangers = set(self.store.names(suffix=".parquet")) - {INDEX, REJECTED}
+        if strangers or self.store.exists("_run/config.json"):
+            held = min(strangers) if strangers else "a run"
+            raise InputError(f"--out {out}", f"holds {held}, which is no part of a corpus", "choose an empty folder")
+
+    def existing(self, wanted: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:
+        """The manifest that is there, when it is of the same build and whole; None where there is none.
+
+        Raises ConfigMismatchError that says what differs when it is of another.
+        """
+        if not self.store.exists(MANIFEST):
+            return None
+        found, wanted = read_manifest(self.store), json.loads(to_json(wanted))
+        differs = [text for key in keys for text in _differences(key, found.get(key), wanted.get(key))]
+        if differs:
+            raise ConfigMismatchError(
+                f"--out {self.store.uri} holds another corpus",
+                "; ".join(differs[:5]) + (f"; and {len(differs) - 5} more" if len(differs) > 5 else ""),
+                "choose another --out, or delete that corpus",
+            )
+        whole = all(self.store.exists(n) and self.store.size(n) == f["bytes"] for n, f in found["files"].items())
+        return found if whole else None
+
+
+def _differences(key: str, found: Any, wanted: Any) -> list[str]:
+    if key == "shards" and isinstance(found, list):
+        before, now = ({s["file"]: s for s in shards} for shards in (found, wanted))
+        gone = [f"{n} is gone" for n in before if n not in now]
+        new = [f"{n} is new" for n in now if n not in before]
+        return gone + new + [f"{n} has changed" for n in now if n in before and before[n] != now[n]]
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        names = sorted(set(found) | set(wanted))
+        return [f"{n} was {found.get(n)!r}, now {wanted.get(n)!r}" for n in names if found.get(n) != wanted.get(n)]
+    return [] if found == wanted else [f"{key} was {found!r}, now {wanted!r}"]
+
+
+@contextlib.contextmanager
+def claim(out: str, dry_run: bool = False) -> Iterator[Place]:
+    """The folder, made where it is missing, for one build at a time; the claim dies with its process."""
+    place = Place(out)
+    if dry_run or not place.store.is_local:
+        yield place
+        return
+    place.store.make_folder()
+    with storage_errors(place.store.path()):
+        descriptor = os.open(place.store.path(), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"--out {out}", "is being built by another process", "wait for it, then run again"
+            ) from None
+        yield place
+    finally:
+        os.close(descriptor)
+        for folder in ("_run/tmp", "_run", ""):  # empty ones only: what a failed build made
+            with contextlib.suppress(OSError):
+                os.rmdir(place.store.path(folder))
+
+
+def relative_name(store: Store, uri: str) -> str:
+    """How the index names a shard: relative where it lies below the corpus, else absolute."""
+    filesystem, path = resolve(uri)
+    if filesystem.type_name == store.fs.type_name and path.startswith(store.path() + "/"):
+        return path[len(store.path()) + 1 :]
+    return path if filesystem.type_name == "local" else uri
+
+
+def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict[str, pa.Table]) -> None:
+    """Write everything, the manifest last: a corpus is there when its manifest is."""
+    files: dict[str, dict[str, Any]] = {}
+
+    def put(name: str, write: Any) -> None:
+        spooled = place.store.spool(name)
+        try:
+            with storage_errors(place.store.path(name)):
+                write(spooled)
+                files[name] = {"bytes": spooled.stat().st_size, "sha256": file_sha256(spooled)}
+            place.store.publish(spooled, name)
+        finally:
+            spooled.unlink(missing_ok=True)
+
+    put(REJECTED, lambda path: pq.write_table(tables["rejected"], path, compression="ZSTD"))
+    put(RECIPE, lambda path: path.write_text(recipe.to_yaml(), encoding="utf8"))
+    put(INDEX, lambda path: write_index(tables["index"], path))
+    manifest["files"] = files
+    place.store.write(MANIFEST, to_json(manifest))
+
+
+def write_index(rows: pa.Table, path: Path) -> None:
+    """Sort by keyed hash, and write in row groups of a fixed size."""
+    rows = rows.sort_by([("order_key", "ascending"), ("pair_key", "ascending")]).select(INDEX_SCHEMA.names)
+    labels = [f.name for f in INDEX_SCHEMA if pa.types.is_dictionary(f.type)]
+    with pq.ParquetWriter(path, INDEX_SCHEMA, compression="ZSTD", use_dictionary=[*labels, *REPEATING]) as writer:
+        for start in range(0, len(rows), INDEX_GROUP_ROWS):
+            part = rows.slice(start, INDEX_GROUP_ROWS).combine_chunks()
+            columns = [part.column(f.name) for f in INDEX_SCHEMA]
+            columns = [
+                c.dictionary_encode() if pa.types.is_dictionary(f.type) else c
+                for c, f in zip(columns, INDEX_SCHEMA, strict=True)
+            ]
+            writer.write_table(pa.table(columns, schema=INDEX_SCHEMA), row_group_size=INDEX_GROUP_ROWS)

@@ -1,0 +1,85 @@
+"""`uniser halo`: scenes, frames, and what many of them will cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="HALO: Blender scenes to HDR frames with lights, and flare on them.")
+
+
+@app.command()
+def scenes(
+    scene: Annotated[str, typer.Option(help="names, an archetype, all, or a path")] = "all",
+    sheet: Annotated[str | None, typer.Option(help="render a thumbnail of each into this PNG or JPEG")] = None,
+    size: Annotated[int, typer.Option(help="thumbnail size in pixels")] = 160,
+    seed: Annotated[int, typer.Option()] = 0,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """List the scenes: name, archetype, what it shows."""
+    from uniser_core.output import print_table
+
+    from halo_render.scenes import find_scenes
+
+    found = find_scenes(scene)
+    if sheet:
+        from halo_render.sheet import write_sheet
+
+        write_sheet(scene, sheet, size, seed)
+        return
+    rows = [
+        {"scene": f.scene_id, "archetype": f.archetype, "kind": "indoor" if f.indoor else "outdoor", "about": f.about}
+        for f in found
+    ]
+    print_table(rows, as_json, title=f"{len(rows)} scenes")
+
+
+@app.command()
+def frames(
+    out: Annotated[str, typer.Option(help="run folder: a path or an s3://, gs:// URI")],
+    scene: Annotated[str, typer.Option(help="NAME[,NAME…], an archetype, all, or a path")] = "all",
+    cameras: Annotated[int, typer.Option(help="views of each scene")] = 1,
+    resolution: Annotated[str, typer.Option(help="WIDTHxHEIGHT, or N for N x N")] = "1280x720",
+    samples: Annotated[int, typer.Option(help="most samples a pixel")] = 256,
+    min_samples: Annotated[int, typer.Option(help="fewest samples a pixel")] = 16,
+    noise_threshold: Annotated[float, typer.Option(help="a pixel is done below this noise")] = 0.03,
+    denoise: Annotated[bool, typer.Option(help="Open Image Denoise, light group by light group")] = True,
+    device: Annotated[str, typer.Option(help="cpu, cuda, optix, hip, oneapi, metal")] = "cpu",
+    threads: Annotated[int, typer.Option(help="threads of each Blender: part of what a frame is")] = 2,
+    seed: Annotated[int, typer.Option()] = 0,
+    limit: Annotated[int | None, typer.Option(help="only the first frames of the plan")] = None,
+    workers: Annotated[int, typer.Option(help="Blender processes side by side")] = 1,
+    shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
+    retries: Annotated[int, typer.Option(help="more tries of a frame that fails")] = 1,
+    item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside a frame after this")] = 3600.0,
+    memory_mb: Annotated[int | None, typer.Option(help="kill a Blender that grows beyond this")] = None,
+    recycle: Annotated[int, typer.Option(help="frames of one Blender process before a fresh one")] = 50,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Render HDR frames with depth, normals, light groups and a lights table; run it again to go on."""
+    from uniser_core.cli_synth import finish_run, parse_shard
+    from uniser_core.runner import RunOptions, run_job
+    from uniser_core.supervisor import WorkerLimits
+
+    from halo_render.blender.session import RenderSettings
+    from halo_render.frame_job import FrameJob
+
+    width, height = parse_resolution(resolution)
+    settings = RenderSettings(width, height, samples, min_samples, noise_threshold, denoise, device, threads)
+    limits = WorkerLimits(item_timeout_s, memory_mb, recycle)
+    job = FrameJob(scene, cameras, settings, seed, limit)
+    finish_run(run_job(job, out, RunOptions(workers, parse_shard(shard), retries, limits, not as_json)), as_json)
+
+
+def parse_resolution(text: str) -> tuple[int, int]:
+    """`WxH` or `N`. Raises InputError otherwise."""
+    from uniser_core.errors import InputError
+
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and (height or width).isdecimal()):
+        raise InputError(f"--resolution {text}", "must be WIDTHxHEIGHT or N", "e.g. 1280x720")
+    w, h = int(width), int(height or width)
+    if not (min(w, h) >= 8 and max(w, h) <= 16384):
+        raise InputError(f"--resolution {text}", "each side must be 8 to 16384", "")
+    return w, h

@@ -1,0 +1,116 @@
+"""Small real things for the tests: a corpus in memory with haze by its formula, and a text encoder on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from uniser_core.color import decode_srgb8, encode_srgb8
+from uniser_core.seeding import derive_seed, generator
+from uniser_model.config import TrainConfig, build_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORDS = ("remove", "add", "haze", "flare", "shadow", "effects", ".", ":")
+SMALL = {
+    "model": {"width": 32, "depth": 2, "heads": 2, "patch": 2},
+    "data": {"crop_px": 32, "batch": 2, "short_side_px": [32, 48]},
+    "supervision": {"whole": 0.5, "full_strength": 0.5},
+}
+
+
+def picture(name: str, height: int = 64, width: int = 96) -> np.ndarray:
+    """A smooth, colourful, contrasty picture."""
+    rng = generator(derive_seed("test-picture", name))
+    noise = sum(
+        cv2.resize(rng.normal(size=(c, c, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC) / 2**i
+        for i, c in enumerate((3, 8, 20))
+    )
+    return np.clip(110 + 70 * noise, 0, 255).astype(np.uint8)
+
+
+def hazy(rgb8: np.ndarray, transmission: float, airlight: float) -> np.ndarray:
+    """I = J T + A (1 - T) in linear light."""
+    return encode_srgb8((decode_srgb8(rgb8) * transmission + airlight * (1 - transmission)).astype(np.float32))
+
+
+class MemoryCorpus:
+    """Pairs in memory behind the interface of `uniser_core.corpus.Corpus`."""
+
+    def __init__(self, pictures: int = 6, variants: int = 3, test: int = 2) -> None:
+        self.pairs: list[dict[str, Any]] = []
+        for i in range(pictures):
+            clean = picture(str(i))
+            for v in range(variants):
+                rng = generator(derive_seed("test-haze", i, v))
+                degraded = hazy(clean, rng.uniform(0.35, 0.7), rng.uniform(0.7, 0.95))
+                self.pairs.append(
+                    {
+                        "input_HWC": degraded,
+                        "target_HWC": clean,
+                        "prompt": "Remove haze.",
+                        "effect": "haze",
+                        "pair_id": f"TEST/{i}/haze-0-{v}",
+                        "group_id": str(i),
+                        "split": "test" if i >= pictures - test else "train",
+                    }
+                )
+        columns = ("pair_id", "group_id", "effect", "prompt", "split")
+        self.index = pa.table({c: [p[c] for p in self.pairs] for c in columns})
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def rows(self, split: str = "train") -> np.ndarray:
+        return np.flatnonzero([p["split"] == split for p in self.pairs])
+
+    def read(self, row: int) -> dict[str, Any]:
+        return self.pairs[int(row)]
+
+
+def small_config(text: str, **changes: Any) -> TrainConfig:
+    """A configuration of a few thousand weights; `changes` are top-level fields."""
+    return build_config({**SMALL, "data_uri": "memory", "steps": 12, "text": text, **changes})
+
+
+def tiny_bert(folder: Path) -> str:
+    """A randomly initialised BERT with its tokenizer, saved as transformers reads it."""
+    import torch
+    import transformers
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def tiny_t5(folder: Path) -> str:
+    """A randomly initialised T5 with a word tokenizer."""
+    import tokenizers
+    import torch
+    import transformers
+
+    vocabulary = {w: i for i, w in enumerate(("<pad>", "</s>", "<unk>", *WORDS))}
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.normalizer = tokenizers.normalizers.Lowercase()
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.T5Config(vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
+    return str(folder)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.uniser_model.small import MemoryCorpus, small_config, tiny_t5
+from uniser_core.errors import InputError
+from uniser_model.data import PairStream, PictureCache, permuted
+from uniser_model.text import PromptCache, load_text_encoder
+
+LATENT = (192, 8)
+
+
+def stream(corpus: MemoryCorpus, **changes: object) -> PairStream:
+    return PairStream(corpus, small_config("none", **changes), LATENT)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 100, 1025])
+def test_order_is_a_permutation_that_follows_from_its_key(count: int) -> None:
+    orders = [[permuted(i, count, key) for i in range(count)] for key in (1, 2, 1)]
+    assert sorted(orders[0]) == list(range(count))
+    assert orders[0] == orders[2]
+    if count > 20:
+        assert orders[0] != orders[1]
+        assert orders[0] != list(range(count))
+
+
+def test_each_epoch_shows_every_training_row_once_in_another_order(corpus: MemoryCorpus) -> None:
+    pairs = stream(corpus)
+    rows = len(corpus.rows("train"))
+    epochs = [[pairs.where(e * rows + i) for i in range(rows)] for e in range(3)]
+    for number, epoch in enumerate(epochs):
+        assert {e for e, _ in epoch} == {number}
+        assert sorted(r for _, r in epoch) == corpus.rows("train").tolist()
+    assert epochs[0] != [(0, r) for _, r in epochs[1]]
+
+
+def test_samples_replay_whatever_was_asked_before(corpus: MemoryCorpus) -> None:
+    a, b = stream(corpus), stream(corpus, data={"crop_px": 32, "batch": 2, "short_side_px": [32, 48], "cache_mb": 0})
+    for number in (7, 0, 25, 7):
+        x, y = a.sample(number), b.sample(number)
+        for name, value in vars(x).items():
+            assert np.array_equal(value, getattr(y, name)), name
+    assert not np.array_equal(a.sample(0).noise_CHW, stream(corpus, seed=1).sample(0).noise_CHW)
+
+
+def test_the_same_pair_is_drawn_anew_in_each_epoch(corpus: MemoryCorpus) -> None:
+    pairs, rows = stream(corpus), len(corpus.rows("train"))
+    name = pairs.sample(0).pair_id
+    again = next(s for i in range(rows, 2 * rows) if (s := pairs.sample(i)).pair_id == name)
+    assert not np.array_equal(pairs.sample(0).noise_CHW, again.noise_CHW)
+
+
+def test_crops_of_input_and_target_are_the_same_place(corpus: MemoryCorpus) -> None:
+    """Haze is a rising map of the clean picture's values: both crops rank their pixels alike."""
+    pairs = stream(corpus, supervision={"whole": 1, "empty": 0, "full_strength": 1, "add": 0, "identity": 0})
+    for number in range(8):
+        s = pairs.sample(number)
+        assert s.input_CHW.shape == s.target_CHW.shape == (3, 32, 32)
+        assert np.corrcoef(s.input_CHW.ravel(), s.target_CHW.ravel())[0, 1] > 0.95
+        assert s.mask_CHW.all()
+        assert s.blend_CHW.all()
+
+
+def test_flips_and_places_vary(corpus: MemoryCorpus) -> None:
+    one = MemoryCorpus(pictures=1, variants=1, test=0)
+    pairs = stream(one, supervision={"whole": 1, "empty": 0, "full_strength": 1, "add": 0, "identity": 0})
+    crops = {pairs.sample(i).target_CHW.tobytes() for i in range(20)}
+    assert len(crops) > 15
+
+
+def test_timesteps_are_pure_noise_as_often_as_said(corpus: MemoryCorpus) -> None:
+    pairs = stream(corpus, pure_noise=0.5)
+    t = np.array([pairs.sample(i).t for i in range(300)])
+    assert np.mean(t == 1.0) == pytest.approx(0.5, abs=0.1)
+    assert np.ptp(t[t < 1]) > 0.9
+
+
+def test_cache_shares_clean_pictures_and_keeps_its_bound() -> None:
+    class Counting(MemoryCorpus):
+        reads = 0
+
+        def read(self, row: int) -> dict[str, object]:
+            self.reads += 1
+            return {**super().read(row), "target_HWC": super().read(row)["target_HWC"].copy()}
+
+    corpus = Counting()
+    cache = PictureCache(corpus, 48, 1 << 30)
+    first, second = cache.get(0), cache.get(1)
+    assert first["target_HWC"] is second["target_HWC"]
+    assert first["input_HWC"].shape[0] == 48
+    assert cache.get(0) is first
+    assert corpus.reads == 2
+    none = PictureCache(corpus, 48, 0)
+    assert np.array_equal(none.get(0)["input_HWC"], first["input_HWC"])
+    none.get(0)
+    assert corpus.reads == 4
+    assert none.used_bytes == 0
+
+
+def test_pictures_of_unequal_size_and_empty_splits_are_refused(corpus: MemoryCorpus) -> None:
+    broken = MemoryCorpus()
+    for pair in broken.pairs:
+        pair["target_HWC"] = pair["target_HWC"][:-1]
+    with pytest.raises(InputError, match="differ in size"):
+        stream(broken).sample(0)
+    with pytest.raises(InputError, match="no rows in split 'val'"):
+        stream(corpus, split="val")
+
+
+def test_text_is_token_states_and_padding_is_marked(bert: str) -> None:
+    prompts = PromptCache(bert)
+    states, keep = prompts.batch(["Remove haze.", "Remove effects."])
+    assert states.shape == (2, 5, 24)  # [CLS] remove haze . [SEP]
+    assert keep.all()
+    longer, keep = prompts.batch(["Remove haze.", "Remove haze flare shadow."])
+    assert longer.shape[1] == 7
+    assert keep.tolist() == [[True] * 5 + [False] * 2, [True] * 7]
+    assert torch.equal(longer[0, :5], states[0])
+    assert not longer[0, 5:].any()
+    assert (states[0] - states[1]).abs().max() > 1e-3
+    assert states.std(dim=1).max() > 0.1  # not one vector repeated
+
+
+def test_prompts_are_encoded_once_and_the_encoder_only_when_needed(bert: str) -> None:
+    prompts = PromptCache(bert)
+    first = prompts.get("Remove haze.")
+    again = PromptCache("no such encoder", dict(prompts.states))
+    assert torch.equal(again.batch(["Remove haze."])[0][0], first)
+    assert again.loaded is None
+    with pytest.raises(InputError, match="no such encoder"):
+        again.get("Remove rain.")
+
+
+def test_t5_encodes_without_its_decoder(tmp_path: Path) -> None:
+    encoder = load_text_encoder(tiny_t5(tmp_path))
+    states = encoder.encode("Remove haze.")
+    assert encoder.width == 16
+    assert states.shape == (3, 16)
+    assert type(encoder.model).__name__ == "T5EncoderModel"  # type: ignore[attr-defined]
+
+
+def test_pickled_text_weights_are_refused(tmp_path: Path, bert: str) -> None:
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((Path(bert) / name).read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match="text encoder"):
+        load_text_encoder(str(tmp_path))

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.uniser_model.small import MemoryCorpus, small_config
+from uniser_core.errors import ConfigMismatchError, InputError
+from uniser_model import checkpoint
+from uniser_model.config import TrainConfig, build_config, differences, set_field
+from uniser_model.evaluate import evaluate, summary
+from uniser_model.infer import Restorer
+from uniser_model.text import PromptCache
+from uniser_model.trainer import Trainer, TrainingError, learning_rate, steps_for, train
+
+ROOT = Path(__file__).parents[2]
+TRAIN = """
+import sys
+from pathlib import Path
+from tests.uniser_model.small import MemoryCorpus, small_config
+from uniser_core.errors import UniserError
+from uniser_model.trainer import train
+bert, out, steps = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+try:
+    train(small_config(bert, steps=steps, checkpoint_every=25, log_every=5), out, MemoryCorpus(), quiet=True)
+except UniserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+"""
+
+
+def go(config: TrainConfig, out: Path, corpus: MemoryCorpus, **options: object) -> Path:
+    return train(config, out, corpus, prompts=PromptCache(config.text), quiet=True, **options)  # type: ignore[arg-type]
+
+
+def start(bert: str, out: Path, steps: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", TRAIN, bert, str(out), str(steps)], cwd=ROOT, env=environment)
+
+
+def wait_for_step(process: subprocess.Popen[bytes], out: Path, step: int) -> None:
+    log = out / "log.jsonl"
+    while process.poll() is None and not (log.is_file() and f'"step": {step}' in log.read_text()):
+        time.sleep(0.01)
+    assert process.poll() is None
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    for name in ("model", "ema", "optimizer"):
+        x, y = (load_file(checkpoint.find(run) / f"{name}.safetensors") for run in (a, b))
+        if x.keys() != y.keys() or not all(torch.equal(x[k], y[k]) for k in x):
+            return False
+    return True
+
+
+def test_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(
+    bert: str, corpus: MemoryCorpus, tmp_path: Path
+) -> None:
+    steps = 150
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    go(small_config(bert, steps=steps, checkpoint_every=25, log_every=5), whole, corpus)
+    for step in (30, 90):  # between checkpoints
+        process = start(bert, broken, steps)
+        wait_for_step(process, broken, step)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert int(checkpoint.read_config(checkpoint.find(broken))[1]["step"]) < steps
+    assert start(bert, broken, steps).wait() == 0
+    assert same_weights(whole, broken)
+    logs = [[json.loads(x) for x in (run / "log.jsonl").read_text().splitlines()] for run in (whole, broken)]
+    assert [x["step"] for x in logs[0]] == [x["step"] for x in logs[1]] == list(range(5, steps + 1, 5))
+    assert logs[0][-1]["loss"] == logs[1][-1]["loss"]
+
+
+def test_sigterm_saves_the_step_it_was_at(bert: str, corpus: MemoryCorpus, tmp_path: Path) -> None:
+    process = start(bert, tmp_path, 100_000)
+    wait_for_step(process, tmp_path, 20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0  # a pre-empted node is no failure
+    step = int(checkpoint.read_config(checkpoint.find(tmp_path))[1]["step"])
+    assert step >= 20
+    assert step < 100_000
+
+
+def test_training_learns_and_a_second_call_has_nothing_to_do(bert: str, tmp_path: Path) -> None:
+    one = MemoryCorpus(pictures=2, variants=4, test=0)
+    mixture = {"whole": 1, "empty": 0, "full_strength": 1, "generic": 0, "add": 0, "identity": 0}
+    config = small_config(bert, steps=250, supervision=mixture, optim={"lr": 3e-3, "warmup_steps": 10}, pure_noise=1.0)
+    folder = go(config, tmp_path, one)
+    losses = [json.loads(x)["loss"] for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert np.mean(losses[-5:]) < 0.6 * losses[0]
+    facts = summary(evaluate(Restorer.load(tmp_path), one, split="train"))
+    assert facts["pairs"] == 8
+    assert facts["mean_gain_db"] > 3
+    assert facts["mean_gain_db"] == pytest.approx(facts["output_db"] - facts["input_db"])
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    assert go(config, tmp_path, one) == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_run_folder_holds_what_it_should_and_old_checkpoints_go(
+    bert: str, corpus: MemoryCorpus, tmp_path: Path
+) -> None:
+    go(small_config(bert, steps=12, checkpoint_every=3), tmp_path, corpus)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["latest", "step_00000009", "step_00000012"]
+    names = {p.name for p in checkpoint.find(tmp_path).iterdir()}
+    assert names == {f"{n}.safetensors" for n in ("model", "ema", "optimizer", "prompts")} | {
+        "config.json",
+        "state.json",
+    }
+    assert any("tfevents" in p.name for p in (tmp_path / "tensorboard").iterdir())
+
+
+def test_another_configuration_in_the_same_place_is_refused_with_the_difference(
+    bert: str, corpus: MemoryCorpus, tmp_path: Path
+) -> None:
+    go(small_config(bert, steps=2), tmp_path, corpus)
+    with pytest.raises(ConfigMismatchError, match=r"seed: 0, now 5"):
+        go(small_config(bert, steps=2, seed=5), tmp_path, corpus)
+    with pytest.raises(ConfigMismatchError, match=r"model.width: 32, now 64"):
+        go(small_config(bert, steps=2, model={"width": 64, "depth": 2, "heads": 2}), tmp_path, corpus)
+
+
+def test_minutes_become_steps_once(bert: str, corpus: MemoryCorpus, tmp_path: Path) -> None:
+    config = small_config(bert, steps=None, minutes=0.02)
+    go(config, tmp_path, corpus)
+    steps = json.loads((tmp_path / "config.json").read_text())["steps"]
+    assert steps >= 10
+    assert int(checkpoint.read_config(checkpoint.find(tmp_path))[1]["step"]) == steps
+    go(config, tmp_path, corpus)
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == steps
+    prompts = PromptCache(bert)
+    assert steps_for(2.0, config, corpus, prompts, "cpu") > 1.5 * steps_for(1.0, config, corpus, prompts, "cpu")
+
+
+def test_weights_of_another_architecture_are_refused_with_the_difference(
+    run: str, bert: str, corpus: MemoryCorpus, tmp_path: Path
+) -> None:
+    wide = small_config(bert, steps=2, model={"width": 64, "depth": 2, "heads": 2})
+    with pytest.raises(InputError, match=r"another architecture: model.width: 32, here 64"):
+        go(wide, tmp_path, corpus, init=run)
+    deep = Trainer(small_config(bert, model={"width": 32, "depth": 3, "heads": 2}), corpus, PromptCache(bert))
+    with pytest.raises(InputError, match=r"blocks.2.* is missing"):
+        deep.load(checkpoint.find(run))
+
+
+def test_fine_tuning_begins_with_the_given_weights(run: str, bert: str, corpus: MemoryCorpus, tmp_path: Path) -> None:
+    trainer = Trainer(small_config(bert, seed=3), corpus, PromptCache(bert))
+    trainer.start_from(checkpoint.find(run))
+    given = load_file(checkpoint.find(run) / "ema.safetensors")
+    assert trainer.step == 0
+    assert all(torch.equal(v, given[k]) for k, v in trainer.model.state_dict().items())
+    assert all(torch.equal(v, given[k]) for k, v in trainer.ema.state.items())
+
+
+def test_loss_that_is_no_number_stops_and_names_the_pair(bert: str, tmp_path: Path) -> None:
+    corpus = MemoryCorpus()
+    trainer = Trainer(small_config(bert), corpus, PromptCache(bert))
+    batch = trainer.stream.batch(0, trainer.prompts)
+    batch.target_B3HW[1, 0, 0, 0] = float("nan")
+    with pytest.raises(TrainingError, match=rf"step 0: loss nan.*must be finite; pairs {batch.pair_ids[1]}"):
+        trainer.advance(batch)
+    assert trainer.step == 0
+
+
+def test_learning_rate_is_a_function_of_the_step() -> None:
+    config = build_config({"data_uri": "x", "steps": 1000, "optim": {"lr": 1.0, "warmup_steps": 50, "final_lr": 0.1}})
+    rates = [learning_rate(config, s) for s in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert max(rates) == rates[50] == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(0.1, abs=1e-3)
+    assert rates[525] == pytest.approx(0.55, abs=0.01)
+
+
+def test_settings_are_checked_and_compared() -> None:
+    values: dict[str, object] = {"data_uri": "x", "steps": 1}
+    set_field(values, "optim.lr=0.5")
+    set_field(values, "data.short_side_px=[128, 200]")
+    config = build_config(values)
+    assert (config.optim.lr, config.data.short_side_px) == (0.5, (128, 200))
+    for bad, words in (("lr", "must be field=value"), ("seed.x.y=1", "has no fields"), ("optim.lr=[", "not YAML")):
+        with pytest.raises(InputError, match=words):
+            set_field({"seed": 1}, bad)
+    for path, value in (
+        ("optim.lr", -1),
+        ("optim.rate", 1),
+        ("model.heads", 3),
+        ("supervision.whole", 0.99),
+        ("steps", 0),
+    ):
+        broken: dict[str, object] = {"data_uri": "x", "steps": 1}
+        set_field(broken, f"{path}={value}")
+        with pytest.raises(InputError, match=path.split(".")[-1] if path != "model.heads" else "heads"):
+            build_config(broken)
+    assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2}) == ["a.b: 1, now 3"]

@@ -1,0 +1,239 @@
+"""Reading a corpus: pictures by row number, each blob by one read of its byte range. No Dask, no torch.
+
+A corpus is a folder with `index.parquet` (a row per pair: every metadata column, and where each picture lies),
+`manifest.json`, `recipe.yaml` and `rejected.parquet`; `uniser corpus build` writes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from uniser_core import SCHEMA_VERSION
+from uniser_core.errors import InputError
+from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
+from uniser_core.parquet_blobs import ByteSource, open_source
+from uniser_core.storage import Store, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+
+INDEX, MANIFEST = "index.parquet", "manifest.json"
+OPEN_FILES = 128
+# What `read` gives beside the pictures.
+READ_COLUMNS = (
+    *("pair_id", "group_id", "split", "effect", "variant", "dataset"),
+    *("prompt", "params", "width", "height", "effect_version"),
+)
+
+
+def _index_schema() -> pa.Schema:
+    fields = [PAIR_SCHEMA.field(name) for name in METADATA_COLUMNS]
+    fields = [f.with_nullable(f.nullable and f.name != "split") for f in fields]
+    fields.append(pa.field("clean_sha256", pa.binary(), nullable=False))  # of the decoded target pixels
+    for column in IMAGE_COLUMNS:
+        fields.append(pa.field(f"{column}_file", LABEL))
+        fields.append(pa.field(f"{column}_offset", pa.int64()))
+        fields.append(pa.field(f"{column}_length", pa.int64()))
+    return pa.schema(fields, {"uniser.kind": "corpus", "uniser.schema_version": str(SCHEMA_VERSION)})
+
+
+INDEX_SCHEMA = _index_schema()
+
+
+class Corpus:
+    """A corpus opened for reading. Threads and forked or spawned workers may share it (it pickles as its URI)."""
+
+    def __init__(self, uri: str | Path) -> None:
+        """Raises InputError when there is no corpus, or it is damaged or of another version."""
+        self.uri = str(uri)
+        self.store = Store(self.uri)
+        self.manifest = read_manifest(self.store)
+        where = self.store.path(INDEX)
+        try:
+            with self.store.open(INDEX) as stream:
+                self.index: Any = pq.read_table(stream)
+        except FileNotFoundError as error:
+            raise InputError(where, "is missing from the corpus", "build it again") from error
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(where, f"is damaged ({str(error).splitlines()[0]})", "build the corpus again") from error
+        check_schema(self.index.schema, INDEX_SCHEMA, where)
+        if len(self.index) != self.manifest["rows"]:
+            rule = f"the manifest says {self.manifest['rows']}"
+            raise InputError(f"{where} has {len(self.index)} rows", rule, "build the corpus again")
+        self._places = {c: self._place(c) for c in IMAGE_COLUMNS}
+        self._files: OrderedDict[str, ByteSource] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, uri: str | Path) -> Corpus:
+        """Open the corpus at a path or `pyarrow.fs` URI."""
+        return cls(uri)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.uri,)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def _place(self, column: str) -> tuple[list[str], Int64, Int64, Int64]:
+        names = self.index.column(f"{column}_file").unify_dictionaries()
+        codes = [np.asarray(pc.fill_null(chunk.indices, -1), np.int64) for chunk in names.chunks]
+        files = names.chunk(0).dictionary.to_pylist() if names.num_chunks else []
+        offset = self.index.column(f"{column}_offset").fill_null(-1).to_numpy()
+        length = self.index.column(f"{column}_length").fill_null(-1).to_numpy()
+        return files, np.concatenate([*codes, np.empty(0, np.int64)]), offset, length
+
+    def rows(self, split: str | None = None, effect: str | Sequence[str] | None = None) -> Int64:
+        """Row numbers, ascending, of a split and of one or more effects (None: all); int64 (N,)."""
+        chosen = np.ones(len(self), np.bool_)
+        for column, wanted in (("split", split), ("effect", effect)):
+            if wanted is not None:
+                values = [wanted] if isinstance(wanted, str) else list(wanted)
+                plain = pc.cast(self.index.column(column), pa.string())
+                chosen &= pc.is_in(plain, value_set=pa.array(values, pa.string())).to_numpy()
+        return np.flatnonzero(chosen).astype(np.int64)
+
+    def has(self, row: int, column: str) -> bool:
+        """Whether the row stores a picture in that image column."""
+        return bool(self._places[column][2][self._checked(row)] >= 0)
+
+    def place(self, row: int, column: str) -> tuple[str, int, int]:
+        """(file as the index names it, byte offset, length) of a blob. Raises InputError where there is none."""
+        files, codes, offset, length = self._places[column]
+        row = self._checked(row)
+        if offset[row] < 0:
+            rule = "has no picture there" + (": its input is rendered" if column == "input" else "")
+            raise InputError(f"row {row} of {self.uri}, column '{column}'", rule, "see has()")
+        return files[codes[row]], int(offset[row]), int(length[row])
+
+    def blob(self, row: int, column: str) -> bytes:
+        """The encoded picture of an image column, by one read. Raises InputError when it is not (wholly) there."""
+        name, offset, length = self.place(row, column)
+        try:
+            data = self._file(name).read_at(offset, length)
+        except FileNotFoundError as error:
+            remedy = "put the shard back there, or build the corpus again"
+            raise InputError(f"{name} (row {row} of {self.uri})", "is not there any more", remedy) from error
+        except OSError as error:
+            reason = error.strerror or str(error).splitlines()[0]
+            raise InputError(f"{name} (row {row} of {self.uri})", f"cannot be read: {reason}", "see it") from error
+        if len(data) != length:
+            rule = f"ends before byte {offset + length}, where the {column} of row {row} ends"
+            raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
+        return data
+
+    def file_path(self, name: str) -> tuple[Any, str]:
+        """(file system, path) of a file that the index names: relative to the corpus, or absolute."""
+        if "://" in name or name.startswith("/"):
+            return resolve(name)
+        return self.store.fs, self.store.path(name)
+
+    def _file(self, name: str) -> ByteSource:
+        with self._lock:
+            if name in self._files:
+                self._files.move_to_end(name)
+                return self._files[name]
+        filesystem, path = self.file_path(name)
+        opened = open_source(path, filesystem)
+        with self._lock:
+            self._files[name] = opened
+            while len(self._files) > OPEN_FILES:
+                self._files.popitem(last=False)
+        return opened
+
+    def metadata(self, row: int) -> dict[str, Any]:
+        """The metadata of `read`, without pictures; `params` is parsed from its JSON."""
+        row = self._checked(row)
+        values = {name: self.index.column(name)[row].as_py() for name in READ_COLUMNS}
+        return {**values, "params": json.loads(values["params"])}
+
+    def read(self, row: int) -> dict[str, Any]:
+        """One pair, decoded.
+
+        `input_HWC`, `target_HWC`: uint8 (H, W, 3) sRGB; `mask_HW`: uint8 (H, W), 0 untouched .. 255 strongest, where
+        the row has one; `row`; and metadata: pair_id, group_id, split, effect, variant, dataset, prompt, params
+        (dict), width, height, effect_version. A recipe row's input is rendered.
+        Raises InputError on a missing or damaged blob.
+        """
+        from uniser_core import codecs
+
+        pair: dict[str, Any] = {"row": int(row), **self.metadata(row)}
+        target = self.blob(row, "target")
+        with _named(f"{pair['pair_id']} (row {row} of {self.uri})"):
+            if self.has(row, "input"):
+                pair["input_HWC"] = codecs.decode_rgb8(self.blob(row, "input"))
+                pair["target_HWC"] = codecs.decode_rgb8(target)
+            else:
+                pair["input_HWC"], pair["target_HWC"] = self._render(row, target)
+            if self.has(row, "mask"):
+                pair["mask_HW"] = codecs.decode_blob(self.blob(row, "mask"))
+            for name, pixels in pair.items():
+                if name.endswith("HW") or name.endswith("HWC"):
+                    _check_size(pixels, pair, name)
+        return pair
+
+    def _render(self, row: int, target: bytes) -> tuple[UInt8, UInt8]:
+        """(input, target) of a recipe row, whose input pixels follow from its target, depth and params."""
+        from uniser_core import engine
+
+        names = ("pair_id", "group_id", "effect", "effect_version", "params", "seed")
+        cells: dict[str, Any] = {name: self.index.column(name)[row].as_py() for name in names}
+        depth = {"bytes": self.blob(row, "depth"), "path": ""} if self.has(row, "depth") else None
+        cells |= {"target": {"bytes": target, "path": ""}, "depth": depth}
+        frame = engine.frame_of_row(cells)
+        return engine.render_row(cells, frame), frame.rgb8_HWC
+
+    def _checked(self, row: int) -> int:
+        if not 0 <= row < len(self):
+            raise InputError(f"row {row}", f"the corpus has rows 0 to {len(self) - 1}", "see rows()")
+        return int(row)
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Puts the row's name before an InputError of what is done inside."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error.value}", error.rule, error.remedy) from error
+
+
+def _check_size(pixels: UInt8, pair: dict[str, Any], name: str) -> None:
+    if pixels.shape[:2] != (pair["height"], pair["width"]):
+        size = f"{pair['width']}x{pair['height']}"
+        raise InputError(f"{name} is {pixels.shape[1]}x{pixels.shape[0]}", f"its row says {size}", "build it again")
+
+
+def read_manifest(store: Store) -> dict[str, Any]:
+    """The manifest of a corpus. Raises InputError when the folder holds none that this version reads."""
+    where = store.path()
+    if not store.exists(MANIFEST):
+        raise InputError(where, f"is no corpus: it has no {MANIFEST}", "make one: uniser corpus build RECIPE --out URI")
+    try:
+        manifest = json.loads(store.read(MANIFEST))
+    except ValueError as error:
+        raise InputError(store.path(MANIFEST), f"is damaged ({error})", "build the corpus again") from error
+    if not isinstance(manifest, dict) or manifest.get("kind") != "corpus":
+        raise InputError(
+            where, "is no corpus (its manifest is of something else)", "give a folder that corpus build made"
+        )
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        found = manifest.get("schema_version")
+        raise InputError(
+            f"{where} has schema version {found}", f"this version reads {SCHEMA_VERSION}", "build the corpus again"
+        )
+    return manifest

@@ -1,0 +1,126 @@
+"""The page that `uniser demo` ends with: pairs, loss curve, held-out restorations, what each step took."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uniser_core import codecs, page
+from uniser_core.shard import PairSet
+
+if TYPE_CHECKING:
+    from uniser_core.demo import Crop, DemoResult
+
+SHOWN_PAIRS = 9
+
+
+def write_page(result: DemoResult) -> Path:
+    """Write `index.html` into the demo's folder; returns its path."""
+    out = Path(result.options.out)
+    gains = [c.gain_db for c in result.crops]
+    photos = len({c.photo for c in result.crops})
+    pairs, pair_figures = _pairs(out)
+    headline = {
+        "pairs generated here": str(pairs),
+        "held-out photos, never trained on": str(photos),
+        "mean PSNR of their hazy inputs": f"{statistics.mean(c.input_psnr_db for c in result.crops):.2f} dB",
+        "mean PSNR after removal": f"{statistics.mean(c.output_psnr_db for c in result.crops):.2f} dB",
+        "mean gain": f"{result.mean_gain_db:+.2f} dB",
+        "share improved": f"{sum(g > 0 for g in gains) / len(gains):.0%}",
+    }
+    body = [
+        "<h1>Haze, generated, learnt and removed</h1>",
+        "<p class='dim'>Everything on this page was made on this machine by the five commands below. The model was "
+        f"trained for {result.options.minutes:g} minutes; it shows that the path works, not how far it goes.</p>",
+        page.facts(headline),
+        "<h2>Held-out photos</h2><p>Left of the line: the hazy input. Right: what the model made of it. "
+        "Beside it: the clean original. Drag, or focus and use the arrow keys.</p>",
+        "<div class='grid wide'>" + "".join(_crop(out, c) for c in _one_per_photo(result.crops)) + "</div>",
+        "<h2>Generated pairs</h2><p>Some of the training corpus, with the parameters drawn for each.</p>",
+        f"<div class='grid'>{pair_figures}</div>",
+        "<h2>Training</h2>",
+        page.line_chart(_losses(out / "checkpoint"), "step", "training loss, moving average"),
+        "<h2>Every held-out crop</h2>",
+        page.table([_crop_row(c) for c in result.crops]),
+        "<h2>Steps</h2>",
+        page.table([{"command": page.Markup(f"<code>{escape(c)}</code>"), "seconds": s} for c, s in result.steps]),
+    ]
+    path = out / "index.html"
+    path.write_text(page.page("UniSER demo", "\n".join(body)))
+    return path
+
+
+def _one_per_photo(crops: list[Crop]) -> list[Crop]:
+    """Two of each photo: its median gain and its worst, so that the page does not flatter."""
+    shown = []
+    for photo in sorted({c.photo for c in crops}):
+        ordered = sorted((c for c in crops if c.photo == photo), key=lambda c: c.gain_db)
+        shown += [ordered[len(ordered) // 2], ordered[0]] if len(ordered) > 1 else ordered
+    return shown
+
+
+def _read(path: Path) -> Any:
+    return codecs.decode_rgb8(path.read_bytes())
+
+
+def _crop(out: Path, crop: Crop) -> str:
+    before, after, clean = (_read(out / p) for p in (crop.input_path, crop.output_path, crop.target_path))
+    kind = "good" if crop.gain_db > 0 else "bad"
+    return (
+        f"<figure><div class='two'>{page.slider(before, after, 'hazy', 'restored', crop.pair_id)}"
+        f"<div><img src='{page.picture_uri(clean)}' alt='clean'><span class='tag r'>clean</span></div></div>"
+        f"<figcaption>{escape(crop.photo)}, {escape(crop.variant)}: {crop.input_psnr_db:.2f} dB → "
+        f"{crop.output_psnr_db:.2f} dB <b class='{kind}'>({crop.gain_db:+.2f} dB)</b></figcaption></figure>"
+    )
+
+
+def _crop_row(crop: Crop) -> dict[str, Any]:
+    kind = "good" if crop.gain_db > 0 else "bad"
+    return {
+        "photo": crop.photo,
+        "variant": crop.variant,
+        "input dB": crop.input_psnr_db,
+        "output dB": crop.output_psnr_db,
+        "gain dB": page.Markup(f"<span class='{kind}'>{crop.gain_db:+.2f}</span>"),
+    }
+
+
+def _pairs(out: Path) -> tuple[int, str]:
+    """(number of pairs, figures of a few, from as many photos as there are)."""
+    total, figures = 0, []
+    for kind, share in (("haze", SHOWN_PAIRS - 2), ("occlude", 2)):
+        pairs = PairSet(str(out / "pairs" / kind))
+        total += len(pairs)
+        for number, name in enumerate(pairs.shards[:: max(1, len(pairs.shards) // share)][:share]):
+            rows = list(PairSet(pairs.store.path(name)).rows())
+            if rows:
+                figures.append(_pair(rows[number % len(rows)]))
+    return total, "".join(figures)
+
+
+def _pair(row: dict[str, Any]) -> str:
+    degraded, clean = (codecs.decode_rgb8(row[k]["bytes"]) for k in ("input", "target"))
+    params = {k: v for k, v in json.loads(row["params"]).items() if k not in ("camera", "depth")}
+    text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in list(params.items())[:6])
+    credit = f"{row['attribution']} ({row['license']})" if row["attribution"] else row["license"]
+    return (
+        f"<figure>{page.slider(degraded, clean, row['variant'], 'clean', row['pair_id'])}<figcaption>"
+        f"{escape(row['effect'])}, {row['psnr_db']:.1f} dB<span class='dim'>{escape(text)}</span>"
+        f"<span class='dim'>{escape(credit)}</span></figcaption></figure>"
+    )
+
+
+def _losses(checkpoint: Path) -> list[tuple[float, float]]:
+    log = checkpoint / "log.jsonl"
+    if not log.is_file():
+        return []
+    entries = [json.loads(line) for line in log.read_text().splitlines() if line]
+    points = [(float(e["step"]), float(e["loss"])) for e in entries if "loss" in e]
+    span = max(1, len(points) // 60)
+    return [
+        (points[i][0], statistics.mean(y for _, y in points[max(0, i - span) : i + span + 1]))
+        for i in range(0, len(points), max(1, len(points) // 200))
+    ]

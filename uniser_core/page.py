@@ -1,0 +1,106 @@
+"""Self-contained HTML pages: no external requests, light and dark, keyboard and phone width."""
+
+from __future__ import annotations
+
+import base64
+import math
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+UInt8 = npt.NDArray[np.uint8]
+PREVIEW_QUALITY = 88
+
+
+def page(title: str, body: str) -> str:
+    """A whole page."""
+    template = Template(files("uniser_core").joinpath("pages/base.html").read_text())
+    return template.substitute(title=escape(title), body=body)
+
+
+def picture_uri(rgb8_HWC: UInt8, max_size_px: int = 512) -> str:
+    """A picture as a data: URI (JPEG preview, at most `max_size_px` on its long side)."""
+    scale = max_size_px / max(rgb8_HWC.shape[:2])
+    if scale < 1:
+        size = (max(1, round(rgb8_HWC.shape[1] * scale)), max(1, round(rgb8_HWC.shape[0] * scale)))
+        rgb8_HWC = np.asarray(cv2.resize(rgb8_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
+    _, data = cv2.imencode(".jpg", rgb8_HWC[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PREVIEW_QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def slider(left: UInt8, right: UInt8, left_label: str, right_label: str, name: str) -> str:
+    """A before/after slider over two pictures of one size; arrow keys move it."""
+    label = escape(f"{name}: {left_label} against {right_label}", quote=True)
+    return (
+        f'<div class="ba"><img src="{picture_uri(left)}" alt="{escape(left_label)}">'
+        f'<img src="{picture_uri(right)}" alt="{escape(right_label)}">'
+        f'<span class="tag l">{escape(left_label)}</span><span class="tag r">{escape(right_label)}</span>'
+        f'<input type="range" min="0" max="100" value="50" aria-label="{label}"></div>'
+    )
+
+
+def facts(values: Mapping[str, str]) -> str:
+    """Headline figures: name under value."""
+    cells = "".join(f"<div><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in values.items())
+    return f'<div class="facts">{cells}</div>'
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table; numbers are right-aligned. Values that are already markup come as `Markup`."""
+    if not rows:
+        return "<p class='dim'>none</p>"
+    numeric = {k for k, v in rows[0].items() if isinstance(v, int | float)}
+    kind = {k: ' class="num"' if k in numeric else "" for k in rows[0]}
+    head = "".join(f"<th{kind[k]}>{escape(k)}</th>" for k in rows[0])
+    body = "".join("<tr>" + "".join(f"<td{kind[k]}>{_cell(v)}</td>" for k, v in r.items()) + "</tr>" for r in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Markup):
+        return value
+    return escape(f"{value:.2f}" if isinstance(value, float) else str(value))
+
+
+def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str) -> str:
+    """A line chart as SVG, logarithmic in y where all values are positive."""
+    clean = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    if len(clean) < 2:
+        return "<p class='dim'>not enough points for a curve</p>"
+    logarithmic = all(y > 0 for _, y in clean)
+    xs, ys = [x for x, _ in clean], [math.log10(y) if logarithmic else y for _, y in clean]
+    x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
+    width, height, left, bottom = 900, 260, 64, 34
+    sx = (width - left - 10) / ((x1 - x0) or 1)
+    sy = (height - bottom - 12) / ((y1 - y0) or 1)
+    places = [(left + (x - x0) * sx, height - bottom - (y - y0) * sy) for x, y in zip(xs, ys, strict=True)]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    marks = ""
+    for step in range(5):
+        level = y0 + (y1 - y0) * step / 4
+        y = height - bottom - (level - y0) * sy
+        shown = 10**level if logarithmic else level
+        marks += f'<line x1="{left}" x2="{width - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>'
+        marks += f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{shown:.3g}</text>'
+        x = x0 + (x1 - x0) * step / 4
+        marks += f'<text x="{left + (x - x0) * sx:.1f}" y="{height - 16}" text-anchor="middle">{x:.4g}</text>'
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(y_label)} over {escape(x_label)}">{marks}'
+        f'<polyline points="{path}" fill="none" stroke="var(--accent)" stroke-width="2"/>'
+        f'<text x="{width / 2}" y="{height - 2}" text-anchor="middle">{escape(x_label)}</text></svg>'
+        f'<p class="dim">{escape(y_label)}{" (logarithmic)" if logarithmic else ""}</p>'
+    )

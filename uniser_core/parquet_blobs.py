@@ -1,0 +1,398 @@
+"""Where each blob of a Parquet column lies in its file: (offset, length) per row, without reading the blobs.
+
+A small reader of page headers (Apache Parquet format 2.x; Thrift compact protocol), data pages v1 and v2,
+definition levels and dictionary indices (RLE / bit-packed hybrid), for flat uncompressed byte columns.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow.fs as pafs
+    import pyarrow.parquet as pq
+
+Int64 = npt.NDArray[np.int64]
+
+DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = 0, 2, 3
+PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY = 0, 2, 3, 8
+MAGIC = b"PAR1"
+# One read covers many short values; before a long one, only its 4-byte length is read.
+WINDOW_BYTES, LONG_VALUE_BYTES = 4096, 1024
+HEADER_LIMIT_BYTES = 1 << 24
+
+
+class BlobRanges(NamedTuple):
+    """Byte range of each row's blob: `offset` and `length` int64 (N,), bytes; both -1 where there is none."""
+
+    offset: Int64
+    length: Int64
+
+
+NO_RANGES = BlobRanges(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+class ByteSource(Protocol):
+    """A random-access file. `read_at` is thread-safe and may return fewer bytes only at the end."""
+
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+    def read_at(self, offset: int, length: int) -> bytes: ...  # noqa: D102
+
+
+class LocalFile:
+    """A local file read by `pread`: no shared position, so threads and forked workers can share it."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes [offset, offset + length), fewer at the end of the file."""
+        data = os.pread(self._descriptor, length, offset)
+        while 0 < len(data) < length:  # Linux reads at most 2 GiB at a time
+            more = os.pread(self._descriptor, length - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def __del__(self) -> None:
+        # Closed with the last user, never under a thread that is still reading.
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+
+class ArrowFile:
+    """A random-access file of any `pyarrow.fs` file system (one range GET per read on an object store)."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._size = int(file.size())
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes [offset, offset + length), fewer at the end of the file."""
+        return bytes(self._file.read_at(length, offset))
+
+
+def open_source(path: str, filesystem: pafs.FileSystem | None = None) -> ByteSource:
+    """Open a file for random access. Raises FileNotFoundError and other OSErrors as they come."""
+    import pyarrow.fs as pafs
+
+    if filesystem is None or isinstance(filesystem, pafs.LocalFileSystem):
+        return LocalFile(path)
+    return ArrowFile(filesystem.open_input_file(path))
+
+
+class _TooShortError(Exception):
+    """The header goes on beyond the bytes that were read."""
+
+
+class _GarbageError(Exception):
+    """These bytes cannot be what the format says."""
+
+
+class _Compact:
+    """Thrift compact protocol: a struct becomes {field id: value}."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        if count > len(self.data) - self.at:
+            raise _TooShortError
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def varint(self) -> int:
+        value = shift = 0
+        while shift < 70:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+        raise _GarbageError("a number of more than 64 bits")
+
+    def zigzag(self) -> int:
+        value = self.varint()
+        return (value >> 1) ^ -(value & 1)
+
+    def value(self, kind: int, depth: int) -> Any:
+        if kind in (1, 2, 3):
+            return self.take(1)[0] if kind == 3 else kind == 1
+        if kind in (4, 5, 6):
+            return self.zigzag()
+        if kind in (7, 8):
+            return self.take(8 if kind == 7 else self.varint())
+        if kind in (9, 10):
+            head = self.take(1)[0]
+            count = head >> 4 if head >> 4 != 15 else self.varint()
+            return [self.value(3 if head & 15 in (1, 2) else head & 15, depth) for _ in range(count)]
+        if kind == 12:
+            return self.struct(depth + 1)
+        raise _GarbageError(f"Thrift type {kind} in a page header")
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        fields: dict[int, Any] = {}
+        field = 0
+        while head := self.take(1)[0]:
+            field = field + (head >> 4) if head >> 4 else self.zigzag()
+            if depth > 8 or len(fields) > 64:
+                raise _GarbageError("a page header nested too deep")
+            fields[field] = self.value(head & 15, depth)
+        return fields
+
+
+def decode_hybrid(data: bytes, bit_width: int, count: int) -> Int64:
+    """First `count` values of an RLE / bit-packed hybrid run (Parquet encoding 3), int64 (count,)."""
+    if bit_width == 0:
+        return np.zeros(count, np.int64)
+    if bit_width > 32:
+        raise _GarbageError(f"values of {bit_width} bits")
+    out = np.empty(count, np.int64)
+    runs, filled = _Compact(data), 0
+    while filled < count:
+        head = runs.varint()
+        if head & 1:
+            packed = np.frombuffer(runs.take((head >> 1) * bit_width), np.uint8)
+            bits = np.unpackbits(packed, bitorder="little").reshape(-1, bit_width)
+            values = bits[: count - filled].astype(np.int64) @ (np.int64(1) << np.arange(bit_width, dtype=np.int64))
+            out[filled : filled + len(values)] = values
+            filled += len(values)
+        else:
+            value = int.from_bytes(runs.take((bit_width + 7) // 8), "little")
+            length = min(head >> 1, count - filled)
+            out[filled : filled + length] = value
+            filled += length
+    return out
+
+
+@dataclass
+class _Page:
+    kind: int
+    start: int  # of the data, after the header
+    end: int
+    count: int  # values, nulls included
+    encoding: int
+    levels_bytes: int = -1  # v2 says it; v1 writes it before the levels
+
+
+class ParquetBlobs:
+    """Byte ranges in one Parquet file. `where` names it in errors."""
+
+    def __init__(self, source: ByteSource, where: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.source, self.where = source, where
+        head, tail = source.read_at(0, 64), source.read_at(max(0, source.size - 8), 8)
+        if head[:4] != MAGIC or tail[4:] != MAGIC:
+            raise InputError(where, _what_it_is(head, source.size), "write or fetch it again")
+        footer_bytes = min(int.from_bytes(tail[:4], "little"), source.size - 8)
+        # The footer alone, as raw bytes: with the size it identifies a file without reading it all.
+        self.footer = source.read_at(source.size - 8 - footer_bytes, footer_bytes + 8)
+        try:
+            self.metadata: pq.FileMetaData = pq.read_metadata(pa.BufferReader(MAGIC + self.footer))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(where, f"its Parquet footer is damaged ({reason})", "write or fetch it again") from error
+
+    @classmethod
+    def open(cls, path: str, filesystem: pafs.FileSystem | None = None) -> ParquetBlobs:
+        """Open a file. Raises InputError when it is missing or is no Parquet file."""
+        try:
+            return cls(open_source(path, filesystem), path)
+        except FileNotFoundError as error:
+            raise InputError(path, "does not exist", "check the path") from error
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror or error})", "check the path") from error
+
+    def column_index(self, column: str) -> int:
+        """Number of the leaf column whose dotted path is `column`. Raises InputError when there is none."""
+        schema = self.metadata.schema
+        for index in range(len(schema)):
+            if schema.column(index).path == column:
+                return index
+        raise InputError(f"{self.where}: column '{column}'", "is not in the file", "give it as name.bytes")
+
+    def ranges(self, column: str, row_groups: Iterable[int] | None = None) -> BlobRanges:
+        """Ranges of a byte column (dotted path, such as `input.bytes`) over row groups, default all in order.
+
+        Raises InputError when the column is compressed, repeated, of another type, or damaged.
+        """
+        index = self.column_index(column)
+        groups = range(self.metadata.num_row_groups) if row_groups is None else row_groups
+        parts = [self._chunk(index, group) for group in groups]
+        if not parts:
+            return NO_RANGES
+        return BlobRanges(np.concatenate([p.offset for p in parts]), np.concatenate([p.length for p in parts]))
+
+    def read(self, offset: int, length: int) -> bytes:
+        """One blob. Raises InputError when the file ends before it."""
+        data = self.source.read_at(offset, length)
+        if len(data) != length:
+            raise InputError(self.where, f"ends inside the blob at byte {offset}", "write or fetch it again")
+        return data
+
+    def _chunk(self, index: int, group: int) -> BlobRanges:
+        leaf, chunk = self.metadata.schema.column(index), self.metadata.row_group(group).column(index)
+        where = f"{self.where}: column '{leaf.path}', row group {group}"
+        if leaf.max_repetition_level or leaf.physical_type != "BYTE_ARRAY":
+            raise InputError(where, f"is {leaf.physical_type}, or a list", "only flat byte columns have byte ranges")
+        if chunk.compression != "UNCOMPRESSED":
+            remedy = "write image columns with compression NONE"
+            raise InputError(where, f"is compressed ({chunk.compression}), so its blobs have no byte range", remedy)
+        if chunk.num_values <= 0:
+            return NO_RANGES
+        start = chunk.data_page_offset
+        if chunk.dictionary_page_offset is not None:
+            start = min(start, chunk.dictionary_page_offset)
+        try:
+            end = start + chunk.total_compressed_size
+            return _ChunkReader(self.source, start, end, leaf.max_definition_level).ranges(chunk.num_values)
+        except (_GarbageError, _TooShortError) as error:
+            reason = str(error) or "it ends too early"
+            raise InputError(where, f"is damaged: {reason}", "write or fetch the file again") from error
+
+
+class _ChunkReader:
+    """Pages of one column chunk, from its first page header to its last byte."""
+
+    def __init__(self, source: ByteSource, start: int, end: int, max_level: int) -> None:
+        if not 4 <= start <= end <= source.size:
+            raise _GarbageError(f"it claims bytes {start} to {end} of {source.size}")
+        self.source, self.at, self.end, self.max_level = source, start, end, max_level
+
+    def ranges(self, count: int) -> BlobRanges:
+        offset, length = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+        dictionary, filled = NO_RANGES, 0
+        while filled < count:
+            page = self._page()
+            if page.kind == DICTIONARY_PAGE:
+                if page.encoding not in (PLAIN, PLAIN_DICTIONARY):
+                    raise _GarbageError(f"a dictionary page of encoding {page.encoding}")
+                dictionary = self._hop(page.start, page.end, page.count)
+            elif page.kind in (DATA_PAGE, DATA_PAGE_V2):
+                if page.count > count - filled:
+                    raise _GarbageError("its pages hold more values than it has rows")
+                present, found = self._data(page, dictionary)
+                rows = filled + np.flatnonzero(present)
+                offset[rows], length[rows] = found
+                filled += page.count
+        return BlobRanges(offset, length)
+
+    def _page(self) -> _Page:
+        size = 64
+        while True:
+            data = self.source.read_at(self.at, min(size, self.end - self.at))
+            reader = _Compact(data)
+            try:
+                header = reader.struct()
+                break
+            except _TooShortError:
+                if size >= min(self.end - self.at, HEADER_LIMIT_BYTES):
+                    raise
+                size *= 8  # statistics make headers long
+        start = self.at + reader.at
+        kind, stored = _int(header, 1), _int(header, 3)
+        if not 0 <= stored <= self.end - start:
+            raise _GarbageError(f"a page of {stored} bytes, with {self.end - start} left")
+        self.at = start + stored
+        body = {DATA_PAGE: header.get(5), DICTIONARY_PAGE: header.get(7), DATA_PAGE_V2: header.get(8)}.get(kind, {})
+        if not isinstance(body, dict):
+            raise _GarbageError("a page header without its details")
+        page = _Page(kind, start, self.at, _int(body, 1, 0), _int(body, 4 if kind == DATA_PAGE_V2 else 2))
+        if kind == DATA_PAGE_V2:
+            page.levels_bytes = _int(body, 5)
+            if _int(body, 6, 0) or not 0 <= page.levels_bytes <= stored:
+                raise _GarbageError("levels that do not fit in their page")
+        elif kind == DATA_PAGE and self.max_level and _int(body, 3) != RLE:
+            raise _GarbageError(f"definition levels of encoding {_int(body, 3)}")
+        if page.count < 0:
+            raise _GarbageError(f"a page of {page.count} values")
+        return page
+
+    def _data(self, page: _Page, dictionary: BlobRanges) -> tuple[npt.NDArray[np.bool_], BlobRanges]:
+        at = page.start
+        present = np.ones(page.count, np.bool_)
+        if self.max_level:
+            size = page.levels_bytes
+            if size < 0:
+                size = int.from_bytes(self._read(at, 4, page.end), "little")
+                at += 4
+            levels = decode_hybrid(self._read(at, size, page.end), self.max_level.bit_length(), page.count)
+            present = levels == self.max_level
+            at += size
+        count = int(present.sum())
+        if page.encoding == PLAIN:
+            return present, self._hop(at, page.end, count)
+        if page.encoding not in (PLAIN_DICTIONARY, RLE_DICTIONARY):
+            raise _GarbageError(f"values of encoding {page.encoding}, neither plain nor dictionary")
+        if count == 0:
+            return present, NO_RANGES
+        packed = self._read(at, page.end - at, page.end)
+        index = decode_hybrid(packed[1:], packed[0], count) if packed else np.full(1, -1)
+        if index.min() < 0 or index.max() >= len(dictionary.offset):
+            raise _GarbageError("an index beyond its dictionary, or none before it")
+        return present, BlobRanges(dictionary.offset[index], dictionary.length[index])
+
+    def _read(self, at: int, size: int, end: int) -> bytes:
+        if size > end - at:
+            raise _GarbageError("a page shorter than its contents")
+        data = self.source.read_at(at, size)
+        if len(data) != size:
+            raise _TooShortError
+        return data
+
+    def _hop(self, at: int, end: int, count: int) -> BlobRanges:
+        """Plain byte arrays: a 4-byte length before each, so only lengths are read."""
+        if count > (end - at) // 4:
+            raise _GarbageError("a page shorter than its values")
+        offset, length = np.empty(count, np.int64), np.empty(count, np.int64)
+        window, base, last = b"", at, 0
+        for number in range(count):
+            if not base <= at <= base + len(window) - 4:
+                size = WINDOW_BYTES if last < LONG_VALUE_BYTES and number else 4
+                window, base = self._read(at, max(4, min(size, end - at)), end), at
+            last = int.from_bytes(window[at - base : at - base + 4], "little")
+            at += 4
+            if last > end - at:
+                raise _GarbageError(f"a value of {last} bytes, with {end - at} left in its page")
+            offset[number], length[number] = at, last
+            at += last
+        return BlobRanges(offset, length)
+
+
+def _int(fields: dict[int, Any], number: int, default: int = -1) -> int:
+    value = fields.get(number, default)
+    if not isinstance(value, int):
+        raise _GarbageError(f"field {number} of a page header is no number")
+    return value
+
+
+def _what_it_is(head: bytes, size: int) -> str:
+    if size == 0:
+        return "is empty, not a Parquet file"
+    if head.lstrip()[:1] == b"<":
+        return "is HTML, not a Parquet file (an error or login page that was saved?)"
+    return "is a truncated Parquet file: its footer is missing" if head[:4] == MAGIC else "is not a Parquet file"

@@ -1,0 +1,92 @@
+"""`pairs:URI`: the clean pictures of a run folder or shard of pairs, each once, with their stored depth."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from uniser_core.depth import DepthMap
+from uniser_core.errors import InputError
+from uniser_core.shard import PairSet
+from uniser_core.sources.base import Clean, Source, SourceItem, SourceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uniser_core.frame import Frame
+
+_NEEDED = ["target", "depth", "params", "origin", "group_id", "license", "attribution", "source_uri"]
+_HASHED = re.compile(r"-[0-9a-f]{10}$")
+
+
+class PairTargets(Source):
+    """Distinct targets by their hash; licence, attribution, source and `group_id` are those of the pair."""
+
+    expected = "shards of pairs, as a run of ours writes them"
+
+    def __init__(self, place: str, spec: str, options: SourceOptions) -> None:
+        super().__init__(spec, options)
+        self.pairs = PairSet(place)
+
+    def list_items(self) -> list[SourceItem]:
+        """One item a distinct target: reads the columns with names and hashes, no pictures."""
+        found: dict[bytes, SourceItem] = {}
+        for shard in self.pairs.shards:
+            with self.pairs.store.open(shard) as stream:
+                file = pq.ParquetFile(stream)
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=["pair_id", "target_sha256"])
+                    names = table["pair_id"].to_pylist()
+                    for row, digest in enumerate(table["target_sha256"].to_pylist()):
+                        if digest not in found:
+                            stem = _stem(names[row])
+                            found[digest] = SourceItem(f"{stem}-{digest.hex()[:10]}", 0, (shard, group, row, stem))
+        return list(found.values())
+
+    def load(self, item: SourceItem) -> Frame:
+        """See `Source.load`."""
+        shard, group, row, stem = item.where
+        try:
+            with self.pairs.store.open(shard) as stream:
+                file = pq.ParquetFile(stream, read_dictionary=["target.bytes", "depth.bytes"])
+                table = file.read_row_group(group, columns=_NEEDED).slice(row, 1)
+                # Compacted, or the one row would still drag its whole row group through to_pylist.
+                found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{item.key} of {self.spec}", str(error).splitlines()[0], "check the shard") from error
+        depth = found["depth"]["bytes"] if found["depth"] else None
+        return Clean(
+            found["target"]["bytes"],
+            item.key,
+            stem,
+            found["license"],
+            found["attribution"],
+            found["source_uri"],
+            found["group_id"],
+            "render" if found["origin"] == "render_3d" else "photo",
+            depth=_stored_depth(depth, found["params"], item.key) if depth is not None else None,
+        ).frame(self.options)
+
+
+def _stem(pair_id: str) -> str:
+    return _HASHED.sub("", pair_id.split("/")[-2] if pair_id.count("/") >= 2 else pair_id.replace("/", "_"))
+
+
+def _stored_depth(data: bytes, params: str, name: str) -> Callable[[tuple[int, int], tuple[int, int]], DepthMap]:
+    def read(size_hw: tuple[int, int], target_hw: tuple[int, int]) -> DepthMap:
+        from uniser_core.codecs import decode_blob
+        from uniser_core.decode_depth import nearest_depth
+
+        described = json.loads(params).get("depth")
+        if described is None:
+            raise InputError(f"{name} has depth without its scale", "params.depth is missing", "render the set again")
+        code_HW = decode_blob(data)
+        if code_HW.shape != size_hw:
+            raise InputError(f"{name} has depth of {code_HW.shape}", f"its target is {size_hw}", "render the set again")
+        return nearest_depth(DepthMap.from_description(code_HW, described), target_hw)
+
+    return read

@@ -1,0 +1,142 @@
+"""A training run's configuration: what `config.json` of a run folder holds, and what resume compares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from uniser_core.errors import InputError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelConfig(_Strict):
+    """Size of the transformer; `patch` latent pixels a side make one token."""
+
+    width: int = Field(128, gt=0)
+    depth: int = Field(4, gt=0)
+    heads: int = Field(4, gt=0)
+    patch: int = Field(2, gt=0)
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> ModelConfig:
+        if self.width % self.heads or (self.width // self.heads) % 2 or self.width // self.heads < 16:
+            raise ValueError(f"width {self.width} over {self.heads} heads must be an even number of at least 16")
+        return self
+
+
+class SupervisionConfig(_Strict):
+    """Shares of the draws in [0, 1]. What is neither `whole` nor `empty` gets a random shape."""
+
+    whole: float = Field(0.25, ge=0, le=1)
+    empty: float = Field(0.05, ge=0, le=1)
+    full_strength: float = Field(0.2, ge=0, le=1)
+    generic: float = Field(0.3, ge=0, le=1)
+    add: float = Field(0.1, ge=0, le=1)
+    identity: float = Field(0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> SupervisionConfig:
+        if self.whole + self.empty > 1:
+            raise ValueError(f"whole {self.whole} + empty {self.empty} must be at most 1")
+        return self
+
+
+class DataConfig(_Strict):
+    """Crops of `crop_px` (height = width) out of pictures resized to a short side drawn from `short_side_px`."""
+
+    crop_px: int = Field(128, gt=0)
+    batch: int = Field(4, gt=0)
+    short_side_px: tuple[int, int] = (128, 320)
+    flip: bool = True
+    exposure_ev: float = Field(0.0, ge=0, le=3, description="both pictures darkened by up to so many stops")
+    cache_mb: int = Field(2048, ge=0)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> DataConfig:
+        low, high = self.short_side_px
+        if not self.crop_px <= low <= high:
+            raise ValueError(f"short_side_px {low}..{high} must rise and be at least crop_px {self.crop_px}")
+        return self
+
+
+class OptimConfig(_Strict):
+    """AdamW (Loshchilov & Hutter 2019) with linear warm-up and cosine decay, clipping, EMA."""
+
+    lr: float = Field(1e-3, gt=0)
+    final_lr: float = Field(0.02, ge=0, le=1, description="share of lr at the last step")
+    warmup_steps: int = Field(50, ge=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.99, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    ema: float = Field(0.99, ge=0, lt=1)
+
+
+class TrainConfig(_Strict):
+    """Everything that the weights follow from. `steps` is fixed before the first step, also under `--minutes`."""
+
+    preset: str = "demo"
+    data_uri: str
+    corpus_id: str = ""
+    split: str = "train"
+    seed: int = Field(0, ge=0)
+    steps: int | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0)
+    objective: str = "anchored"
+    codec: str = "pixel"
+    text: str = "minilm"
+    pure_noise: float = Field(0.5, ge=0, le=1, description="share of draws at t = 1")
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    supervision: SupervisionConfig = SupervisionConfig()
+    optim: OptimConfig = OptimConfig()
+    checkpoint_every: int = Field(200, gt=0)
+    log_every: int = Field(10, gt=0)
+
+
+def build_config(values: dict[str, Any]) -> TrainConfig:
+    """Validate; raises InputError naming the field, its value and the rule it breaks."""
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(p) for p in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise InputError(
+                f"unknown setting '{name}'", "it is no field of the configuration", "see uniser train --help"
+            ) from None
+        rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        raise InputError(f"{name}={first.get('input')!r}", rule, "choose a value in the range") from None
+
+
+def set_field(values: dict[str, Any], assignment: str) -> None:
+    """Apply one `--set a.b=value` (YAML value) to nested values, in place. Raises InputError on bad syntax."""
+    import yaml
+
+    path, equals, text = assignment.partition("=")
+    if not equals or not all(path.split(".")):
+        raise InputError(f"--set {assignment}", "must be field=value", "for instance --set optim.lr=0.0005")
+    *parents, leaf = path.split(".")
+    for name in parents:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise InputError(f"--set {assignment}", f"'{name}' has no fields", "see uniser train --help")
+    try:
+        values[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {assignment}", "the value is not YAML", "quote it") from None
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two nested configurations, as `field: old, now new`."""
+    lines = []
+    for key in sorted(set(old) | set(new)):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a}, now {b}")
+    return lines

@@ -1,0 +1,245 @@
+"""Samples of a corpus as a pure function of (seed, sample number): one integer resumes an epoch exactly.
+
+Order: a keyed permutation of the epoch's rows, worked out row by row, with no list to keep. Every draw of a sample
+(crop, flip, supervision, noise, timestep) comes from (seed, epoch, pair), whoever asks and in whatever order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from uniser_core.errors import InputError
+from uniser_core.seeding import derive_seed, generator
+
+from uniser_model.model import TASKS
+from uniser_model.objectives import Condition
+from uniser_model.supervision import compose, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+    from torch import Tensor
+
+    from uniser_model.config import TrainConfig
+    from uniser_model.masks import Float32
+    from uniser_model.text import PromptCache
+
+    UInt8 = npt.NDArray[np.uint8]
+
+
+class CorpusReader(Protocol):
+    """What this package needs of `uniser_core.corpus.Corpus`."""
+
+    index: Any
+
+    def __len__(self) -> int: ...
+
+    def rows(self, split: str) -> npt.NDArray[Any]:
+        """Row numbers of a split."""
+        ...
+
+    def read(self, row: int) -> dict[str, Any]:
+        """`input_HWC`, `target_HWC` uint8 (H, W, 3), `prompt`, `effect`, `pair_id`, `group_id`."""
+        ...
+
+
+def permuted(position: int, count: int, key: int) -> int:
+    """Where `position` goes in the permutation of range(count) that `key` names: a Feistel network, cycle-walked."""
+    half = max(1, ((count - 1).bit_length() + 1) // 2)
+    low = (1 << half) - 1
+    while True:
+        left, right = position >> half, position & low
+        for round_no in range(4):
+            block = b"%d.%d.%d" % (key, round_no, right)
+            mixed = int.from_bytes(hashlib.blake2b(block, digest_size=8).digest(), "little")
+            left, right = right, left ^ (mixed & low)
+        position = left << half | right
+        if position < count:
+            return position
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample, float32: pictures (3, H, W) encoded sRGB, masks (1, H, W), noise (C, h, w)."""
+
+    pair_id: str
+    effect: str
+    prompt: str
+    task: str
+    t: float
+    input_CHW: Float32
+    target_CHW: Float32
+    mask_CHW: Float32
+    blend_CHW: Float32
+    noise_CHW: Float32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step trains on."""
+
+    condition: Condition
+    target_B3HW: Tensor
+    noise_BCHW: Tensor
+    t_B: Tensor
+    pair_ids: tuple[str, ...]
+    effects: tuple[str, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        tensors = (x.to(device, non_blocking=True) for x in (self.target_B3HW, self.noise_BCHW, self.t_B))
+        target, noise, t_B = tensors
+        return Batch(self.condition.to(device), target, noise, t_B, self.pair_ids, self.effects)
+
+
+class PictureCache:
+    """Decoded pictures of rows, shrunk to a bound on the short side, in RAM up to a number of bytes.
+
+    Clean pictures that several rows share are kept once. What does not fit is decoded again at each use.
+    """
+
+    def __init__(self, corpus: CorpusReader, short_side_px: int, limit_bytes: int) -> None:
+        self.corpus, self.short_side_px, self.limit_bytes = corpus, short_side_px, limit_bytes
+        self.used_bytes = 0
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._shared: dict[bytes, UInt8] = {}
+        self._lock = threading.Lock()
+
+    def _shrunk(self, picture_HWC: UInt8) -> UInt8:
+        height, width = picture_HWC.shape[:2]
+        scale = self.short_side_px / min(height, width)
+        if scale >= 1:
+            return picture_HWC
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return np.asarray(cv2.resize(picture_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def get(self, row: int) -> dict[str, Any]:
+        """The row as `CorpusReader.read` gives it, pictures shrunk."""
+        with self._lock:
+            if row in self._rows:
+                return self._rows[row]
+        read = dict(self.corpus.read(row))
+        if read["input_HWC"].shape != read["target_HWC"].shape:
+            shapes = f"{read['input_HWC'].shape} and {read['target_HWC'].shape}"
+            raise InputError(
+                f"pair {read['pair_id']}", f"input and target differ in size: {shapes}", "check the corpus"
+            )
+        for name in ("input_HWC", "target_HWC"):
+            read[name] = self._shrunk(read[name])
+        with self._lock:
+            digest = hashlib.blake2b(np.ascontiguousarray(read["target_HWC"]).data, digest_size=16).digest()
+            read["target_HWC"] = self._shared.get(digest, read["target_HWC"])
+            cost = read["input_HWC"].nbytes + (0 if digest in self._shared else read["target_HWC"].nbytes)
+            if self.used_bytes + cost <= self.limit_bytes:
+                self._shared[digest] = read["target_HWC"]
+                self._rows[row] = read
+                self.used_bytes += cost
+        return read
+
+
+def resized(picture_HWC: UInt8, width: int, height: int) -> UInt8:
+    """Area-averaged when it shrinks, bicubic when it grows."""
+    if picture_HWC.shape[:2] == (height, width):
+        return picture_HWC
+    shrinks = height * width < picture_HWC.shape[0] * picture_HWC.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture_HWC, (width, height), interpolation=how), np.uint8)
+
+
+def chw(picture_HWC: Float32) -> Float32:
+    """(H, W, C) or (H, W) to contiguous (C, H, W)."""
+    return np.ascontiguousarray(np.atleast_3d(picture_HWC).transpose(2, 0, 1), np.float32)
+
+
+class PairStream:
+    """Endless samples of one split. `latent` is (channels, factor) of the codec, for the noise's shape."""
+
+    def __init__(self, corpus: CorpusReader, config: TrainConfig, latent: tuple[int, int]) -> None:
+        self.config, self.latent = config, latent
+        self.rows = np.asarray(corpus.rows(split=config.split))
+        if not len(self.rows):
+            raise InputError(
+                f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
+            )
+        self.cache = PictureCache(corpus, config.data.short_side_px[1], config.data.cache_mb << 20)
+
+    def where(self, number: int) -> tuple[int, int]:
+        """(epoch, row) of a sample number."""
+        epoch, position = divmod(number, len(self.rows))
+        key = derive_seed("epoch-order", self.config.seed, epoch)
+        return epoch, int(self.rows[permuted(position, len(self.rows), key)])
+
+    def sample(self, number: int) -> Sample:
+        """The sample of that number, always the same one."""
+        config = self.config
+        epoch, row = self.where(number)
+        read = self.cache.get(row)
+        rng = generator(derive_seed("train-draw", config.seed, epoch, str(read["pair_id"])))
+        crop, (low, high) = config.data.crop_px, config.data.short_side_px
+        height, width = read["input_HWC"].shape[:2]
+        short = min(height, width)
+        # Log-uniform over what the picture can give without growing; a small picture grows to the crop.
+        top = max(low, min(high, short))
+        side = low * (top / low) ** rng.random()
+        grow = side / short
+        height, width = max(crop, round(height * grow)), max(crop, round(width * grow))
+        y, x = int(rng.integers(0, height - crop + 1)), int(rng.integers(0, width - crop + 1))
+        mirrored = bool(rng.random() < 0.5) and config.data.flip
+        stops = float(rng.random()) * config.data.exposure_ev
+        cut = (slice(y, y + crop), slice(x, x + crop))
+        pictures = []
+        for name in ("input_HWC", "target_HWC"):
+            picture = resized(read[name], width, height)[cut]
+            picture = picture[:, ::-1] if mirrored else picture
+            pictures.append(_exposed(picture.astype(np.float32) / np.float32(255), stops))
+        asked = draw(rng, crop, crop, str(read["prompt"]), config.supervision)
+        example = compose(pictures[0], pictures[1], asked, max(height, width))
+        pure, t = rng.random(2)
+        channels, factor = self.latent
+        noise = rng.standard_normal((channels, crop // factor, crop // factor), np.float32)
+        return Sample(
+            pair_id=str(read["pair_id"]),
+            effect=str(read["effect"]),
+            prompt=asked.prompt,
+            task=asked.task,
+            t=1.0 if pure < config.pure_noise else float(t),
+            input_CHW=chw(example.input_HWC),
+            target_CHW=chw(example.target_HWC),
+            mask_CHW=chw(example.mask_HW),
+            blend_CHW=chw(example.blend_HW),
+            noise_CHW=noise,
+        )
+
+    def batch(self, step: int, prompts: PromptCache) -> Batch:
+        """What step `step` (from 0) trains on."""
+        size = self.config.data.batch
+        samples = [self.sample(step * size + i) for i in range(size)]
+
+        def stack(pick: Callable[[Sample], Float32]) -> Tensor:
+            return torch.from_numpy(np.stack([pick(s) for s in samples]))
+
+        text, keep = prompts.batch([s.prompt for s in samples])
+        condition = Condition(
+            stack(lambda s: s.input_CHW), stack(lambda s: s.mask_CHW), stack(lambda s: s.blend_CHW), text, keep,
+            torch.tensor([TASKS.index(s.task) for s in samples]),
+        )  # fmt: skip
+        return Batch(
+            condition, stack(lambda s: s.target_CHW), stack(lambda s: s.noise_CHW),
+            torch.tensor([s.t for s in samples], dtype=torch.float32),
+            tuple(s.pair_id for s in samples), tuple(s.effect for s in samples),
+        )  # fmt: skip
+
+
+def _exposed(encoded: Float32, stops: float) -> Float32:
+    if stops == 0:
+        return encoded
+    from uniser_core.color import linear_to_srgb, srgb_to_linear
+
+    return linear_to_srgb(srgb_to_linear(encoded) * 2.0**-stops).astype(np.float32)

@@ -1,0 +1,80 @@
+"""What the head's numbers mean, what they are trained for, and how a picture comes out of them.
+
+One small file each, behind one interface; a new objective is one file and one line of `OBJECTIVES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Protocol
+
+from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from uniser_model.codec import Codec
+    from uniser_model.model import DiT
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the model is told, the same in training and restoration.
+
+    `input_B3HW` float32 in [0, 1], display-encoded sRGB; `mask_B1HW` alpha * M in [0, 1], as drawn;
+    `blend_B1HW` alpha * M_blur in [0, 1]; `text_BLE` token states, `text_keep_BL` bool, `task_B` int64.
+    """
+
+    input_B3HW: Tensor
+    mask_B1HW: Tensor
+    blend_B1HW: Tensor
+    text_BLE: Tensor
+    text_keep_BL: Tensor
+    task_B: Tensor
+
+    def to(self, device: torch.device) -> Condition:
+        """The same condition on a device."""
+        return Condition(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+
+
+class Objective(Protocol):
+    """`out_features` of the head a token, a loss for each sample, and a sampler."""
+
+    name: str
+    sampler_steps: int
+
+    def out_features(self, codec: Codec, patch: int) -> int:
+        """Numbers that the head gives for each target token."""
+        ...
+
+    def loss(
+        self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor
+    ) -> Tensor:
+        """Loss of each sample (B,). `target` (B, 3, H, W) encoded sRGB, `noise` of the latent's shape."""
+        ...
+
+    def restore(self, model: DiT, codec: Codec, condition: Condition, noise: Tensor, steps: int) -> Tensor:
+        """The picture (B, 3, H, W), encoded sRGB, not clipped, from pure noise in `steps` steps."""
+        ...
+
+
+def predict(model: DiT, codec: Codec, condition: Condition, noisy_BCHW: Tensor, t_B: Tensor) -> Tensor:
+    """The model's head for this condition: (B, N, out_features)."""
+    mask = codec.encode(condition.mask_B1HW.expand(-1, 3, -1, -1))
+    head: Tensor = model(
+        noisy_BCHW, codec.encode(condition.input_B3HW), mask, condition.text_BLE, condition.text_keep_BL, t_B,
+        condition.task_B,
+    )  # fmt: skip
+    return head
+
+
+def get_objective(name: str) -> Objective:
+    """The objective `name`. Raises InputError with the known names."""
+    from uniser_model.objectives.anchored import Anchored
+    from uniser_model.objectives.eps import Eps
+
+    known: dict[str, type[Objective]] = {"anchored": Anchored, "eps": Eps}
+    if name not in known:
+        raise InputError(f"unknown objective '{name}'", f"known: {', '.join(known)}", "check the spelling")
+    return known[name]()

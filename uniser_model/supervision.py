@@ -1,0 +1,79 @@
+"""The paper's supervision: masks, strength, generic prompts, swapped roles, identity samples.
+
+The condition is alpha * M; the target is alpha * M_blur * I_gt + (1 - alpha * M_blur) * I_input, in
+display-encoded sRGB. Every draw comes from the Generator given, so it replays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uniser_model.masks import Float32, blur_mask, random_shape
+
+if TYPE_CHECKING:
+    from uniser_model.config import SupervisionConfig
+
+GENERIC_PROMPT = "Remove effects."
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one sample is asked for. `mask_HW` float32 in {0, 1}; strength alpha in [0, 1]."""
+
+    mask_HW: Float32
+    strength: float
+    task: str
+    prompt: str
+    identity: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sample, float32 in [0, 1]: encoded sRGB pictures (H, W, 3), `mask_HW` alpha M, `blend_HW` alpha M_blur."""
+
+    input_HWC: Float32
+    target_HWC: Float32
+    mask_HW: Float32
+    blend_HW: Float32
+
+
+def prompt_for(task: str, effect: str) -> str:
+    """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."."""
+    return f"{task.capitalize()} {effect}."
+
+
+def added(prompt: str) -> str:
+    """The prompt of the swapped roles: "Remove haze." becomes "Add haze."."""
+    head, _, rest = prompt.partition(" ")
+    return f"Add {rest}" if head.lower() == "remove" else f"Add: {prompt}"
+
+
+def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture: SupervisionConfig) -> Draw:
+    """Draw what is asked of one pair whose task prompt is `prompt`. The number of draws is fixed, up to the shape's."""
+    area, full, generic, swap, same = rng.random(5)
+    strength = 1.0 if full < mixture.full_strength else float(rng.random())
+    if area < mixture.whole:
+        mask = np.ones((height, width), np.float32)
+    elif area < mixture.whole + mixture.empty:
+        mask = np.zeros((height, width), np.float32)
+    else:
+        mask = random_shape(rng, height, width)
+    # The generic prompt names no effect, so nothing could be added by it.
+    if swap < mixture.add and prompt != GENERIC_PROMPT:
+        return Draw(mask, strength, "add", added(prompt), False)
+    return Draw(
+        mask, strength, "remove", GENERIC_PROMPT if generic < mixture.generic else prompt, same < mixture.identity
+    )
+
+
+def compose(degraded_HWC: Float32, clean_HWC: Float32, asked: Draw, long_side_px: float) -> Example:
+    """The sample that `asked` makes of a pair. `long_side_px` is the whole picture's on this pixel grid."""
+    source, wanted = (clean_HWC, degraded_HWC) if asked.task == "add" else (degraded_HWC, clean_HWC)
+    if asked.identity:
+        source = wanted
+    blend = np.float32(asked.strength) * blur_mask(asked.mask_HW, long_side_px)
+    target = blend[..., None] * wanted + (1 - blend[..., None]) * source
+    return Example(source, target.astype(np.float32), np.float32(asked.strength) * asked.mask_HW, blend)
