@@ -39,9 +39,8 @@ class Restorer:
         self.config, self.prompts, self.device = config, prompts, torch.device(device)
         _, self.codec, self.objective = build_model(config, model.shape.text_width)
         self.model = model.to(self.device).eval()
-        # What the crops of the training showed: their short sides, geometric mean.
-        low, high = config.data.short_side_px
-        self.short_side_px = round((low * high) ** 0.5)
+        # The smallest of the training: a crop was then the whole picture. Larger was worse on held-out photos.
+        self.short_side_px = config.data.short_side_px[0]
 
     @classmethod
     def load(cls, where: str | Path, device: str = "cpu") -> Restorer:
