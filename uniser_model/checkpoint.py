@@ -95,8 +95,9 @@ def save(
             _save_tensors(temporary / "model.safetensors", model.state_dict())
             _save_tensors(temporary / "ema.safetensors", ema)
             _save_tensors(temporary / "optimizer.safetensors", optimizer_tensors(model, optimizer))
-            order = sorted(prompts.states)
-            states = {f"{i:06d}": prompts.states[p] for i, p in enumerate(order)}
+            known = dict(prompts.states)  # a copy: the loader's thread may be adding one
+            order = sorted(known)
+            states = {f"{i:06d}": known[p] for i, p in enumerate(order)}
             _save_tensors(temporary / "prompts.safetensors", states, {"prompts": json.dumps(order)})
             (temporary / "config.json").write_text(config.model_dump_json(indent=2))
             (temporary / "state.json").write_text(json.dumps({"step": step, "text_width": prompts.width()}))

@@ -42,7 +42,9 @@ class Example:
 
 
 def prompt_for(task: str, effect: str) -> str:
-    """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."."""
+    """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."; occlusions have no name."""
+    if task == "remove" and effect == "occlude":
+        return GENERIC_PROMPT
     return f"{task.capitalize()} {effect}."
 
 

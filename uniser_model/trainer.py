@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-import statistics
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from uniser_model import checkpoint
 from uniser_model.codec import Codec, get_codec
 from uniser_model.config import TrainConfig, build_config, differences
 from uniser_model.data import Batch, CorpusReader, PairStream
+from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.model import DiT, ModelShape
 from uniser_model.objectives import Objective, get_objective
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 # How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
 TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
-# Lines of progress where there is no terminal for a bar.
-TOLD = 10
 
 
 class TrainingError(UniserError):
@@ -188,13 +185,6 @@ def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
     return stored
 
 
-def _keep_log(path: Path, step: int) -> None:
-    """Drop the lines of steps that the checkpoint does not have: they are run again."""
-    if path.is_file():
-        lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        checkpoint.write_atomic(path, "".join(line for line in lines if json.loads(line)["step"] <= step))
-
-
 def train(
     config: TrainConfig, out: Path, corpus: CorpusReader, *, prompts: PromptCache | None = None, device: str = "cpu",
     init: str | None = None, quiet: bool = False,
@@ -226,63 +216,38 @@ def train(
 
 
 def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
-    from torch.utils.tensorboard import SummaryWriter
-    from tqdm import tqdm
-
     config, total = trainer.config, trainer.config.steps or 0
-    _keep_log(out / "log.jsonl", trainer.step)
-    saved: Path | None = None
+    if trainer.step >= total:
+        return checkpoint.find(out)
 
     def save() -> Path:
         return checkpoint.save(
             out, trainer.step, config, trainer.model, trainer.ema.state, trainer.optimizer, trainer.prompts
         )
 
-    if trainer.step >= total:
-        return checkpoint.find(out)
-    bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not sys.stderr.isatty(), leave=True)
     with (
-        bar, _Stop() as stop, ThreadPoolExecutor(1) as pool, storage_errors(str(out)),
-        (out / "log.jsonl").open("a", buffering=1) as log, SummaryWriter(str(out / "tensorboard")) as board,
-    ):  # fmt: skip
+        Diary(out, trainer.step, total, config.log_every, quiet) as diary,
+        _Stop() as stop,
+        ThreadPoolExecutor(1) as pool,
+    ):
         ahead = pool.submit(trainer.stream.batch, trainer.step, trainer.prompts)
-        recent: list[float] = []
-        began = started = time.perf_counter()
-        first = trainer.step
-        while trainer.step < total:
+        while True:
             waited = time.perf_counter()
             batch = ahead.result()
             waited = time.perf_counter() - waited
             if trainer.step + 1 < total:
                 ahead = pool.submit(trainer.stream.batch, trainer.step + 1, trainer.prompts)
-            facts = trainer.advance(batch)
-            recent.append(facts["loss"])
-            bar.update()
-            if bar.disable and not quiet and trainer.step * TOLD // total > (trainer.step - 1) * TOLD // total:
-                left_s = (total - trainer.step) * (time.perf_counter() - started) / (trainer.step - first)
-                line = f"step {trainer.step} of {total}, loss {facts['loss']:.4f}, {left_s:.0f} s left"
-                print(line, file=sys.stderr, flush=True)
-            if trainer.step % config.log_every == 0 or trainer.step == total:
-                seconds = (time.perf_counter() - began) / len(recent)
-                began = time.perf_counter()
-                facts |= {
-                    "loss": statistics.fmean(recent),
-                    "step_s": round(seconds, 4),
-                    "data_wait_s": round(waited, 4),
-                }
-                recent.clear()
-                bar.set_postfix(loss=f"{facts['loss']:.4f}")
-                log.write(json.dumps({"step": trainer.step, **facts}) + "\n")
-                for name, value in facts.items():
-                    board.add_scalar(name, value, trainer.step)
-            if trainer.step % config.checkpoint_every == 0 or trainer.step == total or stop.asked is not None:
-                saved = save()
-            if stop.asked is not None and trainer.step < total:
+            diary.note(trainer.step + 1, {**trainer.advance(batch), "data_wait_s": waited})
+            if trainer.step == total:
+                return save()
+            if stop.asked is not None:
+                save()
                 ahead.cancel()
+                rule = "saved"
                 stopped = StoppedError(
-                    f"stopped at step {trainer.step} of {total}", "saved", "the same command resumes it"
+                    f"stopped at step {trainer.step} of {total}", rule, "the same command resumes it"
                 )
                 stopped.exit_code = EXIT_INTERRUPTED if stop.asked == signal.SIGINT else EXIT_OK
                 raise stopped
-    assert saved is not None
-    return saved
+            if trainer.step % config.checkpoint_every == 0:
+                save()
