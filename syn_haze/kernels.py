@@ -68,6 +68,32 @@ def _transmit(path_W: Float32, extinction: np.float32, power_W: Float32, out_W: 
 
 
 @numba.njit(cache=True, nogil=True)
+def exp_row(x_W: Float32, out_W: Float32) -> None:
+    """exp of one row, |x| < 80, into `out_W`; `x_W` is used up."""
+    power_bits, out_bits = x_W.view(np.uint32), out_W.view(np.uint32)
+    for i in range(x_W.size):
+        y = x_W[i] * LOG2_E
+        z = y + ROUND
+        f = y - (z - ROUND)
+        x_W[i] = z
+        out_W[i] = ONE + f * (P1 + f * (P2 + f * (P3 + f * (P4 + f * P5))))
+    for i in range(x_W.size):
+        out_bits[i] += power_bits[i] << np.uint32(23)
+
+
+@numba.njit(cache=True, nogil=True)
+def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
+    """8-bit sRGB to linear light in planes, float32 (3, H, W), by the 256-entry decode table."""
+    height, width = rgb8_HWC.shape[:2]
+    out = np.empty((3, height, width), np.float32)
+    for y in range(height):
+        for c in range(3):
+            for x in range(width):
+                out[c, y, x] = table[rgb8_HWC[y, x, c]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
 def mix_srgb8(
     clean_CHW: Float32, path_HW: Float32, extinction_C: Float32, airlight_C: Float32, table: UInt32, out_HWC: UInt8
 ) -> None:
