@@ -196,7 +196,8 @@ def _planes(frame: Frame) -> Float32:
     """Clean light, float32 (3, H, W): the table's values for 8-bit pictures, the scene's for HDR frames."""
     if frame.is_hdr:
         return np.ascontiguousarray(frame.rgb_HWC.transpose(2, 0, 1), np.float32)
-    return kernels.planes_srgb8(frame.rgb8_HWC, decode_table())
+    planes: Float32 = kernels.planes_srgb8(frame.rgb8_HWC, decode_table())
+    return planes
 
 
 def _path_HW(frame: Frame, hfov_deg: float) -> Float32:

@@ -58,7 +58,8 @@ def noise(x: np.float32, y: np.float32, z: np.float32, seed: np.uint32) -> np.fl
     c, d = _corner(np.uint32(i ^ j1 ^ k1), x, y1, z1), _corner(np.uint32(i1 ^ j1 ^ k1), x1, y1, z1)
     low, high = a + u * (b - a), c + u * (d - c)
     far = low + v * (high - low)
-    return near + w * (far - near)
+    value: np.float32 = near + w * (far - near)
+    return value
 
 
 @numba.njit(cache=True, nogil=True)

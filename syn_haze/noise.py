@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from syn_haze.gradient import OCTAVE_DEVIATION, add_noise_row
-from syn_haze.kernels import exp_row
+from syn_haze.kernels import exp32
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -139,8 +139,7 @@ def density_row(
     spread = np.float32(amount / (OCTAVE_DEVIATION * math.sqrt(weights)))
     middle = np.float32(-0.5 * amount * amount * kept / weights)
     for i in range(x_W.size):
-        noise_W[i] = min(max(noise_W[i] * spread + middle, np.float32(-20.0)), np.float32(20.0))
-    exp_row(noise_W, out_W)
+        out_W[i] = exp32(min(max(noise_W[i] * spread + middle, np.float32(-20.0)), np.float32(20.0)))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -224,18 +223,21 @@ def _read_grid(
         for k in range(knots):
             for i in range(across + 3):
                 line[k, i] = (
-                    v[0] * grid[j, k, i] + v[1] * grid[j + 1, k, i] + v[2] * grid[j + 2, k, i] + v[3] * grid[j + 3, k, i]
+                    v[0] * grid[j, k, i]
+                    + v[1] * grid[j + 1, k, i]
+                    + v[2] * grid[j + 2, k, i]
+                    + v[3] * grid[j + 3, k, i]
                 )
         for x in range(width):
             code = code_HW[y, x]
             place = slice_of_code[code]
-            k = np.uint32(place)
-            f = place - np.float32(k)
-            i = column_W[x]
+            slice_no = np.uint32(place)
+            f = place - np.float32(slice_no)
+            left = column_W[x]
             near = far = np.float32(0.0)
             for tap in range(4):
-                near += u_4W[tap, x] * line[k, i + np.uint32(tap)]
-                far += u_4W[tap, x] * line[k + np.uint32(1), i + np.uint32(tap)]
+                near += u_4W[tap, x] * line[slice_no, left + np.uint32(tap)]
+                far += u_4W[tap, x] * line[slice_no + np.uint32(1), left + np.uint32(tap)]
             # Sky (code 0) is infinitely far behind the grid.
             behind = max(metres_of_code[code] - far_m, np.float32(0.0))
             out_HW[y, x] = max(near + f * (far - near), np.float32(0.0)) + beta_per_m * behind
