@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
-from syn_haze.effect import Haze, HazeParams
 from uniser_core.bench import BenchLine, median_seconds
 from uniser_core.color import linear_to_srgb, srgb_to_linear
 from uniser_core.depth import quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.png import encode_png
+
+from syn_haze.effect import Haze, HazeParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,9 @@ def test_picture(width: int, height: int) -> tuple[UInt8, npt.NDArray[np.float32
     waves = sum(np.sin(x / s + 0.7 * s) * np.cos(y / s) for s in (3, 11, 37, 120))
     rgb = 128 + 28 * np.stack([np.roll(waves, 17 * c, axis=1) for c in range(3)], axis=2)
     depth = np.geomspace(80, 2, height)[:, None] * (1 + 0.3 * np.sin(x / 50))
-    return np.clip(rgb, 0, 255).astype(np.uint8), depth.astype(np.float32)
+    grain = np.random.default_rng(0).normal(0, 3, rgb.shape)
+    picture: UInt8 = np.clip(rgb + grain, 0, 255).astype(np.uint8)
+    return picture, depth.astype(np.float32)
 
 
 def _compare(
@@ -93,7 +95,8 @@ def render_numpy(rgb8_HWC: UInt8, depth_m_HW: npt.NDArray[np.float32], params: H
         tau = tau * np.exp(params.noise_amount * perlin_numpy(height, width, params.noise_octaves, params.noise_seed))
     transmission = np.exp(-tau[..., None] * np.array(params.spectral_ratio_rgb))
     hazy = clean * transmission + np.array(params.airlight_rgb) * (1 - transmission)
-    return np.rint(linear_to_srgb(hazy) * 255).astype(np.uint8)
+    encoded: UInt8 = np.rint(linear_to_srgb(hazy) * 255).astype(np.uint8)
+    return encoded
 
 
 def perlin_numpy(height: int, width: int, octaves: int, seed: int) -> Float64:

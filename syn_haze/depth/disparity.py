@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from syn_haze.depth.refine import Float32
 from uniser_core.codecs import decode_rgb8
 from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
+    from syn_haze.depth.refine import Float32
     from uniser_core.frame import Frame
 
 FOCAL_PX = 994.978
@@ -77,7 +76,7 @@ def depth_m() -> Float32:
 
 
 def fill_holes(disparity_HW: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Non-finite disparities replaced along the row by the smaller neighbour: what is hidden from the right eye lies behind."""
+    """Unknown disparities become the smaller neighbour's along the row: what one eye cannot see lies behind."""
     height, width = disparity_HW.shape
     known = np.isfinite(disparity_HW)
     columns = np.broadcast_to(np.arange(width), (height, width))

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from syn_haze.depth.heuristic import FAR_OVER_NEAR, NEAR_M, draw_log_uniform
-from syn_haze.depth.refine import Float32, guide_of, guided_upsample
 from uniser_core.color import encode_srgb8
 from uniser_core.depth import DepthMap, quantize_inverse
 from uniser_core.errors import InputError
 from uniser_core.seeding import generator
+
+from syn_haze.depth.heuristic import FAR_OVER_NEAR, NEAR_M, draw_log_uniform
+from syn_haze.depth.refine import Float32, guide_of, guided_upsample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
