@@ -7,7 +7,6 @@ import sys
 from typing import Annotated
 
 import typer
-
 from uniser_core.cli_synth import synth_command
 
 app = typer.Typer(help="Haze, fog, mist, smog, smoke and dust on pictures that have depth.", no_args_is_help=True)
