@@ -18,8 +18,9 @@ from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
-    from syn_haze.depth.refine import Float32
     from uniser_core.frame import Frame
+
+    from syn_haze.depth.refine import Float32
 
 FOCAL_PX = 994.978
 BASELINE_M = 0.193001
