@@ -7,13 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
+from uniser_core.cli_synth import synth_command
 
 app = typer.Typer(help="Haze, fog, mist, smog, smoke and dust on pictures that have depth.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `presets` a subcommand while it is the only one; `render` is added by the root command."""
+app.command("render")(synth_command("haze"))
 
 
 @app.command()
