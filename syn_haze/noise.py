@@ -25,8 +25,8 @@ UInt16 = npt.NDArray[np.uint16]
 
 CELLS_ACROSS = 64
 SLICES = 40
-# Slices grow e^4-fold from camera to far end: fine where haze begins to show.
-SLICE_GROWTH = 4.0
+# Slices grow e^2-fold from camera to far end: finer where haze begins, fine enough for the field at the end.
+SLICE_GROWTH = 2.0
 # The far end of the grid, in optical depths of even haze; what lies behind is even.
 FAR_TAU = 20.0
 PERSISTENCE = 0.5

@@ -51,6 +51,8 @@ class HubDepth:
         self.model = model
         folder = Path(model).expanduser()
         self.is_folder = folder.is_dir()
+        # Rows name a folder's model, not where this machine keeps it.
+        self.label = folder.resolve().name if self.is_folder else model
         if self.is_folder and not (folder / "config.json").is_file():
             raise InputError(f"depth model '{model}'", "the folder has no config.json", "save_pretrained() writes one")
         looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
@@ -86,7 +88,7 @@ class HubDepth:
     def _fit(self, frame: Frame, raw_hw: Float32, seed: int) -> DepthMap:
         if not np.isfinite(raw_hw).all():
             raise InputError(f"depth model '{self.model}' on {frame.frame_id}", "made NaN", "use another model")
-        facts: dict[str, Any] = {"model": self.model}
+        facts: dict[str, Any] = {"model": self.label}
         if self.is_metric:
             inverse_hw = 1 / np.clip(raw_hw.astype(np.float64), *METRIC_RANGE_M)
         else:
@@ -98,7 +100,7 @@ class HubDepth:
             inverse_hw = 1 / far_m + relative * (1 / near_m - 1 / far_m)
             facts |= {"near_m": float(f"{near_m:.6g}"), "far_m": float(f"{far_m:.6g}")}
         refined = guided_upsample(inverse_hw.astype(np.float32), guide_of(frame), radius_share=1 / 64, epsilon=1e-3)
-        return quantize_inverse(refined, f"{self.name}:{self.model}", metric=self.is_metric, **facts)
+        return quantize_inverse(refined, f"{self.name}:{self.label}", metric=self.is_metric, **facts)
 
     @cached_property
     def _network(self) -> Any:
@@ -128,9 +130,14 @@ class HubDepth:
         return found
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
-        """Network input (height, width): the model's side for the shorter one, aspect kept, on its patch grid."""
+        """Network input (height, width): the model's side for the shorter one, on its patch grid.
+
+        The aspect is kept, but by DPT proper, whose reassembly knows square pictures alone.
+        """
         backbone = getattr(self._network.config, "backbone_config", None)
         config = backbone or self._network.config
+        if self._network.config.model_type == "dpt" and backbone is None:
+            height = width = min(height, width)
         size = self._preparation.get("size", getattr(config, "image_size", DEFAULT_SIDE_PX))
         side = min(size.values()) if isinstance(size, dict) else int(size)
         patch = int(getattr(config, "patch_size", 1) or 1)
