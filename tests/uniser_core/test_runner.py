@@ -96,13 +96,13 @@ def test_a_dead_or_hanging_worker_costs_its_item_only(tmp_path, reference):
     trouble = ((1, "kill always"), (2, "kill once"), (4, "hang"))
     job = DimJob(trouble=trouble, scratch=str(tmp_path))
     start = time.monotonic()
-    summary = run(job, tmp_path / "out", workers=2, limits=WorkerLimits(item_timeout_s=1.5))
-    assert time.monotonic() - start < 40
+    summary = run(job, tmp_path / "out", workers=2, limits=WorkerLimits(item_timeout_s=6))
+    assert time.monotonic() - start < 55
     assert summary.counts == {"shards": 6, "rows": 8, "failed": 2, "refused": 0, "complete": True}
     failed = pq.read_table(tmp_path / "out" / "_run" / "failed.parquet").to_pylist()
     assert [(f["item"], f["error"]) for f in failed] == [
         ("item1", "worker died (SIGKILL)"),
-        ("item4", "took longer than 1.5 s"),
+        ("item4", "took longer than 6 s"),
     ]
     good = shard_bytes(tmp_path / "out")
     for number in (0, 2, 3, 5):

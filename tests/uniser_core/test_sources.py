@@ -178,7 +178,7 @@ def test_deep_pictures_become_hdr_frames(tmp_path):
         ("{tmp}", {}, "holds no pictures"),
         ("{tmp}/*.png", {}, "holds no pictures"),
         ("ftp://host/x", {}, "ftp"),
-        ("frobnicate:x", {}, "unknown kind 'frobnicate'.*photos.*asset:…, pairs:…, table:…, tar:…"),
+        ("frobnicate:x", {}, "unknown kind 'frobnicate'.*photos.*asset:…, frames:…, pairs:…, table:…, tar:…"),
         ("", {}, "is a path, a glob, photos"),
         ("asset:nothing", {}, "unknown asset 'nothing': known: photos"),
         ("tar:{tmp}/no.tar", {}, "does not exist"),
