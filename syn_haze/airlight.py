@@ -38,8 +38,8 @@ def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float3
     veiled = far & (dark >= np.quantile(dark[far], 1 - VEIL_SHARE, method="lower"))
     # White is 1 by day, and less in a picture taken at dusk: haze is lit by what lights the scene.
     light = luminance(rgb)
-    white = float(np.quantile(light, 0.98)) if frame.is_hdr else DUSK_GAIN * float(np.quantile(light, 0.9))
-    white = white if frame.is_hdr else min(max(white, DARKEST_WHITE), 1.0)
+    white = float(np.quantile(light, 0.98)) if frame.is_scene_referred else DUSK_GAIN * float(np.quantile(light, 0.9))
+    white = white if frame.is_scene_referred else min(max(white, DARKEST_WHITE), 1.0)
     finite = path[np.isfinite(path)]
     own = [float(v) for v in rgb[veiled].mean(axis=0, dtype=np.float64)]
     median = float(np.median(finite)) if finite.size else float("nan")
