@@ -40,7 +40,7 @@ def write_page(result: DemoResult) -> Path:
         "<h2>Held-out photos</h2><p>Left of the line: the hazy input. Right: what the model made of it. "
         "Beside it: the clean original. Drag, or focus and use the arrow keys.</p>",
         "<div class='grid wide'>" + "".join(_crop(out, c) for c in _one_per_photo(result.crops)) + "</div>",
-        "<h2>Generated pairs</h2><p>Some of the training corpus, with the parameters drawn for each.</p>",
+        "<h2>Generated pairs</h2><p>Some of what was generated, with the parameters drawn for each.</p>",
         f"<div class='grid'>{pair_figures}</div>",
         "<h2>Training</h2>",
         page.line_chart(_losses(out / "checkpoint"), "step", "training loss, moving average"),
