@@ -23,8 +23,8 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 
-CELLS_ACROSS = 64
-SLICES = 40
+CELLS_ACROSS = 48
+SLICES = 64
 # Slices grow e^2-fold from camera to far end: finer where haze begins, fine enough for the field at the end.
 SLICE_GROWTH = 2.0
 # The far end of the grid, in optical depths of even haze; what lies behind is even.
@@ -76,25 +76,20 @@ def optical_depth(
     down = max(4, round(CELLS_ACROSS * height / width)) if width >= height else CELLS_ACROSS
     grid = integrate_grid(across, down, half_width, half_height, knots_m, beta_per_m, field.packed(), field.seed)
     slice_of_code = np.empty(metres_of_code.size, np.float32)
-    _slices_of_codes(metres_of_code, knots_m, slice_of_code)
+    _slices_of_codes(metres_of_code, far_m, SLICES, slice_of_code)
     out = np.empty((height, width), np.float32)
     _read_grid(grid, slice_of_code, code_HW, metres_of_code, np.float32(beta_per_m), np.float32(far_m), out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _slices_of_codes(metres_of_code: Float32, knots_m: Float64, out: Float32) -> None:
+def _slices_of_codes(metres_of_code: Float32, far_m: float, slices: int, out: Float32) -> None:
     """Where each depth code lies among the slices: float32 (65536,), integer part the slice."""
-    last = knots_m.size - 1
-    k = 0
-    for back in range(out.size - 1):
-        code = out.size - 1 - back
-        z = metres_of_code[code]
-        while k < last - 1 and z >= knots_m[k + 1]:
-            k += 1
-        share = (z - knots_m[k]) / (knots_m[k + 1] - knots_m[k])
-        out[code] = np.float32(k + min(share, 0.9999))
-    out[0] = np.float32(last - 1)
+    growth = math.expm1(SLICE_GROWTH) / far_m
+    for code in range(1, out.size):
+        place = slices / SLICE_GROWTH * math.log1p(growth * metres_of_code[code])
+        out[code] = min(place, slices - 1e-3)
+    out[0] = slices - 1e-3
 
 
 @numba.njit(cache=True, nogil=True)
@@ -222,22 +217,17 @@ def _read_grid(
         _cubic(g - j, v)
         for k in range(knots):
             for i in range(across + 3):
-                line[k, i] = (
-                    v[0] * grid[j, k, i]
-                    + v[1] * grid[j + 1, k, i]
-                    + v[2] * grid[j + 2, k, i]
-                    + v[3] * grid[j + 3, k, i]
-                )
+                high, low = v[0] * grid[j, k, i] + v[1] * grid[j + 1, k, i], v[3] * grid[j + 3, k, i]
+                line[k, i] = high + v[2] * grid[j + 2, k, i] + low
         for x in range(width):
             code = code_HW[y, x]
             place = slice_of_code[code]
-            slice_no = np.uint32(place)
-            f = place - np.float32(slice_no)
-            left = column_W[x]
-            near = far = np.float32(0.0)
+            slice_no, left = np.uint32(place), column_W[x]
+            near_tau = far_tau = np.float32(0.0)
             for tap in range(4):
-                near += u_4W[tap, x] * line[slice_no, left + np.uint32(tap)]
-                far += u_4W[tap, x] * line[slice_no + np.uint32(1), left + np.uint32(tap)]
+                near_tau += u_4W[tap, x] * line[slice_no, left + np.uint32(tap)]
+                far_tau += u_4W[tap, x] * line[slice_no + np.uint32(1), left + np.uint32(tap)]
+            tau = near_tau + (place - np.float32(slice_no)) * (far_tau - near_tau)
             # Sky (code 0) is infinitely far behind the grid.
             behind = max(metres_of_code[code] - far_m, np.float32(0.0))
-            out_HW[y, x] = max(near + f * (far - near), np.float32(0.0)) + beta_per_m * behind
+            out_HW[y, x] = max(tau, np.float32(0.0)) + beta_per_m * behind

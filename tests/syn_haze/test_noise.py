@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from syn_haze.effect import Haze, HazeParams
 from syn_haze.gradient import OCTAVE_DEVIATION, add_noise_row
-from syn_haze.noise import DensityField, density_row, optical_depth
+from syn_haze.noise import CELLS_ACROSS, DensityField, density_row, optical_depth
 from tests.syn_haze.common import plane
 from uniser_core.depth import quantize_metres
 
@@ -126,10 +126,10 @@ def test_seeds_make_different_fields() -> None:
 
 def test_no_grid_shows() -> None:
     """On a wall, second differences at froxel borders are no larger than within froxels."""
-    size = 512
+    size = 480
     tau = tau_of(np.full((size, size), 25.0), replace(FIELD, amount=1.2))
     bend = np.abs(np.diff(tau, n=2, axis=1)).mean(axis=0)
-    borders = (np.arange(size - 2) + 1) % 8 == 0  # 64 froxels across 512 pixels
+    borders = (np.arange(size - 2) + 1) % (size // CELLS_ACROSS) == 0
     assert bend[borders].mean() < 1.25 * bend[~borders].mean()
 
 
