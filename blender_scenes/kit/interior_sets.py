@@ -281,3 +281,17 @@ def string_lights(stage: Stage, start_m: Vec3, end_m: Vec3, count: int, sag_m: f
             first.location = at
         else:
             again(stage, first, at)
+
+
+def lockers(stage: Stage, place: Place, count: int, material: str = "paint_blue") -> None:
+    """A row of steel lockers (back at the place, middle of the row, fronts towards -y) with vents and handles."""
+    wide, high, deep = 0.31, 1.8, 0.45
+    boxes, marks = [mesh.box("plinth", (wide * count, deep - 0.05, 0.08), (0, -deep / 2, 0))], []
+    for i in range(count):
+        x = (i + 0.5 - count / 2) * wide
+        boxes.append(mesh.box("locker", (wide - 0.006, deep, high), (x, -deep / 2, 0.08)))
+        marks += [mesh.box("vent", (0.16, 0.004, 0.008), (x, -deep - 0.001, 1.55 + 0.03 * k)) for k in range(4)]
+        marks.append(mesh.box("handle", (0.02, 0.02, 0.09), (x + 0.1, -deep - 0.01, 1.0)))
+    at = (place.x, place.y, place.z)
+    stage.add(merged("lockers", boxes), "lockers", material=material, at=at, turn_deg=place.turn_deg)
+    stage.add(merged("locker handles", marks), "handles", material="plastic_black", at=at, turn_deg=place.turn_deg)
