@@ -29,7 +29,7 @@ class Surface:
     metallic: float = 0.0
     ior: float = 1.5
     transmission: float = 0.0
-    pattern: str = "noise"  # noise | planks | tiles | bricks | stripes | plain
+    pattern: str = "noise"  # noise | planks | tiles | bricks | stripes | check | plain
     scale_m: float = 0.5
     coat: float = 0.0
     sheen: float = 0.0
@@ -50,6 +50,11 @@ SURFACES: dict[str, Surface] = {
     "tile_white": Surface((0.72, 0.72, 0.70), (0.50, 0.50, 0.48), 0.15, 0.05, pattern="tiles", scale_m=0.2),
     "tile_dark": Surface((0.06, 0.065, 0.07), (0.12, 0.12, 0.12), 0.2, 0.08, pattern="tiles", scale_m=0.4),
     "tile_terracotta": Surface((0.34, 0.15, 0.08), (0.30, 0.26, 0.22), 0.45, 0.1, pattern="tiles", scale_m=0.3),
+    "ceiling_tile": Surface((0.76, 0.76, 0.74), (0.45, 0.45, 0.44), 0.95, 0.02, pattern="tiles", scale_m=0.6),
+    "linoleum": Surface((0.24, 0.27, 0.29), (0.20, 0.23, 0.25), 0.22, 0.08, scale_m=0.8),
+    "brick_small": Surface((0.27, 0.10, 0.06), (0.36, 0.33, 0.29), 0.85, 0.05, pattern="bricks", scale_m=0.078),
+    "velvet_red": Surface((0.16, 0.008, 0.012), (0.11, 0.005, 0.008), 0.85, scale_m=0.4, sheen=0.6),
+    "check_floor": Surface((0.62, 0.61, 0.58), (0.03, 0.03, 0.032), 0.15, 0.06, pattern="check", scale_m=0.33),
     "marble": Surface((0.70, 0.68, 0.65), (0.48, 0.47, 0.46), 0.12, 0.05, scale_m=0.6),
     "carpet_grey": Surface((0.20, 0.20, 0.21), (0.16, 0.16, 0.17), 0.95, scale_m=0.02, sheen=0.3),
     "carpet_red": Surface((0.25, 0.045, 0.04), (0.20, 0.035, 0.03), 0.95, scale_m=0.02, sheen=0.3),
@@ -209,6 +214,11 @@ def _blend(nodes: Any, links: Any, place: Any, noise: Any, surface: Surface, sec
     mix.data_type = "RGBA"
     mix.inputs["A"].default_value, mix.inputs["B"].default_value = (*surface.color, 1), (*second, 1)
     factor = noise.outputs["Fac"]
+    if surface.pattern == "check":
+        check = nodes.new("ShaderNodeTexChecker")
+        _set(check, "Scale", 1 / surface.scale_m)
+        links.new(place.outputs["Object"], check.inputs["Vector"])
+        factor = check.outputs["Fac"]
     if surface.pattern == "stripes":
         wave = nodes.new("ShaderNodeTexWave")
         _set(wave, "Scale", 0.3 / surface.scale_m)
