@@ -59,7 +59,7 @@ def neon_line(
 
 
 def blade_sign(
-    stage: Stage, words: str, at_m: Vec3, turn_deg: float, color_rgb: Rgb, *, height_m: float = 0.45, lumen: float = 900
+    stage: Stage, words: str, at_m: Vec3, turn_deg: float, color_rgb: Rgb, *, height_m: float = 0.45, lumen: float = 500
 ) -> None:
     """Neon letters one above the other on a dark board that stands out from a wall; both faces glow towards ±y."""
     parts, tall = Parts(), height_m * 1.25 * len(words) + 0.3
@@ -89,7 +89,7 @@ def upright(x: float, z: float, w: float, h: float, y: float) -> list[Vec3]:
 
 
 def board(
-    stage: Stage, at_m: Vec3, turn_deg: float, size_m: tuple[float, float] = (1.2, 1.75), lumen: float = 900.0
+    stage: Stage, at_m: Vec3, turn_deg: float, size_m: tuple[float, float] = (1.2, 1.75), lumen: float = 160.0
 ) -> None:
     """A free-standing lit poster as at bus stops: a frame on a foot, one picture of flat colours."""
     w, h = size_m

@@ -8,7 +8,7 @@ from blender_scenes.kit.urban_props import copies, people
 @recipe("harbour", indoor=False)
 def harbour_03(s: Stage) -> None:
     """A marina: yachts along a wooden pontoon, sun glitter between the masts."""
-    is_dark = time_of_day(s, s.choose(["day", "golden", "golden"]), -4, spread_deg=10)
+    is_dark = time_of_day(s, s.choose(["day", "low", "golden"]), s.choose([-24, 22]), spread_deg=8)
     eye = (s.uniform(-0.6, 0.8), -5.0)
     sea(s, eye, 0, wave_m=0.022, color=(0.010, 0.035, 0.040))
     hills(s, eye, 10, 900, 90, s.choose(["needle", "grass_dry"]))

@@ -9,7 +9,7 @@ from blender_scenes.kit.urban_props import SMALL_CARS, car, people, planted, str
 @recipe("petrol_station", indoor=False)
 def petrol_station_03(s: Stage) -> None:
     """A motorway service area: lorries and cars, looking out under the roof into the low sun."""
-    is_dark = time_of_day(s, s.choose(["golden", "golden", "day", "dusk"]), s.choose([-12, 12]), spread_deg=6)
+    is_dark = time_of_day(s, s.choose(["golden", "low", "low", "dusk"]), s.choose([-18, 20]), spread_deg=7)
     surroundings(s, "grass")
     s.add(mesh.ground("yard", (80, 56), (4, 14, 0.0)), "yard", material=s.choose(["asphalt_worn", "asphalt", "concrete"]))
     band = s.choose(["paint_yellow", "paint_green", "paint_red", "paint_blue"])

@@ -7,7 +7,7 @@ from blender_scenes.kit.urban_props import globe_lamp, people, planted, stall, t
 @recipe("square", indoor=False)
 def square_01(s: Stage) -> None:
     """Market day on an old square: stalls round a fountain, a church tower, the sun over the roofs."""
-    time_of_day(s, s.choose(["golden", "golden", "day"]), s.choose([-14, 16]), spread_deg=6)
+    time_of_day(s, s.choose(["low", "low", "day"]), s.choose([-27, 25]), spread_deg=7)
     surroundings(s, "cobble")
     s.add(mesh.ground("square", (62, 66), (0, 6, 0)), "square", material=s.choose(["cobble", "paving"]))
     frontage(s, (-28, 38), (-7, 38), ("townhouse", "old"), floors=(3, 4), shops=0.6)

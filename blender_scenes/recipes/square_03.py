@@ -47,7 +47,7 @@ def square_03(s: Stage) -> None:
     for x, y in ((-12, 2), (-12, 18), (12.5, 10), (13, 26), (-12, 34)):
         globe_lamp(s, (x, y, 0), lumen=3500, kelvin=kelvin, height_m=4.2)
     at = (-side * 12.0, 44.0, 6.0)
-    face_lamp(s, "screen", upright(-5, 0, 10, 5.6, 0), at, 0, "screen", "screen", lumen=9000,
+    face_lamp(s, "screen", upright(-5, 0, 10, 5.6, 0), at, 0, "screen", "screen", lumen=2200,
               color_rgb=s.choose([(0.5, 1.0, 2.0), (1.6, 0.7, 0.9), (0.6, 1.15, 0.7)]))  # fmt: skip
     frame = Parts()
     frame.box((0, 0.2, -0.3), (10.6, 0.3, 6.2), "plastic_black")

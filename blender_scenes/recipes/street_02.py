@@ -1,7 +1,7 @@
 from blender_scenes.kit import Stage, furniture, recipe
 from blender_scenes.kit.signs import blade_sign, board
 from blender_scenes.kit.urban import row, skyline, street, surroundings, time_of_day
-from blender_scenes.kit.urban_props import bollard, festoon, people, planted, terrace
+from blender_scenes.kit.urban_props import bollard, festoon, lantern, people, planted, terrace
 
 NEON = ((1, 0.12, 0.1), (0.1, 0.6, 1), (1, 0.25, 0.6), (0.2, 1, 0.45), (1, 0.55, 0.1))
 
@@ -25,7 +25,11 @@ def street_02(s: Stage) -> None:
         at = line.at(along, side * (line.half_m + line.pavement_m - 0.75), s.uniform(4.2, 5.0))
         blade_sign(s, words[k], at, line.drive_deg(along) + 180, s.choose(NEON), height_m=0.42)
     for along in (30, 39, 48, 57):
-        festoon(s, line.at(along, -5, 6.2), line.at(along + 2, 5, 6.2), 11, group="festoon", on=s.chance(0.85))
+        festoon(s, line.at(along, -5, 6.2), line.at(along + 2, 5, 6.2), 15, on=s.chance(0.9))
+    for along in (27.5, 35, 42, 49, 57):
+        for side in (-1, 1):
+            spot = line.at(along, side * (line.half_m + line.pavement_m - 0.02), 0.13)
+            lantern(s, spot, line.face_deg(along, side), wall=True, height_m=4.1, lumen=2600, kelvin=2900)
     terrace(s, line.at(33, 3.1, 0.13), line.face_deg(33, 1) + 90, 2, umbrella=False)
     board(s, line.at(30, -3.3, 0.13), line.drive_deg(30) + 160)
     bollard(s, [line.path(25 + 4 * k, 0.4, -1) for k in range(4)])

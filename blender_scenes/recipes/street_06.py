@@ -7,7 +7,7 @@ from blender_scenes.kit.urban_props import SMALL_CARS, car, globe_lamp, people, 
 @recipe("street", indoor=False)
 def street_06(s: Stage) -> None:
     """A boulevard under trees with parked cars and café tables, the sun through the leaves ahead."""
-    time_of_day(s, s.choose(["golden", "day", "golden"]), -6, spread_deg=9)
+    time_of_day(s, s.choose(["low", "low", "day"]), s.choose([-9, 12]), spread_deg=6)
     line = street(s, [(0, -30, 0), (0, 40, 0), (-2, 130, 0)], 4.6, 5.5, road=s.choose(["asphalt", "asphalt_worn"]),
                   crossings=(44,))  # fmt: skip
     surroundings(s)
@@ -16,7 +16,7 @@ def street_06(s: Stage) -> None:
             open_shops=0.6)  # fmt: skip
     skyline(s, (-2, 120), (30, 60), (-30, 30), 5, height_m=(16, 24))
     tree = s.choose(["Scopia/sycamoreMaple", "Scopia/ficusTree", "Scopia/copperBeech"])
-    size = 0.8 if "syca" in tree else 1.25
+    size = {"Scopia/sycamoreMaple": 0.95, "Scopia/ficusTree": 2.0, "Scopia/copperBeech": 1.35}[tree]
     spots = [line.path(19 + 11 * k + (3 if side > 0 else 0), 1.5, side) for k in range(9) for side in (-1, 1)]
     planted(s, tree, [(p, s.uniform(0.85, 1.1) * size) for p in spots])
     for p in spots[:10]:
