@@ -199,7 +199,7 @@ def frontage(
 def time_of_day(stage: Stage, when: str, azimuth_deg: float, *, spread_deg: float = 15.0) -> bool:
     """Set the sky: day, low, golden, dusk or night. The sun stands near `azimuth_deg` (0 = +y, 90 = +x).
 
-    Returns True when lamps are on. Dusk is dimmed to the some 30 lx of blue hour, so that lamps count.
+    Returns True when lamps are on. Dusk is dimmed to the some 10 lx of blue hour, so that lamps count.
     """
     azimuth = azimuth_deg + stage.uniform(-spread_deg, spread_deg)
     if when == "day":
@@ -209,7 +209,8 @@ def time_of_day(stage: Stage, when: str, azimuth_deg: float, *, spread_deg: floa
     elif when == "golden":
         sky.atmosphere(stage, stage.uniform(4, 13), azimuth, dust=stage.uniform(1.0, 2.5))
     elif when == "dusk":
-        sky.atmosphere(stage, stage.uniform(-2.5, -0.6), azimuth, dust=stage.uniform(1.0, 2.0), strength=0.06)
+        sky.atmosphere(stage, stage.uniform(-2.5, -0.6), azimuth, dust=stage.uniform(1.0, 2.0),
+                       strength=stage.uniform(0.015, 0.045))  # fmt: skip
     else:
         sky.night(stage, stage.uniform(0.0010, 0.0028))
     return when in ("dusk", "night")

@@ -36,8 +36,8 @@ def car_park_02(s: Stage) -> None:
         for k in range(21):
             marks.box((-25 + 2.5 * k, y, level), (1.8, 0.16, 0.11), "road_paint_yellow")
     marks.build(s, "arrows")
-    exit_sign(s, (-8.4, 0.0, level + 2.05), -90)
-    exit_sign(s, (14.4, 0.0, level + 2.05), -90)
+    exit_sign(s, (-8.4, 2.4, level + 2.05), -90)
+    exit_sign(s, (14.4, 2.4, level + 2.05), -90)
     for x, y in ((-19.5, 4.2), (-12, -4.0)):
         furniture(s, "Scopia/cone", (x, y, level))
     furniture(s, "BlendSwap-CC-0/fireExtinguisher", (-20.25, 2.5, level + 0.02), 180)

@@ -9,7 +9,7 @@ from blender_scenes.kit.urban_props import SMALL_CARS, car, people, planted, str
 @recipe("petrol_station", indoor=False)
 def petrol_station_03(s: Stage) -> None:
     """A motorway service area: lorries and cars, looking out under the roof into the low sun."""
-    is_dark = time_of_day(s, s.choose(["golden", "low", "low", "dusk"]), s.choose([-18, 20]), spread_deg=7)
+    is_dark = time_of_day(s, s.choose(["golden", "low", "low", "dusk"]), s.uniform(4, 15), spread_deg=2)
     surroundings(s, "grass")
     s.add(mesh.ground("yard", (80, 56), (4, 14, 0.0)), "yard", material=s.choose(["asphalt_worn", "asphalt", "concrete"]))
     band = s.choose(["paint_yellow", "paint_green", "paint_red", "paint_blue"])
@@ -27,7 +27,7 @@ def petrol_station_03(s: Stage) -> None:
         if s.chance(0.6):
             car(s, s.choose(SMALL_CARS), spot, turn)
     building(s, "modern", 20, 12, 2, (-16, 34, 0), 0, ground="shop", lit=0.2 * is_dark, wall="grey", shop_lit=is_dark)
-    totem(s, (6.5, -1.0, 0), -8, (1, 0.75, 0.2), on=True, name=name.split()[0][:5], height_m=6)
+    totem(s, (6.5, -1.0, 0), -8, (1, 0.75, 0.2), on=True, name="FUEL", height_m=6)
     for x, y in ((4.5, 12), (4.5, 34), (26, 22)):
         street_lamp(s, (x, y, 0), 90, "street_led", height_m=9, on=is_dark, double=True)
     kind = s.choose(["Scopia/poplar", "Scopia/sycamoreMaple", "Scopia/pine"])
