@@ -21,14 +21,21 @@ Rgb = tuple[float, float, float]
 # Facade colours of European streets, as linear albedos.
 RENDERS: dict[str, Rgb] = {
     "cream": (0.66, 0.58, 0.42), "ochre": (0.52, 0.34, 0.13), "rose": (0.52, 0.30, 0.25), "sage": (0.36, 0.41, 0.30),
-    "pale_blue": (0.38, 0.46, 0.52), "grey": (0.38, 0.38, 0.37), "sand": (0.55, 0.45, 0.30), "white": (0.70, 0.69, 0.66),
+    "pale_blue": (0.38, 0.46, 0.52), "grey": (0.38, 0.38, 0.37), "sand": (0.55, 0.45, 0.30), "white": (0.70, 0.69,
+        0.66),
     "brick_orange": (0.48, 0.20, 0.11), "lemon": (0.62, 0.52, 0.25),
 }  # fmt: skip
 PAINTS: tuple[Rgb, ...] = (
     (0.03, 0.09, 0.06), (0.10, 0.02, 0.02), (0.02, 0.035, 0.09), (0.03, 0.03, 0.032), (0.16, 0.09, 0.03),
     (0.04, 0.13, 0.14), (0.30, 0.28, 0.24), (0.25, 0.05, 0.02),
 )  # fmt: skip
-GOODS: tuple[Rgb, ...] = ((0.45, 0.08, 0.05), (0.10, 0.22, 0.40), (0.55, 0.42, 0.10), (0.5, 0.5, 0.48), (0.12, 0.3, 0.1))
+GOODS: tuple[Rgb, ...] = (
+    (0.45, 0.08, 0.05),
+    (0.10, 0.22, 0.40),
+    (0.55, 0.42, 0.10),
+    (0.5, 0.5, 0.48),
+    (0.12, 0.3, 0.1),
+)
 SHOP_NAMES = ("CAFÉ", "BOOKS", "BAKERY", "FLORIST", "TAILOR", "PHARMACY", "MARKET", "OPTICIAN", "BISTRO", "RECORDS",
               "WINE", "SHOES", "GALLERY", "BARBER", "BICYCLES", "LAUNDRY")  # fmt: skip
 
@@ -52,7 +59,8 @@ class Style:
 
 
 STYLES: dict[str, Style] = {
-    "townhouse": Style(("cream", "ochre", "rose", "sage", "pale_blue", "sand", "white", "lemon"), (1.05, 1.75), 2.4, 3.1,
+    "townhouse": Style(("cream", "ochre", "rose", "sage", "pale_blue", "sand", "white", "lemon"), (1.05, 1.75), 2.4,
+        3.1,
                        "gable", surround=0.13, shutters=0.5),
     "brick": Style(("brick_red", "brick_yellow", "brick_orange"), (1.1, 1.6), 2.5, 3.0, "flat", (2, 2), surround=0.1),
     "haussmann": Style(("stone", "sand", "cream"), (1.15, 2.2), 2.5, 3.2, "mansard", (2, 3), 4.3, 0.16, 0, 0.7),
@@ -92,9 +100,7 @@ class Plane:
         self.quad(parts, x, z, w, h, outer, surface)
         a, b, c, d = ((x, z), (x + w, z), (x + w, z + h), (x, z + h))
         for p, q in ((b, a), (c, b), (d, c), (a, d)):
-            parts.face(
-                [self.at(*p, outer), self.at(*p, inner), self.at(*q, inner), self.at(*q, outer)][::-1], surface
-            )
+            parts.face([self.at(*p, outer), self.at(*p, inner), self.at(*q, inner), self.at(*q, outer)][::-1], surface)
 
 
 @dataclass
@@ -115,7 +121,12 @@ class _House:
     def window(self, plane: Plane, x: float, z: float, panes: tuple[int, int], plain: bool) -> None:
         w, h = self.style.window_m
         deep, t, frame, parts = -0.16, 0.055, self.style.frame, self.parts
-        corners = [plane.at(x, z, deep), plane.at(x + w, z, deep), plane.at(x + w, z + h, deep), plane.at(x, z + h, deep)]
+        corners = [
+            plane.at(x, z, deep),
+            plane.at(x + w, z, deep),
+            plane.at(x + w, z + h, deep),
+            plane.at(x, z + h, deep),
+        ]
         if self.stage.chance(self.lit):
             kelvin = self.stage.choose([2500.0, 2700.0, 2700.0, 3000.0, 3500.0, 4200.0])
             glow = self.glow_w * self.stage.choose([0.3, 0.6, 1.0, 1.6])
@@ -251,7 +262,9 @@ def _ground_floor(house: _House, plane: Plane, width: float, kind: str, shop_lit
     for px, py, qx, qy in ((x, 0, x, high), (x + w, high, x + w, 0), (x, high, x + w, high)):
         parts.face([plane.at(px, py), plane.at(qx, qy), plane.at(qx, qy, -0.2), plane.at(px, py, -0.2)], house.wall)
     for k in range(3 if kind == "door" else 5):  # raised panels
-        plane.slab(parts, x + 0.12, 0.15 + k * 0.75, w - 0.24, 0.6 if k * 0.75 + 0.75 < high else 0.1, -0.2, -0.17, leaf)
+        plane.slab(
+            parts, x + 0.12, 0.15 + k * 0.75, w - 0.24, 0.6 if k * 0.75 + 0.75 < high else 0.1, -0.2, -0.17, leaf
+        )
     plane.slab(parts, x - 0.2, 0.0, w + 0.4, 0.13, 0.0, 0.35, "granite")
     for c in windows:  # a dark pane with a surround: rooms at street level keep their shutters closed
         plane.slab(parts, c - ww / 2 - 0.1, 0.9, ww + 0.2, wh + 0.2, 0.0, 0.05, "granite")
@@ -308,7 +321,15 @@ def _shop(house: _House, plane: Plane, width: float, h: float, is_lit: bool) -> 
         body = mesh.sheet("shop light", [plane.at(x, top - 0.03, y) for x, y in
                           ((a + 0.4, -0.5), (a + 0.4, -2.4), (b - 0.4, -2.4), (b - 0.4, -0.5))])  # fmt: skip
         body.location, body.rotation_euler = house.at, (0, 0, math.radians(house.turn))
-        light.make_lamp(s, body, "shop_window", "shops", lumen=1500, kelvin=s.choose([2900.0, 3300.0, 3800.0, 5000.0]), one_sided=True)
+        light.make_lamp(
+            s,
+            body,
+            "shop_window",
+            "shops",
+            lumen=1500,
+            kelvin=s.choose([2900.0, 3300.0, 3800.0, 5000.0]),
+            one_sided=True,
+        )
     if s.chance(0.45):
         cloth = tinted(f"awning {house.at[0]:.1f}", s.choose([(0.5, 0.06, 0.04), (0.05, 0.2, 0.12), (0.6, 0.5, 0.35)]),
                        "fabric_cream")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from blender_scenes.kit.stage import Stage
 
-HULLS: tuple[Rgb, ...] = ((0.70, 0.70, 0.68), (0.03, 0.10, 0.22), (0.32, 0.03, 0.025), (0.03, 0.13, 0.10), (0.62, 0.55, 0.30),
+HULLS: tuple[Rgb, ...] = ((0.70, 0.70, 0.68), (0.03, 0.10, 0.22), (0.32, 0.03, 0.025), (0.03, 0.13, 0.10), (0.62,
+    0.55, 0.30),
                           (0.05, 0.05, 0.055))  # fmt: skip
 
 
@@ -46,7 +48,8 @@ def sea(
     vertices = np.stack([x, y, z + level_m], axis=2).reshape(-1, 3)
     row, column = np.mgrid[0 : rings - 1, 0 : rays - 1]
     first = (row * rays + column).reshape(-1)
-    body = mesh.from_data("water", vertices, np.stack([first, first + 1, first + rays + 1, first + rays], axis=1)[:, ::-1],
+    body = mesh.from_data("water", vertices, np.stack([first, first + 1, first + rays + 1, first + rays], axis=1)[:,
+        ::-1],
                           smooth=True)  # fmt: skip
     return stage.add(body, "water", material=_water(color))
 
@@ -65,7 +68,8 @@ def _water(color: Rgb) -> Any:
 
 
 def quay(
-    stage: Stage, outline_m: Sequence[tuple[float, float]], top_m: float = 1.4, *, deck: str = "paving", wall: str = "stone",
+    stage: Stage, outline_m: Sequence[tuple[float, float]], top_m: float = 1.4, *, deck: str = "paving",
+        wall: str = "stone",
     bed_m: float = -2.0,
 ) -> None:  # fmt: skip
     """A block of land over a counter-clockwise outline: masonry sides, a coping, a deck."""
@@ -78,7 +82,8 @@ def quay(
         nx, ny = (by - ay) / length * 0.06, -(bx - ax) / length * 0.06
         parts.face([(ax + nx, ay + ny, top_m - 0.3), (bx + nx, by + ny, top_m - 0.3), (bx + nx, by + ny, top_m + 0.02),
                     (ax + nx, ay + ny, top_m + 0.02)], "granite")  # fmt: skip
-        parts.face([(ax + nx, ay + ny, top_m + 0.02), (bx + nx, by + ny, top_m + 0.02), (bx - 9 * nx, by - 9 * ny, top_m + 0.02),
+        parts.face([(ax + nx, ay + ny, top_m + 0.02), (bx + nx, by + ny, top_m + 0.02), (bx - 9 * nx, by - 9 * ny,
+            top_m + 0.02),
                     (ax - 9 * nx, ay - 9 * ny, top_m + 0.02)], "granite")  # fmt: skip
         parts.face([(ax + nx, ay + ny, top_m - 0.3), (ax, ay, top_m - 0.3), (bx, by, top_m - 0.3),
                     (bx + nx, by + ny, top_m - 0.3)], "granite")  # fmt: skip
@@ -91,8 +96,11 @@ def mooring(stage: Stage, at_m: Vec3, fenders: bool = True, out_deg: float = 180
     parts = Parts()
     parts.bar((0, 0, 0), (0, 0, 0.38), 0.14, "rust", 12)
     parts.bar((0, 0, 0.38), (0, 0, 0.5), 0.21, "rust", 12)
-    parts.face([(0.21 * math.cos(t), 0.21 * math.sin(t), 0.5) for t in np.linspace(0, 6.283, 12, False).tolist()], "rust")
-    parts.line([(0.2 * math.cos(t), 0.2 * math.sin(t), 0.1 + 0.012 * t) for t in np.linspace(0, 12, 26).tolist()], 0.025,
+    parts.face(
+        [(0.21 * math.cos(t), 0.21 * math.sin(t), 0.5) for t in np.linspace(0, 6.283, 12, False).tolist()], "rust"
+    )
+    parts.line([(0.2 * math.cos(t), 0.2 * math.sin(t), 0.1 + 0.012 * t) for t in np.linspace(0, 12, 26).tolist()],
+        0.025,
                "grass_dry")  # fmt: skip
     if fenders:
         ring = [(0.9 + 0.32 * math.cos(t), -0.78, -0.75 + 0.32 * math.sin(t)) for t in np.linspace(0, 6.3, 14).tolist()]
@@ -110,9 +118,15 @@ def _hull(parts: Parts, length: float, beam: float, freeboard: float, paint: Any
         sheer = freeboard * (1 + 0.55 * (1 - u) ** 2.2)
         rake = -0.10 * length * (1 - u) ** 3
         y = -length / 2 + length * u
-        section = [(0.03 * half, -0.45), (0.62 * half, -0.3), (0.9 * half, 0.0), (0.96 * half, 0.15 * sheer), (half, sheer)]
+        section = [
+            (0.03 * half, -0.45),
+            (0.62 * half, -0.3),
+            (0.9 * half, 0.0),
+            (0.96 * half, 0.15 * sheer),
+            (half, sheer),
+        ]
         rims.append([(max(0.012, px), y + rake * max(0.0, pz) / freeboard, pz) for px, pz in section])
-    for a, b in zip(rims, rims[1:], strict=False):
+    for a, b in itertools.pairwise(rims):
         for k in range(4):
             surface = below if k < 2 else (tinted("boot top", (0.6, 0.6, 0.58), "paint_white") if k == 2 else paint)
             for side in (-1, 1):
@@ -148,13 +162,17 @@ def fishing_boat(stage: Stage, at_m: Vec3, turn_deg: float, length_m: float = 9.
     parts.line([(0, y + 0.9 * k, top), (0, -length_m * 0.56, 1.45 * k)], 0.012, "steel")
     parts.line([(0, y + 0.9 * k, top), (0, y + 3.3 * k, z + 3.0 * k)], 0.012, "steel")
     for px, py, size in ((-0.6, -1.2, 0.5), (0.3, -1.6, 0.6), (0.5, 2.7, 0.55), (-0.5, 3.0, 0.5)):
-        parts.box((px * k, py * k, z), (size * k, size * k, 0.4 * k), stage.choose(["oak", "paint_blue", "paint_yellow"]))
+        parts.box(
+            (px * k, py * k, z), (size * k, size * k, 0.4 * k), stage.choose(["oak", "paint_blue", "paint_yellow"])
+        )
     parts.build(stage, "fishing boat", at_m, turn_deg)
     if lit:
         light.bulb(stage, world(at_m, turn_deg, (0, y + 1.06 * k, z + h - 0.25 * k)), "bulb_100w", group, 0.05)
         light.bulb(stage, world(at_m, turn_deg, (0, y + 0.9 * k, top + 0.08)), "signal_lamp", group, 0.04)
         for side, color in ((1, (0.1, 3.6, 0.6)), (-1, (4.2, 0.1, 0.05))):
-            body = mesh.sphere("side light", world(at_m, turn_deg, (side * (x / 2 + 0.06), y - 0.8 * k, z + h - 0.1)), 0.05, 12)
+            body = mesh.sphere(
+                "side light", world(at_m, turn_deg, (side * (x / 2 + 0.06), y - 0.8 * k, z + h - 0.1)), 0.05, 12
+            )
             light.make_lamp(stage, body, "signal_lamp", group, color_rgb=color)
 
 
@@ -178,7 +196,12 @@ def sailing_boat(stage: Stage, at_m: Vec3, turn_deg: float, length_m: float = 9.
               tinted("sail cover", stage.choose([(0.03, 0.08, 0.22), (0.6, 0.58, 0.5)]), "fabric_blue"), 8)  # fmt: skip
     for side in (-1, 1):
         parts.bar((0, my, mast * 0.6), (side * 0.75 * k, my + 0.1, mast * 0.6), 0.02, "aluminium")
-        parts.line([(0, my, mast), (side * 0.75 * k, my + 0.1, mast * 0.6), (side * 1.35 * k, my + 0.2, 0.95 * k)], 0.009, "steel", 4)
+        parts.line(
+            [(0, my, mast), (side * 0.75 * k, my + 0.1, mast * 0.6), (side * 1.35 * k, my + 0.2, 0.95 * k)],
+            0.009,
+            "steel",
+            4,
+        )
         rail = [(side * 1.3 * k, ry * k, 1.5 * k) for ry in (-1.5, 1.0, 3.2, 4.4)]
         parts.line(rail, 0.012, "steel", 4)
         for px, py, pz in rail:
@@ -197,7 +220,8 @@ def lighthouse(stage: Stage, at_m: Vec3, height_m: float = 14.0, *, on: bool = T
         stage.add(body, "lighthouse", material=surface, at=at_m)
     parts.bar((0, 0, 0.85 * h), (0, 0, 0.87 * h), 1.9, "concrete", 28)
     for t in np.linspace(0, 2 * math.pi, 18, endpoint=False).tolist():
-        parts.bar((1.8 * math.cos(t), 1.8 * math.sin(t), 0.87 * h), (1.8 * math.cos(t), 1.8 * math.sin(t), 0.87 * h + 1.0),
+        parts.bar((1.8 * math.cos(t), 1.8 * math.sin(t), 0.87 * h), (1.8 * math.cos(t), 1.8 * math.sin(t),
+            0.87 * h + 1.0),
                   0.02, "paint_black", 4)  # fmt: skip
     for t in np.linspace(0, 2 * math.pi, 8, endpoint=False).tolist():
         p = (1.0 * math.cos(t), 1.0 * math.sin(t))
@@ -227,7 +251,9 @@ def container(stage: Stage, at_m: Vec3, turn_deg: float, color: Rgb, long: bool 
     parts.build(stage, "container", at_m, turn_deg)
 
 
-def lattice(parts: Parts, start_m: Vec3, end_m: Vec3, width_m: float, surface: str, bays: int, radius_m: float = 0.09) -> None:
+def lattice(
+    parts: Parts, start_m: Vec3, end_m: Vec3, width_m: float, surface: str, bays: int, radius_m: float = 0.09
+) -> None:
     """A square lattice girder between two points."""
     a, b = np.asarray(start_m, float), np.asarray(end_m, float)
     axis = (b - a) / np.linalg.norm(b - a)
@@ -235,6 +261,7 @@ def lattice(parts: Parts, start_m: Vec3, end_m: Vec3, width_m: float, surface: s
     side /= np.linalg.norm(side)
     up = np.cross(axis, side)
     corners = [(side * i + up * k) * width_m / 2 for i, k in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+
     def vec(p: Any) -> Vec3:
         return float(p[0]), float(p[1]), float(p[2])
 
@@ -285,7 +312,9 @@ def suspension_bridge(
         x, side = length * (k + 0.5) / lamps, 1 if k % 2 else -1
         spot = world(at, turn, (x, side * (w - 0.9), 8.0))
         s0 = world(at, turn, (x, side * (w - 0.5), 0))
-        stage.add(mesh.tube("post", s0, (s0[0], s0[1], s0[2] + 8.1), 0.09, sides=8), "lamp post", material="steel_brushed")
+        stage.add(
+            mesh.tube("post", s0, (s0[0], s0[1], s0[2] + 8.1), 0.09, sides=8), "lamp post", material="steel_brushed"
+        )
         if on:
             body = mesh.sphere("bridge lamp", spot, 0.22, 12)
             light.make_lamp(stage, body, kind, "bridge")

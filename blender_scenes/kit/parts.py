@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Parts:
 
     def line(self, points_m: Sequence[Vec3], radius_m: float, surface: Any, sides: int = 5) -> None:
         """Bars from point to point: a cable, a rail."""
-        for a, b in zip(points_m, points_m[1:], strict=False):
+        for a, b in itertools.pairwise(points_m):
             self.bar(a, b, radius_m, surface, sides)
 
     def build(self, stage: Stage, name: str, at_m: Vec3 = (0, 0, 0), turn_deg: float = 0.0) -> Any:
@@ -150,9 +151,11 @@ def lit_pane(kelvin: float, radiance_w: float, look: int) -> Any:
     noise.inputs["Scale"].default_value, noise.inputs["Detail"].default_value = 1.0, 1.0
     spread, mix = tree.nodes.new("ShaderNodeMapRange"), tree.nodes.new("ShaderNodeVectorMath")
     spread.inputs["From Min"].default_value, spread.inputs["From Max"].default_value = 0.3, 0.7
-    spread.inputs["To Min"].default_value, spread.inputs["To Max"].default_value = ((0.25, 1.6), (0.7, 1.2), (0.5, 1.4))[
-        look
-    ]
+    spread.inputs["To Min"].default_value, spread.inputs["To Max"].default_value = (
+        (0.25, 1.6),
+        (0.7, 1.2),
+        (0.5, 1.4),
+    )[look]
     mix.operation = "MULTIPLY"
     tree.links.new(noise.outputs["Fac"], spread.inputs[0])
     tree.links.new(ramp.outputs[0], mix.inputs[0])

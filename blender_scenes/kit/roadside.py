@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,21 @@ import numpy as np
 from blender_scenes.kit import light, mesh
 from blender_scenes.kit.parts import Parts, Rgb, Vec3, pure, world
 from blender_scenes.kit.signs import face_lamp, text, upright
-from blender_scenes.kit.urban import Street
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blender_scenes.kit.stage import Stage
+    from blender_scenes.kit.urban import Street
 
 
 def canopy(
-    stage: Stage, at_m: Vec3, turn_deg: float, size_m: tuple[float, float], *, height_m: float = 5.0, band: Any = "paint_blue",
+    stage: Stage, at_m: Vec3, turn_deg: float, size_m: tuple[float, float], *, height_m: float = 5.0,
+        band: Any = "paint_blue",
     lights: tuple[int, int] = (4, 3), on: bool = True, kelvin: float = 5000, lumen: float = 6000, columns: int = 2,
     glow: Rgb | None = None, name: str = "FUEL",
 ) -> None:  # fmt: skip
-    """A station's roof on columns: panels of light below, a coloured band around with letters, perhaps a glowing edge."""
+    """A station's roof on columns: panels of light below, a coloured band around with letters, a glowing edge."""
     w, d = size_m
     parts = Parts()
     parts.box((0, 0, height_m), (w, d, 0.12), "plastic_white")
@@ -48,7 +50,8 @@ def canopy(
             corners = [(x + a, y + b, height_m - 0.03) for a, b in ((-0.3, -0.3), (-0.3, 0.3), (0.3, 0.3), (0.3, -0.3))]
             face_lamp(stage, "canopy light", corners, at_m, turn_deg, "led_panel", "canopy", kelvin=kelvin, lumen=lumen)
     if glow is not None and on:
-        face_lamp(stage, "glowing band", upright(-w / 2, height_m + 0.02, w, 0.12, -d / 2 - 0.06), at_m, turn_deg, "neon",
+        face_lamp(stage, "glowing band", upright(-w / 2, height_m + 0.02, w, 0.12, -d / 2 - 0.06), at_m, turn_deg,
+            "neon",
                   "signs", lumen=900, color_rgb=pure(glow))  # fmt: skip
 
 
@@ -64,7 +67,8 @@ def pump(stage: Stage, at_m: Vec3, turn_deg: float, band: Any = "paint_blue", on
         for k, surface in enumerate(("paint_green", "plastic_black", "paint_yellow")):
             y = -0.33 + 0.33 * k
             parts.box((side * 0.42, y, 0.85), (0.08, 0.1, 0.3), surface)
-            hose = [(side * (0.42 + 0.28 * math.sin(t)), y + 0.05, 0.95 - 0.62 * math.sin(t) ** 2 + 0.35 * (t / math.pi))
+            hose = [(side * (0.42 + 0.28 * math.sin(t)), y + 0.05,
+                0.95 - 0.62 * math.sin(t) ** 2 + 0.35 * (t / math.pi))
                     for t in np.linspace(0, math.pi, 9).tolist()]  # fmt: skip
             parts.line(hose, 0.018, "rubber", 5)
     parts.box((0, 1.7, 0.15), (0.4, 0.4, 0.85), "plastic_black")
@@ -74,8 +78,10 @@ def pump(stage: Stage, at_m: Vec3, turn_deg: float, band: Any = "paint_blue", on
     if on:
         for side in (-1, 1):
             x = side * 0.408
-            corners = [(x, y, z) for y, z in ((-0.3, 1.5), (0.3, 1.5), (0.3, 1.82), (-0.3, 1.82))][:: side]
-            face_lamp(stage, "pump display", corners, at_m, turn_deg, "screen", "pumps", lumen=25, color_rgb=(0.7, 1.05, 1.3))
+            corners = [(x, y, z) for y, z in ((-0.3, 1.5), (0.3, 1.5), (0.3, 1.82), (-0.3, 1.82))][::side]
+            face_lamp(
+                stage, "pump display", corners, at_m, turn_deg, "screen", "pumps", lumen=25, color_rgb=(0.7, 1.05, 1.3)
+            )
 
 
 def totem(stage: Stage, at_m: Vec3, turn_deg: float, color_rgb: Rgb, *, on: bool = True, name: str = "FUEL",
@@ -103,14 +109,21 @@ def bays(stage: Stage, at_m: Vec3, turn_deg: float, count: int, width_m: float =
     left = -count * width_m / 2
     for k in range(count + 1):
         x = left + k * width_m
-        parts.face([(x - 0.05, 0, 0.006), (x + 0.05, 0, 0.006), (x + 0.05, length_m, 0.006), (x - 0.05, length_m, 0.006)], paint)
-    parts.face([(left, length_m - 0.1, 0.007), (-left, length_m - 0.1, 0.007), (-left, length_m, 0.007), (left, length_m, 0.007)],
+        parts.face(
+            [(x - 0.05, 0, 0.006), (x + 0.05, 0, 0.006), (x + 0.05, length_m, 0.006), (x - 0.05, length_m, 0.006)],
+            paint,
+        )
+    parts.face([(left, length_m - 0.1, 0.007), (-left, length_m - 0.1, 0.007), (-left, length_m, 0.007), (left,
+        length_m, 0.007)],
                paint)  # fmt: skip
     parts.build(stage, "bay markings", at_m, turn_deg)
-    return [(world(at_m, turn_deg, (left + (k + 0.5) * width_m, length_m / 2, 0)), turn_deg + 180) for k in range(count)]
+    return [
+        (world(at_m, turn_deg, (left + (k + 0.5) * width_m, length_m / 2, 0)), turn_deg + 180) for k in range(count)
+    ]
 
 
-def deck(stage: Stage, size_m: tuple[float, float], *, height_m: float = 2.9, open_sides: str = "n", level_m: float = 0.0,
+def deck(stage: Stage, size_m: tuple[float, float], *, height_m: float = 2.9, open_sides: str = "n",
+    level_m: float = 0.0,
          bay_m: float = 7.6, tubes: float = 1.0, kelvin: float = 4000) -> None:  # fmt: skip
     """A storey of a multi-storey car park about the origin: columns, beams, parapets, pipes, rows of tubes."""
     w, d = size_m
@@ -135,21 +148,27 @@ def deck(stage: Stage, size_m: tuple[float, float], *, height_m: float = 2.9, op
     for y, r, surface in ((-4.3, 0.09, "paint_red"), (-4.6, 0.05, "steel_brushed"), (4.4, 0.11, "steel_brushed")):
         parts.bar((-w / 2, y, height_m - 0.55), (w / 2, y, height_m - 0.55), r, surface, 8)
     parts.build(stage, "parking deck", (0, 0, level_m))
-    for a, b in zip(xs, xs[1:], strict=False):
+    for a, b in itertools.pairwise(xs):
         for y in (-1.3, 1.3):
             middle = (a + b) / 2
             z = level_m + height_m - 0.32
-            stage.add(mesh.box("fitting", (1.35, 0.14, 0.07), (middle, y, z + 0.025)), "lamp fitting", material="plastic_white")
+            stage.add(
+                mesh.box("fitting", (1.35, 0.14, 0.07), (middle, y, z + 0.025)),
+                "lamp fitting",
+                material="plastic_white",
+            )
             if stage.chance(tubes):
-                light.tube(stage, (middle - 0.6, y, z), (middle + 0.6, y, z), "tube_36w" if kelvin < 5000 else "tube_cool",
+                light.tube(stage, (middle - 0.6, y, z), (middle + 0.6, y, z),
+                    "tube_36w" if kelvin < 5000 else "tube_cool",
                            "tubes", 0.019)  # fmt: skip
 
 
 def bore(
-    stage: Stage, line: Street, *, wall_m: float = 2.6, lining: str = "concrete", tiles: str = "tile_white", side_m: float = 1.0,
+    stage: Stage, line: Street, *, wall_m: float = 2.6, lining: str = "concrete", tiles: str = "tile_white",
+        side_m: float = 1.0,
     arch: float = 1.0, start_m: float = 0.0, end_m: float | None = None,
 ) -> float:  # fmt: skip
-    """A tunnel about a street: walls with a tiled lower part, a vault (`arch` 1 round … 0 flat); returns its crown (m)."""
+    """A tunnel about a street: walls with a tiled lower part, a vault (`arch` 1 round … 0 flat); returns its crown."""
     half = line.half_m + side_m
     end = line.length if end_m is None else end_m
     rise = half * (0.62 * arch + 0.04)
@@ -159,8 +178,8 @@ def bore(
     profile += [(-half, wall_m), (-half, 0.9), (-half, -0.2)]
     stops = np.arange(start_m, end + 0.1, 3.0).tolist()
     parts = Parts()
-    for a, b in zip(stops, stops[1:], strict=False):
-        for k, (p, q) in enumerate(zip(profile, profile[1:], strict=False)):
+    for a, b in itertools.pairwise(stops):
+        for k, (p, q) in enumerate(itertools.pairwise(profile)):
             face = [line.at(a, *p), line.at(b, *p), line.at(b, *q), line.at(a, *q)]
             parts.face(face, tiles if k in (0, 1, len(profile) - 3, len(profile) - 2) else lining)
     for a in stops[::4]:  # joints of the lining
@@ -172,7 +191,8 @@ def bore(
 
 def tunnel_lamps(
     stage: Stage, line: Street, offs_m: Sequence[float], up_m: float, step_m: float, *, kind: str = "tube_36w",
-    start_m: float = 2.0, end_m: float | None = None, lumen: float = 6000, kelvin: float = 4000, group: str = "tunnel_lamps",
+    start_m: float = 2.0, end_m: float | None = None, lumen: float = 6000, kelvin: float = 4000,
+        group: str = "tunnel_lamps",
     share: float = 1.0,
 ) -> None:  # fmt: skip
     """Rows of fittings along a tunnel; each is a box with a lit face below."""
@@ -181,7 +201,8 @@ def tunnel_lamps(
         u = start_m
         while u < end:
             at, turn = line.at(u, off, up_m), line.drive_deg(u)
-            stage.add(mesh.box("fitting", (0.32, 1.25, 0.14), (0, 0, 0)), "lamp fitting", material="steel_brushed", at=at,
+            stage.add(mesh.box("fitting", (0.32, 1.25, 0.14), (0, 0, 0)), "lamp fitting", material="steel_brushed",
+                at=at,
                       turn_deg=turn)  # fmt: skip
             if stage.chance(share):
                 face_lamp(stage, "tunnel lamp", [(-0.13, -0.55, -0.01), (-0.13, 0.55, -0.01), (0.13, 0.55, -0.01),

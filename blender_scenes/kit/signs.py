@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,18 @@ def text(
 
 
 def neon_line(
-    stage: Stage, points_m: list[Vec3], color_rgb: Rgb, lumen_m: float = 350.0, group: str = "signs", radius_m: float = 0.012
+    stage: Stage,
+    points_m: list[Vec3],
+    color_rgb: Rgb,
+    lumen_m: float = 350.0,
+    group: str = "signs",
+    radius_m: float = 0.012,
 ) -> None:
     """Bent neon tubing from point to point, one lamp."""
     parts = Parts()
     parts.line(points_m, radius_m, "plastic_white", 8)
     body = mesh.from_data("neon", parts.vertices, parts.faces)
-    length = sum(math.dist(a, b) for a, b in zip(points_m, points_m[1:], strict=False))
+    length = sum(math.dist(a, b) for a, b in itertools.pairwise(points_m))
     light.make_lamp(stage, body, "neon", group, lumen=lumen_m * length, color_rgb=pure(color_rgb))
 
 
@@ -105,7 +111,9 @@ def board(
               lumen=lumen * 1.4 * (1 - split / h), kelvin=6500)  # fmt: skip
 
 
-def traffic_light(stage: Stage, at_m: Vec3, turn_deg: float, state: str, arm_m: float = 0.0, lumen: float = 60.0) -> None:
+def traffic_light(
+    stage: Stage, at_m: Vec3, turn_deg: float, state: str, arm_m: float = 0.0, lumen: float = 60.0
+) -> None:
     """A signal on a post, facing -y before turning; with `arm_m` a second head hangs over the road to its left."""
     high = 5.6 if arm_m else 3.3
     parts = Parts()

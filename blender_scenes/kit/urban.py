@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from blender_scenes.kit import mesh, sky
 from blender_scenes.kit.facades import building
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
     from blender_scenes.kit.stage import Stage
 
 KERB_M = 0.13
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass
 class Street:
     """A road's middle line as points (N, 3); distances run along it from its first point."""
 
-    points: np.ndarray
+    points: Float64
     half_m: float
     pavement_m: float
 
@@ -33,7 +36,7 @@ class Street:
         """Length of the middle line (m)."""
         return float(self._reach()[-1])
 
-    def _reach(self) -> np.ndarray:
+    def _reach(self) -> Float64:
         return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.points, axis=0), axis=1))])
 
     def at(self, along_m: float, off_m: float = 0.0, up_m: float = 0.0) -> Vec3:
@@ -66,7 +69,7 @@ class Street:
         return self.at(along_m, side * (self.half_m + off_m), KERB_M)
 
 
-def curve(points_m: Sequence[Vec3], step_m: float = 2.0) -> np.ndarray:
+def curve(points_m: Sequence[Vec3], step_m: float = 2.0) -> Float64:
     """A smooth line (N, 3) through points: Catmull-Rom, sampled about every `step_m`."""
     p = np.asarray(points_m, float)
     p = np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])
@@ -124,7 +127,9 @@ def street(
     return made
 
 
-def ribbon(stage: Stage, line: Street, stops: Any, left: float, right: float, up: float, surface: Any, name: str) -> Any:
+def ribbon(
+    stage: Stage, line: Street, stops: Any, left: float, right: float, up: float, surface: Any, name: str
+) -> Any:
     """A strip along a street between two offsets."""
     low, high = [line.at(float(u), right, up) for u in stops], [line.at(float(u), left, up) for u in stops]
     n = len(stops)
@@ -140,12 +145,13 @@ def _pieces(length: float, gaps: Sequence[tuple[float, float]]) -> list[tuple[fl
 def _pavement(stage: Stage, line: Street, stops: Any, side: int, surface: str) -> None:
     parts, h, kerb = Parts(), line.half_m, 0.16
     rows = [(h, 0.0), (h, KERB_M), (h + kerb, KERB_M), (h + line.pavement_m, KERB_M), (h + line.pavement_m, -0.3)]
-    for a, b in zip(stops, stops[1:], strict=False):
-        for k, (p, q) in enumerate(zip(rows, rows[1:], strict=False)):
+    for a, b in itertools.pairwise(stops):
+        for k, (p, q) in enumerate(itertools.pairwise(rows)):
             face = [line.at(float(u), side * off, up) for u, (off, up) in ((a, p), (a, q), (b, q), (b, p))]
             parts.face(face if side < 0 else face[::-1], "granite" if k < 2 else surface)
     for u in (stops[0], stops[-1]):
-        parts.face([line.at(float(u), side * off, up) for off, up in ((h, 0), (h, KERB_M), (h + line.pavement_m, KERB_M),
+        parts.face([line.at(float(u), side * off, up) for off, up in ((h, 0), (h, KERB_M), (h + line.pavement_m,
+            KERB_M),
                                                                      (h + line.pavement_m, 0))], "granite")  # fmt: skip
     parts.build(stage, "pavement")
 
@@ -216,15 +222,19 @@ def time_of_day(stage: Stage, when: str, azimuth_deg: float, *, spread_deg: floa
     return when in ("dusk", "night")
 
 
-def surroundings(stage: Stage, surface: str = "concrete_dark", radius_m: float = 1500.0, level_m: float = -0.05) -> None:
+def surroundings(
+    stage: Stage, surface: str = "concrete_dark", radius_m: float = 1500.0, level_m: float = -0.05
+) -> None:
     """The ground everywhere else, so that no view falls below the horizon."""
     stage.add(mesh.ground("land", (2 * radius_m, 2 * radius_m), (0, 0, level_m)), "land", material=surface)
 
 
 def skyline(
-    stage: Stage, center_m: tuple[float, float], distance_m: tuple[float, float], sector_deg: tuple[float, float], count: int,
+    stage: Stage, center_m: tuple[float, float], distance_m: tuple[float, float], sector_deg: tuple[float, float],
+        count: int,
     *, height_m: tuple[float, float] = (12, 40), width_m: tuple[float, float] = (14, 30), lit: float = 0.0,
-    surfaces: Sequence[str] = ("concrete", "concrete_dark", "brick_red", "plaster_grey", "plaster_warm"), level_m: float = 0.0,
+    surfaces: Sequence[str] = ("concrete", "concrete_dark", "brick_red", "plaster_grey", "plaster_warm"),
+        level_m: float = 0.0,
     glow_w: float = 0.05,
 ) -> None:  # fmt: skip
     """Far blocks in a sector (0 = +y, clockwise) with rows of flush windows, to close the horizon."""
@@ -251,6 +261,7 @@ def skyline(
         for x, y0 in ((-w / 2, 1), (w / 2, 1)):  # the sides get bands of glass
             for f in range(floors):
                 off = 0.04 if x > 0 else -0.04
-                parts.face([world((0, 0, 0), 0, p) for p in ((x + off, y0, 1.2 + f * 3.3), (x + off, d - 1, 1.2 + f * 3.3),
+                parts.face([world((0, 0, 0), 0, p) for p in ((x + off, y0, 1.2 + f * 3.3), (x + off, d - 1,
+                    1.2 + f * 3.3),
                             (x + off, d - 1, 2.8 + f * 3.3), (x + off, y0, 2.8 + f * 3.3))], "glass_dark")  # fmt: skip
         parts.build(stage, "far building", at, face)

@@ -29,7 +29,9 @@ CARS: dict[str, tuple[float, float, float, float]] = {
     "KatorLegaz/concept-sedan-02": (0.73, 0.69, 0.61, 0.7),
 }  # fmt: skip
 SMALL_CARS = tuple(k for k in CARS if not re.search("truck|bus|van|Truck|Bus|sedan-02", k))
-PAINT = re.compile(r"paint_|carpaint|^car$|chapa|color-ext|color-beige|firstcolor|first-color|red-cabin|accentcolor", re.I)
+PAINT = re.compile(
+    r"paint_|carpaint|^car$|chapa|color-ext|color-beige|firstcolor|first-color|red-cabin|accentcolor", re.I
+)
 CAR_COLORS: tuple[Rgb, ...] = (
     (0.55, 0.56, 0.57), (0.16, 0.165, 0.17), (0.02, 0.02, 0.022), (0.62, 0.62, 0.61), (0.30, 0.02, 0.018),
     (0.02, 0.05, 0.17), (0.05, 0.11, 0.09), (0.30, 0.31, 0.33), (0.22, 0.16, 0.10), (0.05, 0.13, 0.24),
@@ -93,7 +95,8 @@ def street_lamp(
 
 
 def globe_lamp(stage: Stage, at_m: Vec3, kind: str = "street_led", globes: int = 1, height_m: float = 3.6,
-               lumen: float = 4500, kelvin: float = 3000, group: str = "street_lamps", on: bool = True) -> None:  # fmt: skip
+               lumen: float = 4500, kelvin: float = 3000, group: str = "street_lamps",
+                   on: bool = True) -> None:  # fmt: skip
     """White globes on a dark post, as on squares and promenades."""
     parts = Parts()
     parts.bar((0, 0, 0), (0, 0, 0.5), 0.11, "paint_black", 10)
@@ -164,8 +167,13 @@ def car(
         if PAINT.search(name) and not principled.inputs["Base Color"].links:
             principled.inputs["Base Color"].default_value = (*shade, 1)
             principled.inputs["Roughness"].default_value = 0.28
-            principled.inputs["Coat Weight"].default_value, principled.inputs["Coat Roughness"].default_value = 1.0, 0.03
-        elif principled.inputs["Transmission Weight"].default_value > 0.5 and not re.search("light|focus|lens", name, re.I):
+            principled.inputs["Coat Weight"].default_value, principled.inputs["Coat Roughness"].default_value = (
+                1.0,
+                0.03,
+            )
+        elif principled.inputs["Transmission Weight"].default_value > 0.5 and not re.search(
+            "light|focus|lens", name, re.I
+        ):
             slot.material = material("glass_dark")  # tinted windows: real ones cost more than they show
     if head or tail:
         _car_lamps(stage, body, key, at_m, turn_deg, (head, tail, beams, braking), kelvin, group)
@@ -173,16 +181,20 @@ def car(
 
 
 def _car_lamps(
-    stage: Stage, body: Any, key: str, at: Vec3, turn: float, flags: tuple[bool, bool, bool, bool], kelvin: float, group: str
+    stage: Stage,
+    body: Any,
+    key: str,
+    at: Vec3,
+    turn: float,
+    flags: tuple[bool, bool, bool, bool],
+    kelvin: float,
+    group: str,
 ) -> None:
-    import bmesh
     from mathutils import Vector
     from mathutils.bvhtree import BVHTree
 
-    shape = bmesh.new()
-    shape.from_mesh(body.data)
-    tree = BVHTree.FromBMesh(shape)
-    shape.free()
+    shape = body.data
+    tree = BVHTree.FromPolygons([v.co for v in shape.vertices], [tuple(p.vertices) for p in shape.polygons])
     head, tail, beams, braking = flags
     hx, hz, tx, tz = CARS[key]
     depth = models()[key].depth_m
@@ -271,6 +283,7 @@ def stall(stage: Stage, at_m: Vec3, turn_deg: float, *, cloth: Rgb = (0.5, 0.06,
 def festoon(stage: Stage, start_m: Vec3, end_m: Vec3, bulbs: int, sag_m: float = 0.9, group: str = "festoon",
             on: bool = True, kelvin: float = 2400) -> None:  # fmt: skip
     """A sagging cable with bulbs between two points."""
+
     def point(t: float) -> Vec3:
         x, y, z = (a + (b - a) * t for a, b in zip(start_m, end_m, strict=True))
         return x, y, z - sag_m * 4 * t * (1 - t)

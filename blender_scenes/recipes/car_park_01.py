@@ -18,7 +18,13 @@ def car_park_01(s: Stage) -> None:
     for y, turn in ((4, 0), (9.05, 180), (21, 0), (26.05, 180), (37, 0)):
         for spot, nose in bays(s, (0, y + (5 if turn else 0), 0), turn, 16):
             if s.chance(full) and not (abs(spot[0]) < 4 and y < 6):
-                car(s, s.choose(SMALL_CARS), spot, nose + s.choose([0, 0, 180]) + s.uniform(-2, 2), color=s.choose(CAR_COLORS))
+                car(
+                    s,
+                    s.choose(SMALL_CARS),
+                    spot,
+                    nose + s.choose([0, 0, 180]) + s.uniform(-2, 2),
+                    color=s.choose(CAR_COLORS),
+                )
     kind = s.choose(["street_led", "street_sodium", "street_mercury"])
     for x in (-14.5, 0.5, 15.5):
         for y in (9.0, 26.0):
@@ -40,13 +46,23 @@ def car_park_01(s: Stage) -> None:
     shelter.box((0, 2.25, 2.2), (2.7, 4.8, 0.05), "glass_frosted")
     for k in range(8):  # nested trolleys
         y = 0.5 + 0.32 * k
-        shelter.line([(-0.28, y, 0.95), (-0.25, y + 0.85, 0.8), (0.25, y + 0.85, 0.8), (0.28, y, 0.95)], 0.012, "chrome")
-        shelter.line([(-0.25, y + 0.1, 0.42), (-0.22, y + 0.8, 0.42), (0.22, y + 0.8, 0.42), (0.25, y + 0.1, 0.42)], 0.012, "chrome")
+        shelter.line(
+            [(-0.28, y, 0.95), (-0.25, y + 0.85, 0.8), (0.25, y + 0.85, 0.8), (0.28, y, 0.95)], 0.012, "chrome"
+        )
+        shelter.line(
+            [(-0.25, y + 0.1, 0.42), (-0.22, y + 0.8, 0.42), (0.22, y + 0.8, 0.42), (0.25, y + 0.1, 0.42)],
+            0.012,
+            "chrome",
+        )
         for x in (-0.26, 0.26):
             shelter.line([(x, y, 0.95), (x, y + 0.1, 0.42), (x, y + 0.1, 0.06), (x, y + 0.8, 0.06)], 0.014, "chrome")
     shelter.build(s, "trolley shelter", (-3.8, 4.2, 0))
     tree = s.choose(["Scopia/acacia", "Scopia/ficusTree"])
-    planted(s, tree, [((x, y, 0), s.uniform(0.8, 1.0)) for x, y in ((-26, 10), (-27, 26), (27, 14), (28, 30), (-24, 42), (30, 44))])
+    planted(
+        s,
+        tree,
+        [((x, y, 0), s.uniform(0.8, 1.0)) for x, y in ((-26, 10), (-27, 26), (27, 14), (28, 30), (-24, 42), (30, 44))],
+    )
     hedge = furniture(s, "Scopia/hedgeTextured", (-23, 0, 0), 90)
     copies(s, hedge, [((-23, 1.5 * k, 0), 90, 1.0) for k in range(1, 28)], "Scopia/hedgeTextured")
     skyline(s, (0, 20), (70, 130), (-70, 70), 10, height_m=(8, 24), lit=0.15)

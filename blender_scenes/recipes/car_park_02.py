@@ -24,12 +24,17 @@ def car_park_02(s: Stage) -> None:
                 text(s, f"{k + 1:02d}", (spot[0], 8.75 if y > 0 else -8.88, level + 0.3), 0 if y > 0 else 180, 0.3,
                      material="paint_black")  # fmt: skip
     out = s.choose([True, False])
-    car(s, s.choose(SMALL_CARS), (s.uniform(-6, 4), 1.3 if out else -1.3, level), -90 if out else 90, head=True, tail=True,
+    car(s, s.choose(SMALL_CARS), (s.uniform(-6, 4), 1.3 if out else -1.3, level), -90 if out else 90, head=True,
+        tail=True,
         kelvin=s.choose([3200, 5600]))  # fmt: skip
     marks = Parts()
     for x in (-14, 2, 18):  # arrows on the lane
         for y, way in ((-1.3, 1), (1.3, -1)):
-            tip = [(x + way * 1.2, y, level + 0.006), (x + way * 0.3, y + 0.35, level + 0.006), (x + way * 0.3, y - 0.35, level + 0.006)]
+            tip = [
+                (x + way * 1.2, y, level + 0.006),
+                (x + way * 0.3, y + 0.35, level + 0.006),
+                (x + way * 0.3, y - 0.35, level + 0.006),
+            ]
             marks.face(tip, "road_paint")
             marks.box((x - way * 0.5, y, level + 0.003), (1.6, 0.2, 0.003), "road_paint")
     for y in (-8.6, 8.6):
@@ -38,8 +43,8 @@ def car_park_02(s: Stage) -> None:
     marks.build(s, "arrows")
     exit_sign(s, (-8.4, 2.4, level + 2.05), -90)
     exit_sign(s, (14.4, 2.4, level + 2.05), -90)
-    for x, y in ((-19.5, 4.2), (-12, -4.0)):
-        furniture(s, "Scopia/cone", (x, y, level))
+    for px, py in ((-19.5, 4.2), (-12, -4.0)):
+        furniture(s, "Scopia/cone", (px, py, level))
     furniture(s, "BlendSwap-CC-0/fireExtinguisher", (-20.25, 2.5, level + 0.02), 180)
     skyline(s, (0, 0), (70, 200), (20, 160), 22, height_m=(8, 34), lit=0.2 if is_dark else 0.0)
     skyline(s, (0, 0), (50, 90), (-30, 30), 6, height_m=(8, 22), lit=0.2 if is_dark else 0.0)

@@ -12,7 +12,9 @@ def harbour_02(s: Stage) -> None:
     eye = (s.uniform(-3, 3), -4.5)
     sea(s, eye, 8, wave_m=s.uniform(0.02, 0.04))
     quay(s, [(-80, -16), (80, -16), (80, 0), (-80, 0)], 1.6, deck="paving")
-    suspension_bridge(s, (-60, 70, 15), (230, 260, 15), tower_m=38, lamps=16, kind=s.choose(["street_sodium", "street_led"]))
+    suspension_bridge(
+        s, (-60, 70, 15), (230, 260, 15), tower_m=38, lamps=16, kind=s.choose(["street_sodium", "street_led"])
+    )
     skyline(s, eye, (330, 460), (-42, 45), 22, height_m=(18, 90), width_m=(16, 30), lit=0.045, glow_w=0.12)
     quay(s, [(-600, 320), (600, 320), (600, 700), (-600, 700)], 2.5)
     hills(s, eye, 0, 2500, 160, "rock")

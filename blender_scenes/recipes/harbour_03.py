@@ -24,12 +24,17 @@ def harbour_03(s: Stage) -> None:
     for k in range(6):  # posts for power and water
         parts.box((1.1, -1.5 + 9 * k, 0.46), (0.16, 0.16, 0.95), "plastic_white")
         parts.box((1.1, -1.5 + 9 * k, 1.36), (0.2, 0.2, 0.06), "paint_blue")
-    parts.line([(0.95, -2.0, 0.5), (0.7, -1.2, 0.49), (0.9, -0.2, 0.49), (0.6, 0.8, 0.49), (1.3, 1.6, 0.6)], 0.018, "paint_blue")
+    parts.line(
+        [(0.95, -2.0, 0.5), (0.7, -1.2, 0.49), (0.9, -0.2, 0.49), (0.6, 0.8, 0.49), (1.3, 1.6, 0.6)],
+        0.018,
+        "paint_blue",
+    )
     parts.build(s, "pontoon")
     for k in range(6):
         for side in (-1, 1):
             if k < 5 or s.chance(0.7):
-                sailing_boat(s, (side * 7.4, 2.4 + 8.2 * k + s.uniform(-0.3, 0.3), 0), side * 90 + s.uniform(-3, 3) + 180,
+                sailing_boat(s, (side * 7.4, 2.4 + 8.2 * k + s.uniform(-0.3, 0.3), 0), side * 90 + s.uniform(-3,
+                    3) + 180,
                              s.uniform(8.5, 11), lit=is_dark)  # fmt: skip
     sailing_boat(s, (-14, 90, 0), s.uniform(0, 360), 11)
     quay(s, [(-200, 130), (200, 130), (200, 220), (-200, 220)], 1.8)

@@ -5,17 +5,30 @@ from blender_scenes.kit.parts import Parts
 from blender_scenes.kit.urban import time_of_day
 from blender_scenes.kit.urban_props import car, people
 
-PAINTS = ((0.30, 0.06, 0.03), (0.03, 0.10, 0.24), (0.05, 0.16, 0.09), (0.42, 0.20, 0.03), (0.30, 0.30, 0.29), (0.02, 0.15, 0.18))
+PAINTS = (
+    (0.30, 0.06, 0.03),
+    (0.03, 0.10, 0.24),
+    (0.05, 0.16, 0.09),
+    (0.42, 0.20, 0.03),
+    (0.30, 0.30, 0.29),
+    (0.02, 0.15, 0.18),
+)
 
 
 @recipe("harbour", indoor=False)
 def harbour_04(s: Stage) -> None:
-    """A container quay under floodlights: cranes over a ship, stacks of boxes, a lorry, wet ground by the dark water."""
+    """A container quay under floodlights: cranes over a ship, stacks of boxes, a lorry on wet ground by dark water."""
     time_of_day(s, s.choose(["night", "night", "dusk"]), 40)
     eye = (s.uniform(-2, 1), -22.0)
     sea(s, (10, -40), 20, wave_m=0.03, near_m=2)
     hills(s, eye, 30, 2200, 120, "rock")
-    quay(s, [(-150, -80), (9, -80), (9, 260), (-150, 260)], 2.6, deck=s.choose(["asphalt_wet", "concrete"]), wall="concrete")
+    quay(
+        s,
+        [(-150, -80), (9, -80), (9, 260), (-150, 260)],
+        2.6,
+        deck=s.choose(["asphalt_wet", "concrete"]),
+        wall="concrete",
+    )
     z = 2.6
     crane_paint = s.choose(["paint_blue", "paint_red", "paint_yellow"])
     for y in (26 + s.uniform(-3, 3), 78):
@@ -65,7 +78,7 @@ def harbour_04(s: Stage) -> None:
     furniture(s, "BlendSwap-CC-0/forkLift", (-9.5, -6, z), s.uniform(0, 360))
     for k in range(8):
         mooring(s, (8.3, -16 + 14 * k, z), out_deg=90)
-    for x, y in ((-6.6, -9), (-6.2, -3), (-6.4, 4)):
-        furniture(s, "Scopia/cone", (x, y, z))
+    for px, py in ((-6.6, -9), (-6.2, -3), (-6.4, 4)):
+        furniture(s, "Scopia/cone", (px, py, z))
     people(s, [(-8, -3.5, z, s.uniform(0, 360)), (-1.5, 4, z, s.uniform(0, 360))])
     s.camera((*eye, z + 1.75), (4, 30, z + 9), s.uniform(22, 28), jitter_m=0.5)

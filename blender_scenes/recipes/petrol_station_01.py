@@ -16,7 +16,9 @@ def petrol_station_01(s: Stage) -> None:
     glow = {"paint_red": (1, 0.1, 0.05), "paint_blue": (0.1, 0.35, 1), "paint_green": (0.1, 1, 0.3),
             "paint_yellow": (1, 0.7, 0.1)}[band]  # fmt: skip
     name = s.choose(["NOVA", "FUEL", "ORBIT", "PETROL"])
-    canopy(s, (0, 7, 0), 0, (19, 11), band=band, kelvin=s.choose([4000, 5000, 6500]), glow=glow, name=name, lights=(5, 3))
+    canopy(
+        s, (0, 7, 0), 0, (19, 11), band=band, kelvin=s.choose([4000, 5000, 6500]), glow=glow, name=name, lights=(5, 3)
+    )
     spots = [(-4.75, 7), (4.75, 7)]
     for x, y in spots:
         pump(s, (x, y - 2.4, 0.0), 0, band)
@@ -28,7 +30,8 @@ def petrol_station_01(s: Stage) -> None:
                 tail=True, head=s.chance(0.3))  # fmt: skip
     car(s, s.choose(SMALL_CARS), (11.5, 10 + s.uniform(-2, 2), 0), s.uniform(-10, 10), head=True, kelvin=5200)
     totem(s, (-12.5, -4, 0), 15, glow, name=name)
-    street(s, [(-60, -11, -0.02), (0, -11, -0.02), (60, -11, -0.02)], 3.6, 2.0, road="asphalt_wet" if wet else "asphalt",
+    street(s, [(-60, -11, -0.02), (0, -11, -0.02), (60, -11, -0.02)], 3.6, 2.0,
+        road="asphalt_wet" if wet else "asphalt",
            gaps=[(42, 54), (66, 78)])  # fmt: skip
     for x in (-24, 22):
         street_lamp(s, (x, -6.8, 0.1), 0, "street_sodium", height_m=8)

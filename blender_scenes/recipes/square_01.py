@@ -39,8 +39,8 @@ def square_01(s: Stage) -> None:
         globe_lamp(s, (x, y, 0), globes=4, on=False)
     tree = s.choose(["Scopia/ficusTree", "Scopia/acacia"])
     planted(s, tree, [((-20, 28, 0), 1.2), ((20, 30, 0), 1.1), ((-21, 4, 0), 1.2)])
-    for x, y in ((-3, -1.5), (2.6, 0.4)):
-        furniture(s, "BlendSwap-CC-0/crate", (x * 1.9, y + 3.5, 0), s.uniform(0, 90))
+    for px, py in ((-3, -1.5), (2.6, 0.4)):
+        furniture(s, "BlendSwap-CC-0/crate", (px * 1.9, py + 3.5, 0), s.uniform(0, 90))
     people(s, [(s.uniform(-4.5, 4.5), y, 0, s.uniform(0, 360)) for y in (1.5, 4, 6.5, 8.5, 17, 19, 24)]
            + [(-7.8, 4.8, 0, 60), (8.2, 5.6, 0, -55), (-10.2, 8, 0, 140)])  # fmt: skip
     s.camera((s.uniform(-2.5, 2.5), -7, 1.65), (0.4, 20, 4.2), s.uniform(22, 28), jitter_m=0.5)

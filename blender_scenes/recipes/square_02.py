@@ -11,7 +11,9 @@ def square_02(s: Stage) -> None:
     """A winter market by night: lit stalls, strings of bulbs, a great tree full of lights."""
     time_of_day(s, s.choose(["night", "night", "dusk"]), 0)
     surroundings(s, "cobble_wet")
-    s.add(mesh.ground("square", (52, 56), (0, 8, 0)), "square", material=s.choose(["cobble", "cobble_wet", "cobble_wet"]))
+    s.add(
+        mesh.ground("square", (52, 56), (0, 8, 0)), "square", material=s.choose(["cobble", "cobble_wet", "cobble_wet"])
+    )
     frontage(s, (-24, 33), (24, 33), ("townhouse", "haussmann"), floors=(3, 5), shops=0.4, open_shops=0.6, lit=0.3)
     frontage(s, (-22, -18), (-22, 32), ("townhouse", "old"), floors=(3, 4), shops=0.3, open_shops=0.6, lit=0.25)
     frontage(s, (22, 32), (22, -18), ("townhouse", "old"), floors=(3, 4), shops=0.3, open_shops=0.6, lit=0.25)
@@ -27,7 +29,9 @@ def square_02(s: Stage) -> None:
     for k in range(90):
         up = (k + 0.5) / 90
         r, t = 0.34 * size * 3.75 * (1 - up) ** 0.9 + 0.12, 2.39996 * k
-        body = mesh.sphere("tree bulb", (at[0] + r * math.cos(t), at[1] + r * math.sin(t), 1.3 + (tall - 1.0) * up), 0.045, 8)
+        body = mesh.sphere(
+            "tree bulb", (at[0] + r * math.cos(t), at[1] + r * math.sin(t), 1.3 + (tall - 1.0) * up), 0.045, 8
+        )
         light.make_lamp(s, body, "festoon", "tree", lumen=35, color_rgb=s.choose(colors))
     star = mesh.sphere("star", (*at, 0.85 + tall), 0.2, 6)
     light.make_lamp(s, star, "festoon", "tree", lumen=500, kelvin=3000)
@@ -40,7 +44,11 @@ def square_02(s: Stage) -> None:
         festoon(s, (-13, y, 5.2), (13, y + s.uniform(-2, 2), 5.2), 17, 1.3)
     for x in (-13, 13):
         for k in range(4):
-            s.add(mesh.tube("pole", (x, 2 + 6.5 * k, 0), (x, 2 + 6.5 * k, 5.3), 0.06, sides=8), "pole", material="paint_black")
+            s.add(
+                mesh.tube("pole", (x, 2 + 6.5 * k, 0), (x, 2 + 6.5 * k, 5.3), 0.06, sides=8),
+                "pole",
+                material="paint_black",
+            )
     for x, y in ((-15, 0), (15, 10), (-15, 20)):
         lantern(s, (x, y, 0), height_m=3.6)
     for x, y in ((2.0, 6.2), (-1.9, 9.6)):

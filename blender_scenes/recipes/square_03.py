@@ -13,7 +13,8 @@ def square_03(s: Stage) -> None:
     time_of_day(s, s.choose(["dusk", "dusk", "night"]), -10)
     surroundings(s, "paving_wet")
     s.add(mesh.ground("plaza", (70, 80), (0, 12, 0)), "plaza", material="paving_wet")
-    frontage(s, (-34, 46), (34, 46), ("office",), floors=(6, 10), width_m=(18, 24), depth_m=16, shops=0.8, open_shops=0.9,
+    frontage(s, (-34, 46), (34, 46), ("office",), floors=(6, 10), width_m=(18, 24), depth_m=16, shops=0.8,
+        open_shops=0.9,
              lit=0.3)  # fmt: skip
     frontage(s, (-30, -20), (-30, 45), ("modern", "office"), floors=(5, 7), width_m=(16, 22), shops=0.6, lit=0.25)
     frontage(s, (30, 45), (30, -20), ("office", "modern"), floors=(5, 8), width_m=(16, 22), shops=0.6, lit=0.25)
@@ -28,7 +29,8 @@ def square_03(s: Stage) -> None:
     ring.build(s, "steel ring", (side * 4.5, 17, 0), s.uniform(-30, 30))
     for k in range(4):
         t = math.pi / 2 * k
-        light.disc(s, (side * 4.5 + 1.7 * math.cos(t), 17 + 1.7 * math.sin(t), 0.03), (-math.cos(t), -math.sin(t), 2.0), 0.07,
+        light.disc(s, (side * 4.5 + 1.7 * math.cos(t), 17 + 1.7 * math.sin(t), 0.03), (-math.cos(t), -math.sin(t),
+            2.0), 0.07,
                    "led_spot", "ground_spots", kelvin=s.choose([3000, 4000]))  # fmt: skip
     kelvin = s.choose([3000, 4000, 5000])
     for x, y in ((-6.5, 5), (-6.5, 12), (7, 6.5), (-9, 24), (9, 26)):
@@ -37,7 +39,9 @@ def square_03(s: Stage) -> None:
         bench.box((0, 0, 0.36), (0.62, 3.6, 0.12), "oak")
         bench.build(s, "bench", (x, y, 0))
         for way in (-1, 1):
-            light.tube(s, (x + way * 0.27, y - 1.65, 0.33), (x + way * 0.27, y + 1.65, 0.33), "neon", "bench_lines", 0.012)
+            light.tube(
+                s, (x + way * 0.27, y - 1.65, 0.33), (x + way * 0.27, y + 1.65, 0.33), "neon", "bench_lines", 0.012
+            )
         planter = Parts()
         planter.box((0, 0, 0), (1.7, 1.7, 0.6), "concrete")
         planter.box((0, 0, 0.6), (1.5, 1.5, 0.02), "soil")

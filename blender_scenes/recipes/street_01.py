@@ -23,7 +23,14 @@ def street_01(s: Stage) -> None:
     for along in (30 + shift, 37 + shift, 52 + shift, 70):
         car(s, s.choose(SMALL_CARS), line.at(along, 2.5), line.drive_deg(along))
     along = s.uniform(44, 62)
-    car(s, s.choose(SMALL_CARS), line.at(along, -1.2), line.drive_deg(along) + 180, head=True, kelvin=s.choose([3200, 5200]))
+    car(
+        s,
+        s.choose(SMALL_CARS),
+        line.at(along, -1.2),
+        line.drive_deg(along) + 180,
+        head=True,
+        kelvin=s.choose([3200, 5200]),
+    )
     bollard(s, [line.path(26 + 3 * k, 0.4, -1) for k in range(6)])
     road_sign(s, line.path(31, 0.4, 1), line.drive_deg(31) + 180)
     people(s, [(*line.path(u, 1.4, side), s.uniform(0, 360)) for u, side in ((33, -1), (34, -1), (47, 1))])

@@ -33,7 +33,8 @@ def street_03(s: Stage) -> None:
     copies(s, hedge, places, "Scopia/hedgeTextured")
     kind = s.choose(["Scopia/sycamoreMaple", "Scopia/poplar", "Scopia/acacia"])
     planted(s, kind, [(line.at(u, off), s.uniform(0.75, 1.05)) for u, off in (
-        (24, -8), (38, 9), (57, -9.5), (64, 8), (86, -8), (96, 10), (110, -3), (108, 22), (100, -26), (50, 28))])  # fmt: skip
+        (24, -8), (38, 9), (57, -9.5), (64, 8), (86, -8), (96, 10), (110, -3), (108, 22), (100, -26), (50,
+            28))])  # fmt: skip
     for k in range(4):
         street_lamp(s, line.path(18 + 24 * k, 0.4, -1), line.face_deg(18, -1), "street_led", height_m=6, on=is_dark)
     for along in (33, 52, 76):
@@ -41,5 +42,7 @@ def street_03(s: Stage) -> None:
     car(s, s.choose(SMALL_CARS), line.at(s.uniform(45, 65), -1.5), line.drive_deg(50) + 180, head=True)
     furniture(s, "KatorLegaz/residential-trashcan", line.path(29, 1.2, -1))
     people(s, [(*line.path(u, 0.9, -1), s.uniform(0, 360)) for u in (33.0, 34.0)])
-    skyline(s, (0, 60), (120, 200), (-60, 60), 8, height_m=(6, 9), width_m=(10, 14), surfaces=("plaster_warm", "brick_red"))
+    skyline(
+        s, (0, 60), (120, 200), (-60, 60), 8, height_m=(6, 9), width_m=(10, 14), surfaces=("plaster_warm", "brick_red")
+    )
     s.camera(line.at(10, s.uniform(-2, 1), 1.6 + KERB_M), line.at(60, 0, 3.0), s.uniform(26, 36), jitter_m=0.4)

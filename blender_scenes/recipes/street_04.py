@@ -10,11 +10,13 @@ def street_04(s: Stage) -> None:
     time_of_day(s, s.choose(["night", "night", "dusk"]), 0)
     wet = s.chance(0.5)
     line = street(s, [(0, -30, 0), (0, 50, 0), (0, 150, 0)], 7.0, 4.0, road="asphalt_wet" if wet else "asphalt",
-                  pavement="paving_wet" if wet else "paving", gaps=[(52, 64)], crossings=(49.5, 66.5), edges=True)  # fmt: skip
+                  pavement="paving_wet" if wet else "paving", gaps=[(52, 64)], crossings=(49.5, 66.5),
+                      edges=True)  # fmt: skip
     surroundings(s, "asphalt")
     for side in (-1, 1):
         for start, end in ((0, 50), (66, 175)):
-            row(s, line, side, ("office", "office", "modern"), start_m=start, end_m=end, floors=(6, 12), width_m=(14, 20),
+            row(s, line, side, ("office", "office", "modern"), start_m=start, end_m=end, floors=(6, 12), width_m=(14,
+                20),
                 depth_m=16, shops=0.6, open_shops=0.8, lit=0.22, glow_w=0.05, sides=True)  # fmt: skip
     skyline(s, (0, 120), (60, 140), (-30, 30), 6, height_m=(40, 85), width_m=(18, 28), lit=0.06)
     state = s.choose(["red", "red", "green", "amber"])
@@ -30,7 +32,15 @@ def street_04(s: Stage) -> None:
         for k in range(2):
             if k == 0 or s.chance(0.7):
                 u = first - 6.6 * k
-                car(s, s.choose(SMALL_CARS), line.at(u, off), line.drive_deg(u), tail=True, braking=stopped, beams=k == 0)
+                car(
+                    s,
+                    s.choose(SMALL_CARS),
+                    line.at(u, off),
+                    line.drive_deg(u),
+                    tail=True,
+                    braking=stopped,
+                    beams=k == 0,
+                )
     car(s, "Scopia/cityBus", line.at(86, -5.0), line.drive_deg(86) + 180, head=True, kelvin=4500)
     for u, off in ((76, -1.9), (96, -1.9), (108, -5.0), (30, -2.1)):
         car(s, s.choose(SMALL_CARS), line.at(u + s.uniform(-2, 2), off), line.drive_deg(u) + 180, head=True,

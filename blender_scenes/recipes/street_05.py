@@ -22,7 +22,9 @@ def street_05(s: Stage) -> None:
         at = line.at(along, side * 2.2, 0.0)
         lantern(s, at, line.face_deg(along, side), wall=True, height_m=3.5, kelvin=kelvin, lumen=1100)
     sign = line.at(29, 1.7, 3.2)
-    blade_sign(s, s.choose(["BAR", "INN", "CAFÉ"]), sign, line.drive_deg(29) + 180, (1, 0.3, 0.12), height_m=0.3, lumen=350)
+    blade_sign(
+        s, s.choose(["BAR", "INN", "CAFÉ"]), sign, line.drive_deg(29) + 180, (1, 0.3, 0.12), height_m=0.3, lumen=350
+    )
     terrace(s, line.at(25, -1.5, 0.0), line.drive_deg(25), 1, umbrella=False)
     for along, off, size in ((20, 1.85, 1.0), (22.5, -1.9, 0.8), (33, 1.9, 1.1), (36, -1.9, 0.9), (18, -1.95, 0.9)):
         furniture(s, "Scopia/maceta", line.at(along, off), s.uniform(0, 360), size)

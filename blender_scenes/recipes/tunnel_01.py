@@ -12,11 +12,13 @@ def tunnel_01(s: Stage) -> None:
     time_of_day(s, "night", 0)
     bend = s.choose([-1, 1])
     line = street(s, [(0, -20, 0), (0, 30, 0), (bend * 9, 90, 0), (bend * 34, 150, 0), (bend * 70, 195, 0)], 4.2, 1.0,
-                  pavement="concrete", edges=True, road=s.choose(["asphalt", "asphalt_wet", "asphalt_worn"]))  # fmt: skip
+                  pavement="concrete", edges=True, road=s.choose(["asphalt", "asphalt_wet",
+                      "asphalt_worn"]))  # fmt: skip
     crown = bore(s, line, tiles=s.choose(["tile_white", "plaster_white", "concrete"]), lining="concrete_dark",
                  arch=s.choose([0.7, 1.0]))  # fmt: skip
     sodium = s.chance(0.55)
-    tunnel_lamps(s, line, (-1.7, 1.7), crown - 0.65, s.choose([6.0, 8.0]), kind="street_sodium" if sodium else "led_panel",
+    tunnel_lamps(s, line, (-1.7, 1.7), crown - 0.65, s.choose([6.0, 8.0]),
+        kind="street_sodium" if sodium else "led_panel",
                  kelvin=2050 if sodium else s.choose([4000, 5500]), lumen=9000, share=0.95)  # fmt: skip
     parts = Parts()
     for u in range(36, 150, 38):
@@ -31,12 +33,11 @@ def tunnel_01(s: Stage) -> None:
     parts.build(s, "tunnel fittings")
     for u in (33, 63, 93):
         exit_sign(s, line.at(u, 4.75, 2.35), line.drive_deg(u) + 180 + 35)
-    for k in range(3):
-        traffic_light(s, line.at(60 + 0.01 * k, 4.6, KERB_M), line.drive_deg(60) + 180, "green") if k == 0 else None
-    u = s.uniform(34, 42)
+    traffic_light(s, line.at(60, 4.6, KERB_M), line.drive_deg(60) + 180, s.choose(["green", "green", "amber"]))
+    first_m = s.uniform(34, 42)
     for k in range(4):
-        car(s, s.choose(SMALL_CARS), line.at(u + 19 * k, 2.1), line.drive_deg(u + 19 * k), tail=True, head=True,
-            beams=k < 2, braking=s.chance(0.4))  # fmt: skip
+        car(s, s.choose(SMALL_CARS), line.at(first_m + 19 * k, 2.1), line.drive_deg(first_m + 19 * k), tail=True,
+            head=True, beams=k < 2, braking=s.chance(0.4))  # fmt: skip
     v = s.uniform(40, 56)
     for k in range(4):
         key = "BlendSwap-CC-BY/dafTruck" if k == 2 and s.chance(0.6) else s.choose(SMALL_CARS)

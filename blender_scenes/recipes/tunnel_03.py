@@ -44,21 +44,51 @@ def tunnel_03(s: Stage) -> None:
             s.add(mesh.box("fitting", (0.14, 1.35, 0.1), (x, y, high - 0.52)), "lamp fitting", material="steel_brushed")
             if s.chance(0.85):
                 light.tube(s, (x, y - 0.6, high - 0.56), (x, y + 0.6, high - 0.56), kelvin_kind, "underpass", 0.019)
-    row(s, line, -1, ("brick", "townhouse"), start_m=10, end_m=a - 2, floors=(3, 4), shops=0.5, lit=0.25 * is_dark, sides=True)
+    row(
+        s,
+        line,
+        -1,
+        ("brick", "townhouse"),
+        start_m=10,
+        end_m=a - 2,
+        floors=(3, 4),
+        shops=0.5,
+        lit=0.25 * is_dark,
+        sides=True,
+    )
     row(s, line, 1, ("brick", "old"), start_m=10, end_m=a - 2, floors=(3, 4), shops=0.4, lit=0.25 * is_dark, sides=True)
     for side in (-1, 1):
-        row(s, line, side, ("townhouse", "brick"), start_m=b + 2, end_m=130, floors=(3, 5), shops=0.4, lit=0.3 * is_dark)
+        row(
+            s, line, side, ("townhouse", "brick"), start_m=b + 2, end_m=130, floors=(3, 5), shops=0.4, lit=0.3 * is_dark
+        )
     frontage(s, (-20, 92), (20, 92), ("townhouse",), floors=(3, 4), lit=0.3 * is_dark, shops=0.5)
     kind = s.choose(["street_sodium", "street_sodium", "street_led"])
     for u, side in ((36, -1), (41, 1), (74, -1), (96, 1)):
         street_lamp(s, line.path(u, 0.4, side), line.face_deg(u, side), kind, height_m=6.5, arm_m=1.2, on=is_dark)
-    u = s.uniform(52, 74)
-    car(s, s.choose(SMALL_CARS), line.at(u, -1.8), line.drive_deg(u) + 180, head=True, kelvin=s.choose([3200, 5600]))
-    u = s.uniform(46, 60)
-    car(s, s.choose(SMALL_CARS), line.at(u, 1.9), line.drive_deg(u), tail=True, head=True, braking=s.chance(0.5))
+    spot_m = s.uniform(52, 74)
+    car(
+        s,
+        s.choose(SMALL_CARS),
+        line.at(spot_m, -1.8),
+        line.drive_deg(spot_m) + 180,
+        head=True,
+        kelvin=s.choose([3200, 5600]),
+    )
+    spot_m = s.uniform(46, 60)
+    car(
+        s,
+        s.choose(SMALL_CARS),
+        line.at(spot_m, 1.9),
+        line.drive_deg(spot_m),
+        tail=True,
+        head=True,
+        braking=s.chance(0.5),
+    )
     road_sign(s, line.path(41.5, 0.4, 1), line.drive_deg(41) + 180)
     bollard(s, [line.path(43 + 2.5 * k, 0.35, 1) for k in range(10)])
     furniture(s, "Scopia/bicycle", line.path(40.5, 1.9, -1), line.drive_deg(40) + 8)
     furniture(s, "KatorLegaz/residential-trashcan", line.path(38.5, 1.9, 1))
     people(s, [(*line.path(v, 1.2, side), s.uniform(0, 360)) for v, side in ((48, -1), (58, 1), (59, 1), (38, -1))])
-    s.camera(line.at(s.uniform(29, 33), s.uniform(-2.5, 2.5), 1.6), line.at(60, 0.2, 2.6), s.uniform(22, 30), jitter_m=0.4)
+    s.camera(
+        line.at(s.uniform(29, 33), s.uniform(-2.5, 2.5), 1.6), line.at(60, 0.2, 2.6), s.uniform(22, 30), jitter_m=0.4
+    )
