@@ -28,7 +28,6 @@ CLOTH: tuple[Rgb, ...] = ((0.30, 0.07, 0.05), (0.06, 0.14, 0.22), (0.45, 0.30, 0
                           (0.50, 0.44, 0.36), (0.16, 0.10, 0.15), (0.09, 0.09, 0.10), (0.40, 0.17, 0.10))  # fmt: skip
 BOOKS: tuple[Rgb, ...] = ((0.25, 0.04, 0.03), (0.03, 0.07, 0.18), (0.04, 0.11, 0.06), (0.45, 0.38, 0.25),
                           (0.05, 0.05, 0.05), (0.40, 0.20, 0.05), (0.55, 0.53, 0.48), (0.12, 0.05, 0.10))  # fmt: skip
-KELVIN = {"bulb_40w": 2700, "bulb_60w": 2700, "bulb_100w": 2700}
 
 
 def boxes(name: str, parts: Sequence[Part]) -> Any:
@@ -105,16 +104,16 @@ def around(s: Stage, key: str, centre_m: Vec2, spots: Sequence[tuple[float, floa
         first = again(s, first, at, turn) if first else furniture(s, key, at, turn)
 
 
-def _source(s: Stage, at: Vec3, kind: str, group: str, radius: float, on: bool) -> None:
+def _source(s: Stage, at: Vec3, kind: str, group: str, radius: float, on: bool, kelvin: float = 2700) -> None:
     if on:
-        light.bulb(s, at, kind, group, radius)
+        light.make_lamp(s, mesh.sphere(f"bulb {kind}", at, radius), kind, group, kelvin=kelvin)
     else:
         s.add(mesh.sphere("dark bulb", at, radius), "unlit bulb", material="plastic_white")
 
 
 def pendant(
     s: Stage, x: float, y: float, ceiling_m: float, drop_m: float, style: str = "dome", *, group: str = "pendants",
-    kind: str = "bulb_60w", color: Rgb = (0.03, 0.03, 0.03), size_m: float = 0.17, on: bool = True,
+    kind: str = "bulb_60w", color: Rgb = (0.03, 0.03, 0.03), size_m: float = 0.17, on: bool = True, kelvin: float = 2700,
 ) -> None:  # fmt: skip
     """A hanging lamp: bare, globe, dome, cone (metal), drum or paper (translucent); `drop_m` to the bulb's middle."""
     z = ceiling_m - drop_m
@@ -135,29 +134,30 @@ def pendant(
     elif style == "paper":
         profile = [(w * math.sin(t), w * 0.85 * math.cos(t)) for t in np.linspace(0.3, math.pi - 0.3, 15)]
         s.add(lathe("lantern", profile, at), "paper lantern", material=shade_cloth((0.80, 0.77, 0.70), 0.6))
-    _source(s, at, kind, group, radius, on)
+    _source(s, at, kind, group, radius, on, kelvin)
 
 
 def table_lamp(
     s: Stage, at_m: Vec3, *, group: str = "table lamps", color: Rgb = (0.72, 0.62, 0.46), base: Any = "brass",
-    style: str = "drum", height_m: float = 0.46, kind: str = "bulb_40w", on: bool = True,
+    style: str = "drum", height_m: float = 0.46, kind: str = "bulb_40w", on: bool = True, kelvin: float = 2700,
 ) -> None:  # fmt: skip
     """A lamp on a table: a turned foot with a cloth shade, or a glowing globe on a short foot."""
     x, y, z = at_m
     h = height_m
     if style == "globe":
         s.add(lathe("foot", [(0.06, 0), (0.055, 0.02), (0.03, 0.05), (0.04, 0.07)], at_m), "lamp foot", material=base)
-        _source(s, (x, y, z + 0.155), kind, group, 0.1, on)
+        _source(s, (x, y, z + 0.155), kind, group, 0.1, on, kelvin)
         return
     foot = [(0.07, 0), (0.07, 0.012), (0.03, 0.03), (0.05, 0.09), (0.062, 0.15), (0.05, 0.2), (0.012, 0.25), (0.012, h - 0.13)]
     s.add(lathe("foot", foot, at_m), "lamp foot", material=base)
-    _source(s, (x, y, z + h - 0.1), kind, group, 0.03, on)
+    _source(s, (x, y, z + h - 0.1), kind, group, 0.03, on, kelvin)
     s.add(lathe("shade", [(0.15, h - 0.22), (0.11, h)], at_m), "lampshade", material=shade_cloth(color))
 
 
 def floor_lamp(
     s: Stage, at_m: Vec3, *, group: str = "floor lamps", color: Rgb = (0.72, 0.62, 0.46), metal: str = "brass",
     style: str = "drum", height_m: float = 1.55, kind: str = "bulb_60w", on: bool = True, turn_deg: float = 0.0,
+    kelvin: float = 2700,
 ) -> None:  # fmt: skip
     """A standing lamp: drum shade, globe, tripod with a drum, or an arc whose dome hangs 0.9 m to its front."""
     x, y, z = at_m
@@ -176,14 +176,14 @@ def floor_lamp(
         for p, q in zip(line, line[1:], strict=False):
             s.add(mesh.tube("arc", p, q, 0.011), "lamp arc", material=metal)
         ex, ey, ez = line[-1]
-        pendant(s, ex, ey, ez, 0.16, "dome", group=group, kind=kind, size_m=0.16, color=(0.5, 0.5, 0.5), on=on)
+        pendant(s, ex, ey, ez, 0.16, "dome", group=group, kind=kind, size_m=0.16, color=(0.5, 0.5, 0.5), on=on, kelvin=kelvin)
         return
     if style != "tripod":
         s.add(mesh.tube("pole", at_m, (x, y, z + h - 0.12), 0.011), "lamp pole", material=metal)
     if style == "globe":
-        _source(s, (x, y, z + h), kind, group, 0.12, on)
+        _source(s, (x, y, z + h), kind, group, 0.12, on, kelvin)
         return
-    _source(s, (x, y, z + h - 0.12), kind, group, 0.034, on)
+    _source(s, (x, y, z + h - 0.12), kind, group, 0.034, on, kelvin)
     s.add(lathe("shade", [(0.21, h - 0.28), (0.17, h)], at_m), "lampshade", material=shade_cloth(color))
 
 
@@ -202,13 +202,13 @@ def desk_lamp(s: Stage, at_m: Vec3, turn_deg: float = 0.0, *, group: str = "desk
     light.disc(s, point(0.273, 0.331), (0.07 * math.sin(a), -0.07 * math.cos(a), -0.12), 0.07, "desk_lamp", group)
 
 
-def sconce(s: Stage, r: Room, side: str, along_m: float, up_m: float, *, group: str = "wall lamps", on: bool = True) -> None:
+def sconce(s: Stage, r: Room, side: str, along_m: float, up_m: float, *, group: str = "wall lamps", on: bool = True, kelvin: float = 2700) -> None:
     """A wall lamp: a brass plate and arm with a small opal globe."""
     plate, elbow, top = (r.on_wall(side, along_m, up_m + dz, off) for dz, off in ((0, 0.0), (0, 0.1), (0.05, 0.1)))
     s.add(mesh.tube("plate", plate, r.on_wall(side, along_m, up_m, 0.012), 0.05, sides=24), "wall lamp", material="brass")
     s.add(mesh.tube("arm", plate, elbow, 0.008), "wall lamp", material="brass")
     s.add(mesh.tube("arm", elbow, top, 0.012), "wall lamp", material="brass")
-    _source(s, (top[0], top[1], top[2] + 0.055), "bulb_40w", group, 0.06, on)
+    _source(s, (top[0], top[1], top[2] + 0.055), "bulb_40w", group, 0.06, on, kelvin)
 
 
 def downlight(s: Stage, x: float, y: float, ceiling_m: float, *, group: str = "spots", kind: str = "led_spot") -> None:
@@ -270,4 +270,4 @@ def fire(s: Stage, at_m: Vec3, width_m: float = 0.4, group: str = "fire") -> Non
             pull = 1 - 0.85 * max(0.0, v.co.z / 0.028)
             v.co = (v.co.x * pull, v.co.y * pull, v.co.z * tall / 0.028)
         flame.location = (x + u * width_m, y + s.uniform(-0.06, 0.06), z + 0.13 + tall * 0.7)
-        light.make_lamp(s, flame, "candle", group, lumen=120, kelvin=1900)
+        light.make_lamp(s, flame, "candle", group, lumen=70, kelvin=2050)

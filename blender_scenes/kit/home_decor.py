@@ -75,11 +75,12 @@ def painted(s: Stage, kind: str, width_px: int = 240, height_px: int = 160) -> n
     return np.clip(picture, 0, 1).astype(np.float32)
 
 
-def _image(picture_HWC: np.ndarray[Any, Any]) -> Any:
+def _image(picture_HWC: np.ndarray[Any, Any], space: str = "sRGB") -> Any:
     import bpy
 
     height, width, _ = picture_HWC.shape
     image = bpy.data.images.new("painted", width, height)
+    image.colorspace_settings.name = space  # before the pixels: setting it empties them
     image.pixels.foreach_set(np.dstack([picture_HWC, np.ones((height, width), np.float32)]).ravel())
     image.update()
     return image
@@ -130,8 +131,7 @@ def screen(
     # Radiance per channel as the lights table says, over the whole screen.
     shown = shown / np.maximum(shown.mean(axis=(0, 1)), 1e-3) * color
     top = float(shown.max())
-    image = _image((shown / top).astype(np.float32))
-    image.colorspace_settings.name = "Non-Color"
+    image = _image((shown / top).astype(np.float32), "Non-Color")
     texture = tree.nodes.new("ShaderNodeTexImage")
     texture.image = image
     tree.links.new(texture.outputs["Color"], emission.inputs["Color"])

@@ -1,5 +1,7 @@
+import math
+
 from blender_scenes.kit import Opening, Stage, curtain, furniture, light, mesh, recipe, room
-from blender_scenes.kit.home import boxes, fairy_lights, fire, put, table_lamp
+from blender_scenes.kit.home import boxes, fairy_lights, fire, put, sconce, table_lamp
 from blender_scenes.kit.home_decor import books, cushion, picture, rug
 from blender_scenes.kit.home_outside import hour, street
 
@@ -8,7 +10,7 @@ from blender_scenes.kit.home_outside import hour, street
 def living_room_04(s: Stage) -> None:
     """A winter night: a wood fire under a mantel with candles, a tree with a string of lamps, two armchairs."""
     window = Opening("east", 1.0, 1.3, 1.5, 0.75, panes=(2, 3))
-    walls = s.choose(["plaster_green", "plaster_terracotta", "plaster_warm"])
+    walls = s.choose(["plaster_green", "plaster_white", "plaster_blue"])
     r = room(s, 4.8, 4.4, 2.75, floor=s.choose(["oak", "walnut"]), wall=walls, openings=(window,), outside="snow")
     curtain(s, r, window, open_share=0.55)
     hour(s, ["night", "night", "dusk"], "east")
@@ -21,8 +23,6 @@ def living_room_04(s: Stage) -> None:
     picture(s, r, "north", 2.0, 1.85, (0.9, 0.62), "landscape", "brass")
     tree = furniture(s, "Scopia/christmas_tree", (1.45, 1.35, 0), s.uniform(0, 360))
     tall = tree.dimensions.z
-    import math
-
     loop = [(1.45 + 0.6 * (1 - k / 30) * math.cos(k * 0.8), 1.35 + 0.6 * (1 - k / 30) * math.sin(k * 0.8), tall * (0.2 + 0.72 * k / 30))
             for k in range(29)]  # fmt: skip
     fairy_lights(s, loop, 40, kelvin=s.choose([2200, 2700, 4000]), sag_m=0.01)
@@ -34,7 +34,9 @@ def living_room_04(s: Stage) -> None:
     furniture(s, chair, (0.75, -0.45, 0), 205 + s.uniform(-10, 10))
     cushion(s, (-1.82, 0.72, 0.62), 62, 65)
     table = furniture(s, "BlendSwap-CC-BY/green_stool", (-1.75, 1.55, 0))
-    table_lamp(s, (-1.75, 1.55, table.dimensions.z), style=s.choose(["drum", "globe"]), on=s.chance(0.7))
+    table_lamp(s, (-1.75, 1.55, table.dimensions.z), style=s.choose(["drum", "globe"]), kelvin=3000, kind="bulb_60w")
+    for along in (0.55, 3.6):
+        sconce(s, r, "north", along, 1.75, kelvin=3200, on=s.chance(0.8))
     put(s, r, "west", 1.6, "BlendSwap-CC-0/cupboard", off_m=0.02)
     books(s, r, "west", 1.25, 0.6, 1.5, 0.05, 0.24)
     put(s, r, "north", 0.75, "Scopia/wood_logs", off_m=0.1, turn_deg=0)

@@ -8,13 +8,13 @@ from blender_scenes.kit.home_outside import garden, hour
 def living_room_05(s: Stage) -> None:
     """A bright living and dining room: sun through garden doors, a laid table under two pendants, a pale sofa."""
     doors = Opening("north", 1.9, 2.6, 2.2, 0.03, kind="window", panes=(3, 1))
-    side = Opening("west", 2.6, 1.2, 1.3, 0.9)
+    side = Opening("west", 1.9, 2.2, 1.5, 0.8, panes=(3, 1))
     r = room(
-        s, 6.4, 5.4, 2.7, floor=s.choose(["pine", "oak", "tile_white"]), wall=s.choose(["plaster_white", "plaster_warm"]),
+        s, 6.4, 5.4, 2.7, floor=s.choose(["pine", "pine", "tile_white"]), wall=s.choose(["plaster_white", "plaster_white", "plaster_warm"]),
         openings=(doors, side),
     )  # fmt: skip
     curtain(s, r, doors, open_share=0.75)
-    hour(s, ["morning", "morning", "day", "golden"], "north", off_deg=16)
+    hour(s, ["morning", "morning", "day", "golden"], "north", off_deg=38)
     garden(s, r, "north", near_m=8, tree=s.choose(["Scopia/acacia", "Scopia/pine"]))
     garden(s, r, "west", near_m=9, tree="Scopia/cypress", bushes=3)
     cx, cy = 1.6, -0.1

@@ -34,7 +34,7 @@ def living_room_06(s: Stage) -> None:
     furniture(s, "BlendSwap-CC-0/electricGuitar", (-2.35, -0.3, 0), 90)
     put(s, r, "north", 4.3, "BlendSwap-CC-0/plant", off_m=0.1)
     put(s, r, "west", 1.2, "BlendSwap-CC-0/speaker3", off_m=0.1, scale=1.4)
-    furniture(s, "KatorLegaz/mid-century-bench-sofa", (-0.4, -1.15, 0), 180)
+    furniture(s, "Scopia/puff", (-0.75, -0.25, 0), s.uniform(0, 90), scale=0.75)
     for x in (-1.5, 0.2, 1.9):
         if s.chance(0.5):
             downlight(s, x, 1.5, 2.9)
