@@ -116,7 +116,11 @@ def _import(model: Model) -> Any:
         bpy.ops.wm.obj_import(filepath=str(Path(folder) / PurePosixPath(model.member).name))
         for image in bpy.data.images:  # the folder goes away: textures must be in memory
             if image.source == "FILE" and not image.packed_file and image.filepath.startswith(folder):
-                image.pack()
+                if Path(image.filepath).is_file():
+                    image.pack()
+                else:  # some catalogues name a texture that they do not carry: plain cloth grey instead of black
+                    image.source = "GENERATED"
+                    image.generated_color = (0.42, 0.38, 0.33, 1.0)
     parts = [o for o in bpy.data.objects if o not in before]
     meshes = [o for o in parts if o.type == "MESH"]
     if not meshes:
