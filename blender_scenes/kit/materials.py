@@ -54,6 +54,8 @@ SURFACES: dict[str, Surface] = {
     "linoleum": Surface((0.24, 0.27, 0.29), (0.20, 0.23, 0.25), 0.22, 0.08, scale_m=0.8),
     "brick_small": Surface((0.27, 0.10, 0.06), (0.36, 0.33, 0.29), 0.85, 0.05, pattern="bricks", scale_m=0.078),
     "velvet_red": Surface((0.16, 0.008, 0.012), (0.11, 0.005, 0.008), 0.85, scale_m=0.4, sheen=0.6),
+    "stone_floor": Surface((0.24, 0.22, 0.19), (0.10, 0.09, 0.08), 0.6, 0.15, pattern="tiles", scale_m=0.45),
+    "tile_brick_white": Surface((0.70, 0.70, 0.67), (0.36, 0.36, 0.35), 0.12, 0.05, pattern="bricks", scale_m=0.08),
     "check_floor": Surface((0.62, 0.61, 0.58), (0.03, 0.03, 0.032), 0.15, 0.06, pattern="check", scale_m=0.33),
     "marble": Surface((0.70, 0.68, 0.65), (0.48, 0.47, 0.46), 0.12, 0.05, scale_m=0.6),
     "carpet_grey": Surface((0.20, 0.20, 0.21), (0.16, 0.16, 0.17), 0.95, scale_m=0.02, sheen=0.3),
