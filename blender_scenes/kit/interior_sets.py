@@ -77,7 +77,9 @@ def workstation(stage: Stage, at_m: Vec3, turn_deg: float = 0.0, *, desk: str = 
     return top
 
 
-def blinds(stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: float = 0.0, tilt_deg: float = 35.0) -> None:
+def blinds(
+    stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: float = 0.0, tilt_deg: float = 35.0
+) -> None:
     """A venetian blind that hangs from `at_m` (top middle, facing -y before turning)."""
     slats = []
     for i in range(int(size_m[1] / 0.05)):
@@ -90,9 +92,34 @@ def blinds(stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: floa
 
 # --- cafés and bars -------------------------------------------------------------------------------------------------
 
-BOTTLE = [(0.0, 0.0), (0.037, 0.0), (0.038, 0.02), (0.038, 0.19), (0.03, 0.225), (0.014, 0.25), (0.013, 0.30), (0.0, 0.30)]
-SQUAT = [(0.0, 0.0), (0.05, 0.0), (0.052, 0.02), (0.05, 0.13), (0.02, 0.17), (0.016, 0.21), (0.022, 0.215), (0.0, 0.235)]
-GLASSES = ((0.02, 0.09, 0.03), (0.16, 0.06, 0.015), (0.55, 0.55, 0.52), (0.03, 0.05, 0.16), (0.30, 0.16, 0.03), (0.14, 0.015, 0.02))
+BOTTLE = [
+    (0.0, 0.0),
+    (0.037, 0.0),
+    (0.038, 0.02),
+    (0.038, 0.19),
+    (0.03, 0.225),
+    (0.014, 0.25),
+    (0.013, 0.30),
+    (0.0, 0.30),
+]
+SQUAT = [
+    (0.0, 0.0),
+    (0.05, 0.0),
+    (0.052, 0.02),
+    (0.05, 0.13),
+    (0.02, 0.17),
+    (0.016, 0.21),
+    (0.022, 0.215),
+    (0.0, 0.235),
+]
+GLASSES = (
+    (0.02, 0.09, 0.03),
+    (0.16, 0.06, 0.015),
+    (0.55, 0.55, 0.52),
+    (0.03, 0.05, 0.16),
+    (0.30, 0.16, 0.03),
+    (0.14, 0.015, 0.02),
+)
 
 
 def bottles(stage: Stage, start_m: Vec3, end_m: Vec3, gap_m: float = 0.105) -> None:
@@ -269,7 +296,9 @@ def string_lights(stage: Stage, start_m: Vec3, end_m: Vec3, count: int, sag_m: f
                   kind: str = "bulb_40w", radius_m: float = 0.024, lumen: float = 60) -> None:  # fmt: skip
     """Small bulbs on a sagging cord."""
     a, b = np.asarray(start_m), np.asarray(end_m)
-    line = [tuple(a + (b - a) * t - np.array([0, 0, 4 * sag_m * t * (1 - t)])) for t in np.linspace(0, 1, 2 * count + 1)]
+    line = [
+        tuple(a + (b - a) * t - np.array([0, 0, 4 * sag_m * t * (1 - t)])) for t in np.linspace(0, 1, 2 * count + 1)
+    ]
     stage.add(sweep("cord", line, 0.005, 6), "cord", material="rubber")
     first: Any = None
     for x, y, z in line[1::2]:

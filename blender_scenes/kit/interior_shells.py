@@ -21,7 +21,9 @@ def arches(stage: Stage, width_m: float, height_m: float, at_y_m: Sequence[float
     half = width_m / 2 - pier
     steps = 20
     outline = [(-width_m / 2, 0.0), (-half, 0.0)]
-    outline += [(-half * math.cos(math.pi * i / steps), spring + rise * math.sin(math.pi * i / steps)) for i in range(steps + 1)]
+    outline += [
+        (-half * math.cos(math.pi * i / steps), spring + rise * math.sin(math.pi * i / steps)) for i in range(steps + 1)
+    ]
     outline += [(half, 0.0), (width_m / 2, 0.0), (width_m / 2, height_m), (-width_m / 2, height_m)]
     n = len(outline)
     for y in at_y_m:
@@ -31,7 +33,9 @@ def arches(stage: Stage, width_m: float, height_m: float, at_y_m: Sequence[float
         stage.add(body, "arch", material=material)
 
 
-def glasshouse(stage: Stage, width_m: float, depth_m: float, material: str, eaves_m: float = 2.5, ridge_m: float = 3.7) -> None:
+def glasshouse(
+    stage: Stage, width_m: float, depth_m: float, material: str, eaves_m: float = 2.5, ridge_m: float = 3.7
+) -> None:
     """A pitched house of thin bars and panes, open at its south end, with a low wall at its foot."""
     half, bars, gap = width_m / 2, [], 0.85
     rows = int(depth_m / gap)
@@ -42,7 +46,9 @@ def glasshouse(stage: Stage, width_m: float, depth_m: float, material: str, eave
             bars.append(mesh.tube("rafter", (side * half, y, eaves_m), (0, y, ridge_m), 0.022, sides=6))
     for side in (-1, 1):
         for z in (0.5, 1.5, eaves_m):
-            bars.append(mesh.tube("rail", (side * half, -depth_m / 2, z), (side * half, depth_m / 2, z), 0.024, sides=6))
+            bars.append(
+                mesh.tube("rail", (side * half, -depth_m / 2, z), (side * half, depth_m / 2, z), 0.024, sides=6)
+            )
         for share in (0.35, 0.7):
             x, z = side * half * (1 - share), eaves_m + (ridge_m - eaves_m) * share
             bars.append(mesh.tube("purlin", (x, -depth_m / 2, z), (x, depth_m / 2, z), 0.018, sides=6))

@@ -41,6 +41,7 @@ SURFACES: dict[str, Surface] = {
     "plaster_blue": Surface((0.36, 0.46, 0.56), (0.33, 0.43, 0.53), 0.8, scale_m=1.5),
     "plaster_green": Surface((0.38, 0.47, 0.36), (0.35, 0.44, 0.33), 0.8, scale_m=1.5),
     "plaster_grey": Surface((0.42, 0.42, 0.43), (0.38, 0.38, 0.39), 0.8, scale_m=1.2),
+    "plaster_black": Surface((0.03, 0.03, 0.032), (0.022, 0.022, 0.024), 0.8, scale_m=1.2),
     "plaster_terracotta": Surface((0.55, 0.27, 0.17), (0.50, 0.24, 0.15), 0.8, scale_m=1.2),
     "ceiling": Surface((0.82, 0.82, 0.80), None, 0.9, pattern="plain"),
     "oak": Surface((0.40, 0.24, 0.12), (0.31, 0.18, 0.085), 0.4, 0.12, pattern="planks", scale_m=0.14, coat=0.15),

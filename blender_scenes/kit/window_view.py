@@ -41,7 +41,9 @@ def facade(stage: Stage, at_m: Vec3, turn_deg: float, size_m: Vec3, material: st
         x, z = spots.pop(int(stage.rng.integers(len(spots))))
         kelvin = stage.choose([2700, 3000, 4000])
         if kelvin not in first:
-            body = mesh.sheet("lit window", [(-w / 2, 0, -h / 2), (w / 2, 0, -h / 2), (w / 2, 0, h / 2), (-w / 2, 0, h / 2)])
+            body = mesh.sheet(
+                "lit window", [(-w / 2, 0, -h / 2), (w / 2, 0, -h / 2), (w / 2, 0, h / 2), (-w / 2, 0, h / 2)]
+            )
             first[kelvin] = light.make_lamp(stage, body, "shop_window", group, lumen=stage.uniform(90, 320) * w * h,
                                             kelvin=kelvin, one_sided=True)  # fmt: skip
             first[kelvin].location = place.at(x, -0.09, z)

@@ -17,13 +17,28 @@ HAND_TOOLS = ("Scopia/marteau", "Scopia/scie-egoine", "Scopia/tournevis", "Scopi
 def bench(stage: Stage, place: Place, width_m: float = 2.0, top: str = "pine", legs: str = "pine") -> float:
     """A heavy workbench with a vice, used from -y; returns the height of its top."""
     at, high = (place.x, place.y, place.z), 0.88
-    parts = [mesh.box("leg", (0.1, 0.1, high - 0.07), (sx * (width_m / 2 - 0.12), sy * 0.24, 0)) for sx in (-1, 1) for sy in (-1, 1)]
-    parts += [mesh.box("shelf", (width_m - 0.2, 0.56, 0.03), (0, 0, 0.22)), mesh.box("apron", (width_m - 0.15, 0.04, 0.12), (0, -0.27, high - 0.19))]
+    parts = [
+        mesh.box("leg", (0.1, 0.1, high - 0.07), (sx * (width_m / 2 - 0.12), sy * 0.24, 0))
+        for sx in (-1, 1)
+        for sy in (-1, 1)
+    ]
+    parts += [
+        mesh.box("shelf", (width_m - 0.2, 0.56, 0.03), (0, 0, 0.22)),
+        mesh.box("apron", (width_m - 0.15, 0.04, 0.12), (0, -0.27, high - 0.19)),
+    ]
     stage.add(merged("bench frame", parts), "bench frame", material=legs, at=at, turn_deg=place.turn_deg)
-    stage.add(mesh.box("bench top", (width_m, 0.7, 0.07), (0, 0, high - 0.07)), "bench top", material=top, at=at, turn_deg=place.turn_deg)
+    stage.add(
+        mesh.box("bench top", (width_m, 0.7, 0.07), (0, 0, high - 0.07)),
+        "bench top",
+        material=top,
+        at=at,
+        turn_deg=place.turn_deg,
+    )
     vice = [mesh.box("jaw", (0.16, 0.05, 0.13), (-width_m / 2 + 0.3, -0.36 - 0.09 * k, high - 0.06)) for k in range(2)]
     vice.append(mesh.tube("screw", (-width_m / 2 + 0.3, -0.3, high), (-width_m / 2 + 0.3, -0.56, high), 0.02, sides=10))
-    vice.append(mesh.tube("bar", (-width_m / 2 + 0.18, -0.54, high), (-width_m / 2 + 0.42, -0.54, high), 0.009, sides=8))
+    vice.append(
+        mesh.tube("bar", (-width_m / 2 + 0.18, -0.54, high), (-width_m / 2 + 0.42, -0.54, high), 0.009, sides=8)
+    )
     stage.add(merged("vice", vice), "vice", material="paint_blue", at=at, turn_deg=place.turn_deg)
     return high
 
@@ -41,7 +56,13 @@ def bench_things(stage: Stage, place: Place, width_m: float, count: int = 7) -> 
             tin(stage, Place(*at), stage.uniform(0.04, 0.07), stage.uniform(0.09, 0.2))
         else:
             body = mesh.box("offcut", (stage.uniform(0.2, 0.45), stage.uniform(0.05, 0.12), stage.uniform(0.02, 0.06)))
-            stage.add(body, "offcut", material=stage.choose(["pine", "oak", "steel_brushed"]), at=at, turn_deg=stage.uniform(0, 180))
+            stage.add(
+                body,
+                "offcut",
+                material=stage.choose(["pine", "oak", "steel_brushed"]),
+                at=at,
+                turn_deg=stage.uniform(0, 180),
+            )
 
 
 def tin(stage: Stage, place: Place, radius_m: float, height_m: float) -> None:
@@ -83,7 +104,11 @@ def _spanner(stage: Stage, place: Place, length_m: float) -> None:
 
 def steel_shelves(stage: Stage, place: Place, width_m: float = 1.6, levels: int = 4, height_m: float = 2.0) -> None:
     """Open shelving with boxes, tins and crates (back at the place, front towards -y)."""
-    parts = [mesh.box("upright", (0.04, 0.04, height_m), (sx * width_m / 2, -0.22 + sy * 0.22, 0)) for sx in (-1, 1) for sy in (-1, 1)]
+    parts = [
+        mesh.box("upright", (0.04, 0.04, height_m), (sx * width_m / 2, -0.22 + sy * 0.22, 0))
+        for sx in (-1, 1)
+        for sy in (-1, 1)
+    ]
     heights = [0.12 + (height_m - 0.25) / levels * k for k in range(levels + 1)]
     parts += [mesh.box("board", (width_m, 0.44, 0.025), (0, -0.22, z)) for z in heights]
     stage.add(merged("shelving", parts), "shelving", material=stage.choose(["steel_brushed", "paint_blue", "grey_boards"]),
@@ -99,8 +124,15 @@ def steel_shelves(stage: Stage, place: Place, width_m: float = 1.6, levels: int 
                 tin(stage, Place(*at), min(wide / 2, 0.1), stage.uniform(0.12, min(0.28, room_m)))
             elif pick < 0.85:
                 body = mesh.box("case", (wide, stage.uniform(0.24, 0.38), stage.uniform(0.12, min(0.34, room_m))))
-                stage.add(body, "case", at=at, turn_deg=place.turn_deg + stage.uniform(-5, 5),
-                          material=stage.choose(["paper", "pine", "paint_red", "paint_blue", "plastic_black", "rust", "plaster_terracotta"]))
+                stage.add(
+                    body,
+                    "case",
+                    at=at,
+                    turn_deg=place.turn_deg + stage.uniform(-5, 5),
+                    material=stage.choose(
+                        ["paper", "pine", "paint_red", "paint_blue", "plastic_black", "rust", "plaster_terracotta"]
+                    ),
+                )
             x += wide + 0.03
 
 
@@ -120,7 +152,10 @@ def work_light(stage: Stage, place: Place, group: str = "work light", height_m: 
                kelvin: float = 5000) -> None:  # fmt: skip
     """A floodlight on a tripod that shines towards -y of its place."""
     x, y, z = place.at(0, 0, height_m)
-    legs = [sweep("leg", [place.at(0.5 * math.cos(a), 0.5 * math.sin(a)), place.at(0, 0, height_m - 0.6)], 0.012, 6) for a in (0.5, 2.6, 4.7)]
+    legs = [
+        sweep("leg", [place.at(0.5 * math.cos(a), 0.5 * math.sin(a)), place.at(0, 0, height_m - 0.6)], 0.012, 6)
+        for a in (0.5, 2.6, 4.7)
+    ]
     legs.append(mesh.tube("mast", (x, y, height_m - 0.7), (x, y, height_m), 0.016, sides=8))
     stage.add(merged("tripod", legs), "tripod", material="paint_yellow")
     case = mesh.box("case", (0.3, 0.07, 0.22), (0, 0.02, -0.11))

@@ -19,19 +19,54 @@ def cafe_03(s: Stage) -> None:
         y = -2.0 + 2.05 * k
         for side in (-1, 1):
             parts = [mesh.box("seat", (1.15, 0.5, 0.44)), mesh.box("back", (1.15, 0.12, 1.08), (0, 0.27, 0))]
-            s.add(merged("booth", parts), "booth", material=s.choose(["paint_red"]), at=(2.6, y + side * 0.72, 0), turn_deg=0 if side > 0 else 180)
+            s.add(
+                merged("booth", parts),
+                "booth",
+                material=s.choose(["paint_red"]),
+                at=(2.6, y + side * 0.72, 0),
+                turn_deg=0 if side > 0 else 180,
+            )
         s.add(mesh.box("table top", (1.1, 0.68, 0.035), (2.62, y, 0.72)), "table", material="plastic_white")
         s.add(mesh.box("table edge", (1.12, 0.70, 0.022), (2.62, y, 0.726)), "table edge", material="chrome")
         s.add(mesh.tube("leg", (2.62, y, 0), (2.62, y, 0.72), 0.045), "leg", material="chrome")
-        for key, off in (("BlendSwap-CC-BY/hamburger", -0.12), ("KatorLegaz/bread-plate", 0.15), ("KatorLegaz/highball-glass", 0.3)):
+        for key, off in (
+            ("BlendSwap-CC-BY/hamburger", -0.12),
+            ("KatorLegaz/bread-plate", 0.15),
+            ("KatorLegaz/highball-glass", 0.3),
+        ):
             if s.chance(0.75):
                 prop(s, key, (2.35 + s.uniform(-0.1, 0.2), y + off, 0.757), s.uniform(0, 360))
     bar = Place(-1.6, 0.9, 0, 90)
-    counter(s, bar, 4.6, front="steel_brushed", top="plastic_white", stools="BlendSwap-CC-0/silla2", stool_material=None)
-    counter_things(s, Place(*bar.at(0, 0.02, 1.05), 90), 4.0, ["KatorLegaz/coffee-maker", "BlendSwap-CC-BY/hamburger", "Scopia/birthday_cake", "KatorLegaz/highball-glass", "BlendSwap-CC-0/cupcake", "Scopia/toaster"])
-    shelf = [mesh.box("shelf", (0.45, 5.4, 0.9), (-3.05, 0.8, 0)), mesh.box("upper", (0.3, 5.4, 0.04), (-3.12, 0.8, 1.6))]
+    counter(
+        s, bar, 4.6, front="steel_brushed", top="plastic_white", stools="BlendSwap-CC-0/silla2", stool_material=None
+    )
+    counter_things(
+        s,
+        Place(*bar.at(0, 0.02, 1.05), 90),
+        4.0,
+        [
+            "KatorLegaz/coffee-maker",
+            "BlendSwap-CC-BY/hamburger",
+            "Scopia/birthday_cake",
+            "KatorLegaz/highball-glass",
+            "BlendSwap-CC-0/cupcake",
+            "Scopia/toaster",
+        ],
+    )
+    shelf = [
+        mesh.box("shelf", (0.45, 5.4, 0.9), (-3.05, 0.8, 0)),
+        mesh.box("upper", (0.3, 5.4, 0.04), (-3.12, 0.8, 1.6)),
+    ]
     s.add(merged("back counter", shelf), "back counter", material="steel_brushed")
-    for k, key in enumerate(("Scopia/coffee_machine", "BlendSwap-CC-BY/kitchenblender", "Scopia/small-oven", "Scopia/cooker", "BlendSwap-CC-0/kitchenaid")):
+    for k, key in enumerate(
+        (
+            "Scopia/coffee_machine",
+            "BlendSwap-CC-BY/kitchenblender",
+            "Scopia/small-oven",
+            "Scopia/cooker",
+            "BlendSwap-CC-0/kitchenaid",
+        )
+    ):
         prop(s, key, (-3.05, -1.2 + 0.95 * k, 0.9), 90)
     first, second, third = (s.choose(COLORS) for _ in range(3))
     neon(s, Place(-0.6, 3.6, 1.95), s.choose(["DINER", "CAFE", "PIZZA", "OPEN"]), 0.55, first, "neon sign")

@@ -21,7 +21,15 @@ def corridor_04(s: Stage) -> None:
     s.add(merged("beams", beams), "beams", material="plaster_white")
     on = s.chance(0.75)
     for i in range(4):
-        pendant(s, (0.1, -6.5 + 4.2 * i, 2.75), 3.6, "globe", "bulb_100w" if on else "bulb_40w", "globes near" if i < 2 else "globes far", scale=1.2)
+        pendant(
+            s,
+            (0.1, -6.5 + 4.2 * i, 2.75),
+            3.6,
+            "globe",
+            "bulb_100w" if on else "bulb_40w",
+            "globes near" if i < 2 else "globes far",
+            scale=1.2,
+        )
     for i in range(3):
         prop(s, "KatorLegaz/bench", (-1.35, -5.2 + 5.8 * i, 0), 90, material="pine")
     prop(s, "BlendSwap-CC-BY/backpack", (-1.3, -5.1, 0.45), s.uniform(0, 360))

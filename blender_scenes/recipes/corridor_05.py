@@ -7,7 +7,11 @@ from blender_scenes.kit.interiors import exit_sign, merged, prop, sweep
 @recipe("corridor", indoor=True)
 def corridor_05(s: Stage) -> None:
     """A service passage under a building: caged bulkhead lamps, pipes and cables, damp concrete, stored crates."""
-    doors = (Opening("west", 7.2, 1.0, 2.1, 0, "door"), Opening("north", 0.8, 1.0, 2.1, 0, "door"), Opening("east", 11.2, 1.1, 2.1, 0, "door"))
+    doors = (
+        Opening("west", 7.2, 1.0, 2.1, 0, "door"),
+        Opening("north", 0.8, 1.0, 2.1, 0, "door"),
+        Opening("east", 11.2, 1.1, 2.1, 0, "door"),
+    )
     room(s, 2.6, 20.0, 2.6, floor=s.choose(["concrete_polished", "asphalt_wet"]), wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]),
          ceiling="concrete", openings=doors, skirting=None, frame="rust")  # fmt: skip
     for x, z, radius, surface in ((-1.15, 2.35, 0.09, "aluminium"), (-0.9, 2.42, 0.06, "copper"), (-1.2, 2.12, 0.045, "paint_red"), (1.1, 2.35, 0.13, "steel_brushed")):  # fmt: skip

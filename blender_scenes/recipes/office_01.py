@@ -15,7 +15,13 @@ def office_01(s: Stage) -> None:
     kelvin = s.choose([3500, 4000, 5000])
     for i in range(3):
         for k in range(5):
-            panel_fixture(s, (-3.0 + 3.0 * i, -5.1 + 2.4 * k, 2.9), (0.6, 0.6), ("panels left", "panels middle", "panels right")[i], kelvin=kelvin)
+            panel_fixture(
+                s,
+                (-3.0 + 3.0 * i, -5.1 + 2.4 * k, 2.9),
+                (0.6, 0.6),
+                ("panels left", "panels middle", "panels right")[i],
+                kelvin=kelvin,
+            )
     chair = s.choose(["Scopia/office_chair", "Scopia/kids_desk_chair"])
     for row in range(4):
         for column in range(2):

@@ -26,7 +26,9 @@ def office_02(s: Stage) -> None:
         blinds(s, r.on_wall("north", 2.15, 2.34, 0.06), (2.4, s.uniform(0.3, 0.7)), 0, s.uniform(0, 45))
     prop(s, "KatorLegaz/full-bookcase", (2.2 - 0.2, 0.9, 0), -90)
     prop(s, "KatorLegaz/filing-cabinet", (1.95, 1.85, 0), -20)
-    prop(s, "BlendSwap-CC-BY/mediumIndoorPlant", (1.95, 1.85, tall("KatorLegaz/filing-cabinet")), s.uniform(0, 360), 0.7)
+    prop(
+        s, "BlendSwap-CC-BY/mediumIndoorPlant", (1.95, 1.85, tall("KatorLegaz/filing-cabinet")), s.uniform(0, 360), 0.7
+    )
     furniture(s, "BlendSwap-CC-0/radiator", (-0.2, 2.05, 0.08), 0)
     prop(s, "BlendSwap-CC-BY/armChair2", (-1.55, -0.3, 0), 60 + s.uniform(-20, 20))
     picture(s, r.on_wall("west", 3.0, 1.55), (0.9, 0.6), screen_image(s.rng, "poster"), 90)

@@ -34,10 +34,14 @@ def office_03(s: Stage) -> None:
     for x in (-2.1, 2.1):
         for y in (-2.0, 0.0, 2.0):
             downlight(s, (x, y, 2.8), kelvin=3000)
-    lit_picture(s, (0.2, 2.95, 1.55), (1.9, 1.07), screen_image(s.rng, s.choose(["sheet", "video", "document"])), cd_m2=180)
+    lit_picture(
+        s, (0.2, 2.95, 1.55), (1.9, 1.07), screen_image(s.rng, s.choose(["sheet", "video", "document"])), cd_m2=180
+    )
     s.add(mesh.box("screen case", (1.96, 0.05, 1.13), (0.2, 2.98, 0.985)), "screen case", material="plastic_black")
     prop(s, "BlendSwap-CC-BY/dresserWithDrawers", (2.7 - 0.28, 0.6, 0), -90, material="walnut")
-    prop(s, "BlendSwap-CC-BY/decorativePlant", (2.4, 0.2, tall("BlendSwap-CC-BY/dresserWithDrawers")), s.uniform(0, 360))
+    prop(
+        s, "BlendSwap-CC-BY/decorativePlant", (2.4, 0.2, tall("BlendSwap-CC-BY/dresserWithDrawers")), s.uniform(0, 360)
+    )
     prop(s, "Scopia/coffee_machine", (2.4, 0.9, tall("BlendSwap-CC-BY/dresserWithDrawers")), -90, 0.7)
     prop(s, "BlendSwap-CC-0/plant", (-2.2, 2.5, 0), s.uniform(0, 360))
     sky.atmosphere(s, s.uniform(-3.5, 0.5), s.uniform(-120, -60), dust=1.5)

@@ -27,11 +27,29 @@ def workshop_01(s: Stage) -> None:
     planks = []
     for i in range(16):
         lean = 0.05 * (i % 4)
-        planks.append(mesh.sheet("plank", [(3.2 - lean, -2.9 + 0.11 * i, 0), (3.2 - lean, -2.8 + 0.11 * i, 0), (3.28, -2.8 + 0.11 * i, 2.5), (3.28, -2.9 + 0.11 * i, 2.5)]))
-        planks.append(mesh.box("board", (0.026, 0.1, 2.2 + 0.05 * (i * 7 % 9)), (3.19 - 0.03 * (i % 3), -2.85 + 0.11 * i, 0)))
+        planks.append(
+            mesh.sheet(
+                "plank",
+                [
+                    (3.2 - lean, -2.9 + 0.11 * i, 0),
+                    (3.2 - lean, -2.8 + 0.11 * i, 0),
+                    (3.28, -2.8 + 0.11 * i, 2.5),
+                    (3.28, -2.9 + 0.11 * i, 2.5),
+                ],
+            )
+        )
+        planks.append(
+            mesh.box("board", (0.026, 0.1, 2.2 + 0.05 * (i * 7 % 9)), (3.19 - 0.03 * (i % 3), -2.85 + 0.11 * i, 0))
+        )
     s.add(merged("planks", planks), "planks", material="pine")
     for i in range(5):
-        s.add(mesh.box("plank", (0.22, 2.6, 0.035)), "plank", material=s.choose(["pine", "oak"]), at=(-2.4 + s.uniform(-0.1, 0.1), -2.2, 0.1 + 0.036 * i), turn_deg=s.uniform(-3, 3))
+        s.add(
+            mesh.box("plank", (0.22, 2.6, 0.035)),
+            "plank",
+            material=s.choose(["pine", "oak"]),
+            at=(-2.4 + s.uniform(-0.1, 0.1), -2.2, 0.1 + 0.036 * i),
+            turn_deg=s.uniform(-3, 3),
+        )
     for y in (-1.3, -3.1):
         s.add(mesh.box("bearer", (0.5, 0.1, 0.1), (-2.4, y, 0)), "bearer", material="pine")
     prop(s, "Scopia/step-ladder-wood", (1.9, -1.6, 0), 40)
@@ -41,7 +59,23 @@ def workshop_01(s: Stage) -> None:
     group = ("tubes left", "tubes right")
     for k in range(2):
         for x, name in ((-1.6, group[0]), (1.6, group[1])):
-            tube_fixture(s, (x, -1.0 + 2.6 * k, 3.2), "x", tubes=2, group=name, wires_m=0.35, kind=s.choose(["tube_36w", "tube_cool"]))
-    pendant(s, (middle.x, middle.y, 2.0), 3.2, "industrial", "bulb_100w", "bench lamp", s.choose(["paint_green", "aluminium"]))
-    sky.atmosphere(s, s.uniform(14, 26), s.uniform(-32, 32), dust=2.0, strength=s.uniform(0.03, 0.07))
+            tube_fixture(
+                s,
+                (x, -1.0 + 2.6 * k, 3.2),
+                "x",
+                tubes=2,
+                group=name,
+                wires_m=0.35,
+                kind=s.choose(["tube_36w", "tube_cool"]),
+            )
+    pendant(
+        s,
+        (middle.x, middle.y, 2.0),
+        3.2,
+        "industrial",
+        "bulb_100w",
+        "bench lamp",
+        s.choose(["paint_green", "aluminium"]),
+    )
+    sky.atmosphere(s, s.uniform(14, 26), s.uniform(-32, 32), dust=2.0, strength=s.uniform(0.02, 0.05))
     s.camera((s.uniform(-0.9, 0.9), -3.5, 1.65), (0.0, 1.6, 1.4), s.uniform(20, 25), jitter_m=0.2)

@@ -13,7 +13,9 @@ def workshop_02(s: Stage) -> None:
     s.add(mesh.box("apron", (8, 4, 0.28), (0, 6.6, -0.29)), "apron", material="concrete")
     street(s, (0, 9.5, -0.3), lit=6, lamps=True, trees=0)
     roller_door(s, Place(0, 4.35, 0, 0), 3.6, 2.7, s.uniform(0.45, 0.95))
-    key, half, eye = s.choose([("Scopia/suv", 2.31, 0.75), ("BlendSwap-CC-BY/fordFocus", 2.18, 0.68), ("Scopia/peugeot-308", 2.22, 0.64)])
+    key, half, eye = s.choose(
+        [("Scopia/suv", 2.31, 0.75), ("BlendSwap-CC-BY/fordFocus", 2.18, 0.68), ("Scopia/peugeot-308", 2.22, 0.64)]
+    )
     car = Place(0.2, 0.9 + s.uniform(-0.3, 0.3), 0, s.uniform(-16, 16))
     prop(s, key, (car.x, car.y, 0), car.turn_deg)
     on = s.chance(0.75)
@@ -28,7 +30,16 @@ def workshop_02(s: Stage) -> None:
     for k in range(3):
         for j, x in enumerate((-2.2, 2.4)):
             if k * 2 + j != dead:
-                tube_fixture(s, (x, -2.4 + 2.6 * k, 3.8), "y", tubes=2, length_m=1.5, kind=s.choose(["tube_cool", "tube_36w"]), group="tubes left" if x < 0 else "tubes right", wires_m=0.5)
+                tube_fixture(
+                    s,
+                    (x, -2.4 + 2.6 * k, 3.8),
+                    "y",
+                    tubes=2,
+                    length_m=1.5,
+                    kind=s.choose(["tube_cool", "tube_36w"]),
+                    group="tubes left" if x < 0 else "tubes right",
+                    wires_m=0.5,
+                )
     for y in (-1.6, 1.2):
         place = Place(-3.6, y, 0, 90)
         high = bench(s, place, 2.5, "steel_brushed", "paint_blue")

@@ -11,9 +11,11 @@ from blender_scenes.kit.workshop_sets import bench, bench_things, roller_door, s
 @recipe("workshop", indoor=True)
 def workshop_03(s: Stage) -> None:
     """A metal works hall at dusk: high-bay lamps under steel trusses, a forklift, stacked pallets, sparks of a grinder."""
-    band = tuple(Opening(side, 1.2 + 4.4 * i, 3.4, 1.5, 3.0, panes=(4, 2)) for side in ("west", "east") for i in range(4))
+    band = tuple(
+        Opening(side, 1.2 + 4.4 * i, 3.4, 1.5, 3.0, panes=(4, 2)) for side in ("west", "east") for i in range(4)
+    )
     gate = Opening("north", 4.4, 4.2, 3.6, 0.0, "gap")
-    room(s, 13.0, 18.0, 6.4, floor=s.choose(["concrete_polished", "concrete"]), wall=s.choose(["brick_red", "concrete", "plaster_grey"]), ceiling="concrete_dark",
+    room(s, 13.0, 18.0, 6.4, floor=s.choose(["concrete_dark", "asphalt"]), wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]), ceiling="concrete_dark",
          openings=(*band, gate), without=("south",), skirting=None, frame="rust", outside="asphalt")  # fmt: skip
     street(s, (0, 16, -0.3), lit=4, lamps=True, cars=2)
     s.add(mesh.box("apron", (13, 6, 0.28), (0, 12.1, -0.29)), "apron", material="concrete")
@@ -23,10 +25,24 @@ def workshop_03(s: Stage) -> None:
     for k in range(4):
         for x in (-3.4, 3.4):
             if s.chance(0.9):
-                pendant(s, (x, -5.4 + 4.0 * k, 4.45), 6.4, "industrial", "bulb_100w", "high bay left" if x < 0 else "high bay right", "aluminium", 1.2)
+                pendant(
+                    s,
+                    (x, -5.4 + 4.0 * k, 4.45),
+                    6.4,
+                    "industrial",
+                    "bulb_100w",
+                    "high bay left" if x < 0 else "high bay right",
+                    "aluminium",
+                    1.2,
+                )
                 lamp = s.scene.collection.objects[-1]
                 relight(lamp, s.uniform(7000, 11000), kelvin)
-    crane = [mesh.box("bridge", (12.6, 0.3, 0.45), (0, 2.2, 4.35)), mesh.box("trolley", (0.7, 0.7, 0.3), (1.2, 2.2, 4.15)), mesh.tube("hoist", (1.2, 2.2, 4.15), (1.2, 2.2, 2.9), 0.012, sides=6), mesh.box("hook", (0.12, 0.08, 0.25), (1.2, 2.2, 2.65))]
+    crane = [
+        mesh.box("bridge", (12.6, 0.3, 0.45), (0, 2.2, 4.35)),
+        mesh.box("trolley", (0.7, 0.7, 0.3), (1.2, 2.2, 4.15)),
+        mesh.tube("hoist", (1.2, 2.2, 4.15), (1.2, 2.2, 2.9), 0.012, sides=6),
+        mesh.box("hook", (0.12, 0.08, 0.25), (1.2, 2.2, 2.65)),
+    ]
     s.add(merged("crane", crane), "crane", material="paint_yellow")
     prop(s, "BlendSwap-CC-0/forkLift", (-2.3, 1.6, 0), s.uniform(20, 75))
     for i, (x, y) in enumerate(((4.9, -3.2), (4.9, -1.6), (4.8, 4.5), (-5.2, 6.2), (3.2, 6.6))):
@@ -34,7 +50,14 @@ def workshop_03(s: Stage) -> None:
             prop(s, "BlendSwap-CC-0/pallet", (x, y, 0.12 * k), s.uniform(-4, 4) + 90 * (i % 2))
     for k in range(4):
         prop(s, "BlendSwap-CC-0/crate", (5.4, 0.4 + 0.75 * k, 0), s.uniform(-8, 8))
-        prop(s, "BlendSwap-CC-0/barrel", (-5.7, -0.4 + 0.85 * k, 0), 0, 0.9, s.choose(["rust", "paint_blue", "paint_green"]))
+        prop(
+            s,
+            "BlendSwap-CC-0/barrel",
+            (-5.7, -0.4 + 0.85 * k, 0),
+            0,
+            0.9,
+            s.choose(["rust", "paint_blue", "paint_green"]),
+        )
     for y in (-5.6, -3.0):
         place = Place(-5.6, y, 0, 90)
         high = bench(s, place, 2.2, "steel_brushed", "paint_green")
