@@ -265,7 +265,9 @@ def tube_fixture(stage: Stage, center_m: Vec3, along: str = "x", *, tubes: int =
     for i in range(tubes):
         off = 0.07 * (i - (tubes - 1) / 2)
         half = length_m / 2
-        start, end = ((x - half, y + off), (x + half, y + off)) if along == "x" else ((x + off, y - half), (x + off, y + half))  # fmt: skip
+        start, end = (
+            ((x - half, y + off), (x + half, y + off)) if along == "x" else ((x + off, y - half), (x + off, y + half))
+        )
         light.tube(stage, (*start, z - 0.082), (*end, z - 0.082), kind, group)
 
 

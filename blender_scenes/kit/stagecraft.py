@@ -19,9 +19,16 @@ Vec3 = tuple[float, float, float]
 Rgb = tuple[float, float, float]
 # Linear colours of luminance about 1: what gels and LED heads throw.
 GELS: dict[str, Rgb] = {
-    "warm": (1.75, 0.84, 0.32), "white": (1.05, 1.0, 0.95), "red": (3.6, 0.3, 0.22), "blue": (0.35, 0.75, 5.4),
-    "cyan": (0.1, 1.2, 1.7), "magenta": (2.4, 0.35, 3.2), "green": (0.25, 1.32, 0.2), "amber": (2.6, 0.62, 0.03), "violet": (1.5, 0.45, 5.0),
-}  # fmt: skip
+    "warm": (1.75, 0.84, 0.32),
+    "white": (1.05, 1.0, 0.95),
+    "red": (3.6, 0.3, 0.22),
+    "blue": (0.35, 0.75, 5.4),
+    "cyan": (0.1, 1.2, 1.7),
+    "magenta": (2.4, 0.35, 3.2),
+    "green": (0.25, 1.32, 0.2),
+    "amber": (2.6, 0.62, 0.03),
+    "violet": (1.5, 0.45, 5.0),
+}
 
 
 def truss(stage: Stage, start_m: Vec3, end_m: Vec3, side_m: float = 0.29) -> None:
@@ -113,8 +120,11 @@ def led_wall(stage: Stage, center_m: Vec3, size_m: tuple[float, float], look: st
     rgb[:, ::8] *= 0.6
     lit_picture(stage, center_m, size_m, rgb.astype(np.float32), "screen", group, 0.0, cd_m2)
     cx, cy, cz = center_m
-    stage.add(mesh.box("led frame", (size_m[0] + 0.1, 0.15, size_m[1] + 0.1), (cx, cy + 0.09, cz - size_m[1] / 2 - 0.05)),
-              "led frame", material="plastic_black")  # fmt: skip
+    stage.add(
+        mesh.box("led frame", (size_m[0] + 0.1, 0.15, size_m[1] + 0.1), (cx, cy + 0.09, cz - size_m[1] / 2 - 0.05)),
+        "led frame",
+        material="plastic_black",
+    )
 
 
 def drape(stage: Stage, start_m: tuple[float, float], end_m: tuple[float, float], bottom_m: float, top_m: float,
@@ -158,8 +168,14 @@ def crowd(
         y, row = y - gap_m * 1.1, row + 1
 
 
-def seats(stage: Stage, x_m: tuple[float, float], rows_y_m: Sequence[float], rise_m: float = 0.0, material: str = "velvet_red",
-          taken: float = 0.0) -> None:  # fmt: skip
+def seats(
+    stage: Stage,
+    x_m: tuple[float, float],
+    rows_y_m: Sequence[float],
+    rise_m: float = 0.0,
+    material: str = "velvet_red",
+    taken: float = 0.0,
+) -> None:
     """Rows of theatre seats that face +y; `rise_m` a row further back; some are taken."""
     first: Any = None
     for k, y in enumerate(rows_y_m):
@@ -170,8 +186,11 @@ def seats(stage: Stage, x_m: tuple[float, float], rows_y_m: Sequence[float], ris
         x = x_m[0] + 0.27 * (k % 2)
         while x < x_m[1]:
             if first is None:
-                parts = [mesh.box("cushion", (0.46, 0.44, 0.1), (0, 0.02, 0.38)), mesh.box("back", (0.48, 0.09, 0.62), (0, -0.24, 0.34)),
-                         mesh.box("base", (0.3, 0.3, 0.38))]  # fmt: skip
+                parts = [
+                    mesh.box("cushion", (0.46, 0.44, 0.1), (0, 0.02, 0.38)),
+                    mesh.box("back", (0.48, 0.09, 0.62), (0, -0.24, 0.34)),
+                    mesh.box("base", (0.3, 0.3, 0.38)),
+                ]
                 parts += [mesh.box("arm", (0.05, 0.4, 0.05), (side * 0.27, -0.02, 0.6)) for side in (-1, 1)]
                 first = stage.add(merged("seat", parts), "seat", material=material, at=(x, y, z))
             else:
@@ -187,8 +206,11 @@ def microphone(stage: Stage, at_m: Vec3, turn_deg: float = 0.0) -> None:
     """A microphone on a straight stand."""
     x, y, z = at_m
     place = Place(x, y, z, turn_deg)
-    parts = [mesh.tube("foot", (x, y, z), (x, y, z + 0.025), 0.13, 0.11, 20), mesh.tube("stand", (x, y, z), (x, y, z + 1.45), 0.01, sides=8),
-             mesh.tube("body", place.at(0, 0.03, 1.44), place.at(0, -0.11, 1.52), 0.013, 0.018, 12)]  # fmt: skip
+    parts = [
+        mesh.tube("foot", (x, y, z), (x, y, z + 0.025), 0.13, 0.11, 20),
+        mesh.tube("stand", (x, y, z), (x, y, z + 1.45), 0.01, sides=8),
+        mesh.tube("body", place.at(0, 0.03, 1.44), place.at(0, -0.11, 1.52), 0.013, 0.018, 12),
+    ]
     stage.add(merged("microphone", parts), "microphone", material="plastic_black")
     stage.add(mesh.sphere("basket", place.at(0, -0.13, 1.53), 0.027, 16), "microphone basket", material="steel")
 
@@ -255,8 +277,18 @@ def amplifier(stage: Stage, at_m: Vec3, turn_deg: float = 0.0, tall_m: float = 1
     ]
     stage.add(merged("amplifier", parts), "amplifier", material="plastic_black", at=at_m, turn_deg=turn_deg)
     high = tall_m - 0.27
-    cones = [mesh.tube("cone", (sx * 0.18, -0.182, high * (0.5 + 0.23 * sz)), (sx * 0.18, -0.187, high * (0.5 + 0.23 * sz)), 0.14, 0.13, 24)
-             for sx in (-1, 1) for sz in (-1, 1)]  # fmt: skip
+    cones = [
+        mesh.tube(
+            "cone",
+            (sx * 0.18, -0.182, high * (0.5 + 0.23 * sz)),
+            (sx * 0.18, -0.187, high * (0.5 + 0.23 * sz)),
+            0.14,
+            0.13,
+            24,
+        )
+        for sx in (-1, 1)
+        for sz in (-1, 1)
+    ]
     cones.append(mesh.box("panel", (0.6, 0.006, 0.08), (0, -0.122, tall_m - 0.13)))
     stage.add(merged("cones", cones), "cones", material="steel_brushed", at=at_m, turn_deg=turn_deg)
 

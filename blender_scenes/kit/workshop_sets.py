@@ -67,8 +67,11 @@ def bench_things(stage: Stage, place: Place, width_m: float, count: int = 7) -> 
 
 def tin(stage: Stage, place: Place, radius_m: float, height_m: float) -> None:
     """A paint tin or can."""
-    body = lathe("tin", [(0, 0), (radius_m, 0), (radius_m, height_m), (radius_m * 0.9, height_m + 0.006), (0, height_m)],
-                 sides=18)  # fmt: skip
+    body = lathe(
+        "tin",
+        [(0, 0), (radius_m, 0), (radius_m, height_m), (radius_m * 0.9, height_m + 0.006), (0, height_m)],
+        sides=18,
+    )
     surface = stage.choose(["steel_brushed", "paint_red", "paint_blue", "paint_yellow", "paint_green", "paint_white"])
     stage.add(body, "tin", material=surface, at=(place.x, place.y, place.z))
 
@@ -76,8 +79,13 @@ def tin(stage: Stage, place: Place, radius_m: float, height_m: float) -> None:
 def tool_board(stage: Stage, place: Place, width_m: float = 2.0, height_m: float = 0.9) -> None:
     """A board of tools on a wall: back at the place (its lower edge), facing -y."""
     board = mesh.box("board", (width_m, 0.02, height_m), (0, -0.01, 0))
-    stage.add(board, "tool board", material=stage.choose(["pine", "grey_boards", "plaster_grey"]), at=(place.x, place.y, place.z),
-              turn_deg=place.turn_deg)  # fmt: skip
+    stage.add(
+        board,
+        "tool board",
+        material=stage.choose(["pine", "grey_boards", "plaster_grey"]),
+        at=(place.x, place.y, place.z),
+        turn_deg=place.turn_deg,
+    )
     count = int(width_m / 0.2)
     for i in range(count):
         x, z = (i + 0.5) * width_m / count - width_m / 2, height_m * (0.72 if i % 2 else 0.66)
@@ -86,8 +94,11 @@ def tool_board(stage: Stage, place: Place, width_m: float = 2.0, height_m: float
             made.rotation_euler = (math.pi / 2, math.pi / 2, math.radians(place.turn_deg))
         else:
             _spanner(stage, Place(*place.at(x, -0.024, z), place.turn_deg), stage.uniform(0.16, 0.34))
-        stage.add(mesh.tube("hook", place.at(x, -0.02, z + 0.01), place.at(x, -0.06, z + 0.015), 0.004, sides=6), "hook",
-                  material="steel")  # fmt: skip
+        stage.add(
+            mesh.tube("hook", place.at(x, -0.02, z + 0.01), place.at(x, -0.06, z + 0.015), 0.004, sides=6),
+            "hook",
+            material="steel",
+        )
     for i in range(count - 1):
         x = (i + 1) * width_m / count - width_m / 2
         if stage.chance(0.6):
@@ -111,8 +122,13 @@ def steel_shelves(stage: Stage, place: Place, width_m: float = 1.6, levels: int 
     ]
     heights = [0.12 + (height_m - 0.25) / levels * k for k in range(levels + 1)]
     parts += [mesh.box("board", (width_m, 0.44, 0.025), (0, -0.22, z)) for z in heights]
-    stage.add(merged("shelving", parts), "shelving", material=stage.choose(["steel_brushed", "paint_blue", "grey_boards"]),
-              at=(place.x, place.y, place.z), turn_deg=place.turn_deg)  # fmt: skip
+    stage.add(
+        merged("shelving", parts),
+        "shelving",
+        material=stage.choose(["steel_brushed", "paint_blue", "grey_boards"]),
+        at=(place.x, place.y, place.z),
+        turn_deg=place.turn_deg,
+    )
     room_m = (height_m - 0.25) / levels - 0.05
     for z in heights[:-1]:
         x = -width_m / 2 + 0.12
@@ -144,8 +160,13 @@ def roller_door(stage: Stage, place: Place, width_m: float, height_m: float, ope
         z -= 0.11
     slats += [mesh.box("rail", (0.1, 0.14, height_m + 0.1), (side * (width_m / 2 + 0.03), 0, 0)) for side in (-1, 1)]
     slats.append(mesh.box("drum", (width_m + 0.3, 0.36, 0.36), (0, -0.05, height_m)))
-    stage.add(merged("roller door", slats), "roller door", material=stage.choose(["aluminium", "steel_brushed", "paint_blue"]),
-              at=(place.x, place.y, place.z), turn_deg=place.turn_deg)  # fmt: skip
+    stage.add(
+        merged("roller door", slats),
+        "roller door",
+        material=stage.choose(["aluminium", "steel_brushed", "paint_blue"]),
+        at=(place.x, place.y, place.z),
+        turn_deg=place.turn_deg,
+    )
 
 
 def work_light(stage: Stage, place: Place, group: str = "work light", height_m: float = 1.7, lumen: float = 6000,

@@ -9,8 +9,18 @@ def cafe_01(s: Stage) -> None:
     """A corner café in morning sun: a wide shop window on the street, an oak counter with cakes, pendants over it."""
     shop = Opening("west", 0.7, 4.6, 2.3, 0.45, panes=(4, 1))
     door = Opening("north", 0.5, 1.1, 2.3, 0.02, panes=(1, 2))
-    r = room(s, 6.2, 7.0, 3.3, floor=s.choose(["oak", "check_floor", "tile_terracotta"]), wall={"east": s.choose(["brick_small", "plaster_green", "plaster_blue"]), "north": "plaster_white"},
-             openings=(shop, door), without=("south",), outside="paving", frame=s.choose(["paint_black", "paint_green", "walnut"]))  # fmt: skip
+    r = room(
+        s,
+        6.2,
+        7.0,
+        3.3,
+        floor=s.choose(["oak", "check_floor", "tile_terracotta"]),
+        wall={"east": s.choose(["brick_small", "plaster_green", "plaster_blue"]), "north": "plaster_white"},
+        openings=(shop, door),
+        without=("south",),
+        outside="paving",
+        frame=s.choose(["paint_black", "paint_green", "walnut"]),
+    )
     street(s, (-4.2, 0, -0.3), 90, trees=2, cars=3)
     bar = Place(1.75, 1.1, 0, -90)
     counter(

@@ -6,10 +6,25 @@ from blender_scenes.kit.window_view import street
 
 @recipe("cafe", indoor=True)
 def cafe_02(s: Stage) -> None:
-    """A wine bar at night: a wall of bottles lit from its shelves, bare bulbs over the counter, candles on high tables."""
+    """A wine bar at night: a wall of bottles lit from its shelves, bulbs over the counter, candles."""
     window = Opening("west", 3.2, 2.2, 1.7, 0.7, panes=(2, 1))
-    room(s, 6.4, 6.4, 3.1, floor=s.choose(["grey_boards", "walnut", "tile_dark"]), wall={"north": s.choose(["brick_small", "plaster_terracotta"]), "west": "brick_small", "east": s.choose(["plaster_grey", "walnut", "plaster_terracotta"])},
-         ceiling="plaster_grey", openings=(window,), without=("south",), outside="paving", frame="paint_black")  # fmt: skip
+    room(
+        s,
+        6.4,
+        6.4,
+        3.1,
+        floor=s.choose(["grey_boards", "walnut", "tile_dark"]),
+        wall={
+            "north": s.choose(["brick_small", "plaster_terracotta"]),
+            "west": "brick_small",
+            "east": s.choose(["plaster_grey", "walnut", "plaster_terracotta"]),
+        },
+        ceiling="plaster_grey",
+        openings=(window,),
+        without=("south",),
+        outside="paving",
+        frame="paint_black",
+    )
     street(s, (-4.5, 0, -0.3), 90, lit=5, lamps=True, trees=0)
     kelvin = s.choose([2400, 2700, 3000])
     back_bar(s, Place(0.5, 3.18), 4.4, 3, kelvin=kelvin, wood=s.choose(["walnut", "oak", "paint_black"]))

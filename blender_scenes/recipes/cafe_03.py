@@ -12,8 +12,19 @@ COLORS = [(1.7, 0.1, 0.3), (0.1, 0.75, 1.9), (0.25, 1.35, 0.3), (1.9, 0.55, 0.05
 def cafe_03(s: Stage) -> None:
     """A diner at night: neon on a tiled wall, red booths on a chequered floor, chrome counter, wet street outside."""
     window = Opening("east", 0.8, 5.2, 1.6, 0.95, panes=(4, 1))
-    room(s, 6.6, 7.2, 3.0, floor="check_floor", wall={"north": s.choose(["plaster_blue", "plaster_terracotta", "tile_brick_white"]), "west": "plaster_white"},
-         openings=(window,), without=("south",), outside="paving", frame="aluminium", skirting="chrome")  # fmt: skip
+    room(
+        s,
+        6.6,
+        7.2,
+        3.0,
+        floor="check_floor",
+        wall={"north": s.choose(["plaster_blue", "plaster_terracotta", "tile_brick_white"]), "west": "plaster_white"},
+        openings=(window,),
+        without=("south",),
+        outside="paving",
+        frame="aluminium",
+        skirting="chrome",
+    )
     street(s, (4.6, 0, -0.3), -90, lit=6, lamps=True, trees=0, cars=3)
     for k in range(3):
         y = -2.0 + 2.05 * k

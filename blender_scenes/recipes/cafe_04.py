@@ -7,8 +7,17 @@ from blender_scenes.kit.interiors import Place, prop, sconce, tall
 @recipe("cafe", indoor=True)
 def cafe_04(s: Stage) -> None:
     """A vaulted brick cellar by candlelight: long tables, barrels, a rack of bottles in the niche at the back."""
-    r = room(s, 6.0, 9.0, 3.1, floor=s.choose(["stone_floor", "tile_terracotta", "tile_dark"]), wall="brick_small", ceiling="brick_small",
-             without=("south",), skirting=None)  # fmt: skip
+    r = room(
+        s,
+        6.0,
+        9.0,
+        3.1,
+        floor=s.choose(["stone_floor", "tile_terracotta", "tile_dark"]),
+        wall="brick_small",
+        ceiling="brick_small",
+        without=("south",),
+        skirting=None,
+    )
     arches(s, 6.0, 3.1, [-3.2, -0.9, 1.4, 3.7], s.choose(["stone", "brick_small", "plaster_white"]))
     chair = s.choose(["BlendSwap-CC-0/oakChair", "BlendSwap-CC-0/chairWithCushion", "BlendSwap-CC-BY/kitchenChair"])
     for side in (-1, 1):
@@ -51,11 +60,11 @@ def cafe_04(s: Stage) -> None:
         s.add(mesh.box("rack", (3.2, 0.26, 0.04), (0, 4.36, z)), "rack", material="walnut")
         bottles(s, (-1.55, 4.36, z + 0.04), (1.55, 4.36, z + 0.04))
     on = s.chance(0.7)
-    for side, turn in (("west", 90), ("east", -90)):
+    for wall, turn in (("west", 90), ("east", -90)):
         for along in (2.5, 4.8, 7.1):
             if on:
                 sconce(
-                    s, r.on_wall(side, along if side == "west" else 9.0 - along, 1.85), turn, "wall lamps", "bulb_40w"
+                    s, r.on_wall(wall, along if wall == "west" else 9.0 - along, 1.85), turn, "wall lamps", "bulb_40w"
                 )
     if s.chance(0.7):
         prop(s, "Reallusion/holdingFemale01", (s.uniform(-0.3, 0.3), 1.6 + s.uniform(-0.8, 0.8), 0), s.uniform(-40, 40))

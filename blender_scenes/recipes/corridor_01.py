@@ -12,8 +12,18 @@ def corridor_01(s: Stage) -> None:
         for i in range(5)
     )
     end = Opening("north", 0.45, 1.3, 1.7, 0.6, panes=(2, 1))
-    r = room(s, 2.2, 18.0, 2.7, floor=s.choose(["linoleum", "concrete_polished", "tile_dark"]), wall=s.choose(["plaster_white", "plaster_grey", "plaster_blue"]),
-             ceiling="ceiling_tile", openings=(*doors, end), outside="paving", skirting=s.choose(["paint_black", "paint_white"]))  # fmt: skip
+    r = room(
+        s,
+        2.2,
+        18.0,
+        2.7,
+        floor=s.choose(["linoleum", "concrete_polished", "tile_dark"]),
+        wall=s.choose(["plaster_white", "plaster_grey", "plaster_blue"]),
+        ceiling="ceiling_tile",
+        openings=(*doors, end),
+        outside="paving",
+        skirting=s.choose(["paint_black", "paint_white"]),
+    )
     street(s, (0, 14, -0.3), lit=5, lamps=True)
     dark = int(s.rng.integers(1, 8))
     for i in range(7):

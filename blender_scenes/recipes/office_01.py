@@ -8,7 +8,7 @@ from blender_scenes.kit.window_view import skyline
 def office_01(s: Stage) -> None:
     """An open-plan office high above a town by day: rows of desks under LED panels, a band of windows."""
     windows = tuple(Opening("west", 0.5 + 3.15 * i, 2.75, 1.75, 0.75, panes=(2, 1)) for i in range(4))
-    r = room(s, 9.0, 13.0, 2.9, floor=s.choose(["carpet_grey", "fabric_blue"]), wall="plaster_white",
+    room(s, 9.0, 13.0, 2.9, floor=s.choose(["carpet_grey", "fabric_blue"]), wall="plaster_white",
              ceiling="ceiling_tile", openings=(*windows, Opening("north", 6.6, 0.95, 2.05, 0, "door")),
              without=("south",), outside=None)  # fmt: skip
     skyline(s, -32, 70, 90)

@@ -8,8 +8,17 @@ from blender_scenes.kit.window_view import street
 def office_02(s: Stage) -> None:
     """A small office late at night: one desk lamp, two screens, and the lit windows across the street."""
     window = Opening("north", 1.0, 2.3, 1.45, 0.85, panes=(2, 1))
-    r = room(s, 4.4, 4.4, 2.7, floor=s.choose(["oak", "carpet_grey"]), wall=s.choose(["plaster_grey", "plaster_blue", "plaster_warm"]),
-             openings=(window,), without=("south",), outside="paving")  # fmt: skip
+    r = room(
+        s,
+        4.4,
+        4.4,
+        2.7,
+        floor=s.choose(["oak", "carpet_grey"]),
+        wall=s.choose(["plaster_grey", "plaster_blue", "plaster_warm"]),
+        openings=(window,),
+        without=("south",),
+        outside="paving",
+    )
     street(s, (0, 6, -0.3), lit=7, lamps=True, trees=1)
     desk = "Scopia/wooden_office_alder_table"
     prop(s, desk, (-0.3, 1.15, 0), 0)

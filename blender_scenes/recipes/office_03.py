@@ -7,9 +7,21 @@ from blender_scenes.kit.window_view import skyline
 def office_03(s: Stage) -> None:
     """A meeting room at dusk: a long table under a light line, a presentation on the wall, a town beyond the glass."""
     glass = Opening("west", 0.3, 5.4, 2.35, 0.15, panes=(4, 1))
-    r = room(s, 5.4, 6.0, 2.8, floor=s.choose(["carpet_grey", "oak", "concrete_polished"]),
-             wall={"north": s.choose(["plaster_white", "plaster_grey"]), "east": s.choose(["walnut", "plaster_green", "plaster_blue"])},
-             openings=(glass,), without=("south",), outside=None, frame="paint_black")  # fmt: skip
+    room(
+        s,
+        5.4,
+        6.0,
+        2.8,
+        floor=s.choose(["carpet_grey", "oak", "concrete_polished"]),
+        wall={
+            "north": s.choose(["plaster_white", "plaster_grey"]),
+            "east": s.choose(["walnut", "plaster_green", "plaster_blue"]),
+        },
+        openings=(glass,),
+        without=("south",),
+        outside=None,
+        frame="paint_black",
+    )
     skyline(s, -40, 60, 90, lit=6)
     for i in range(2):
         prop(s, "Scopia/black_table", (0.0, -0.9 + 1.7 * i, 0), 90)

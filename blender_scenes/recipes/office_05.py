@@ -10,8 +10,17 @@ CRT = {"BlendSwap-CC-BY/simpleDesk": "KatorLegaz/apple-imac-1998", "BlendSwap-CC
 def office_05(s: Stage) -> None:
     """A records office of the nineties on a grey day: bare tubes, steel cabinets, blinds half down."""
     windows = tuple(Opening("east", 0.6 + 1.95 * i, 1.5, 1.4, 0.9, panes=(2, 1)) for i in range(3))
-    r = room(s, 5.6, 7.0, 2.75, floor=s.choose(["linoleum", "tile_dark", "carpet_beige"]), wall=s.choose(["plaster_warm", "plaster_white"]),
-             openings=(*windows, Opening("north", 3.9, 0.95, 2.05, 0, "door")), without=("south",), outside="paving")  # fmt: skip
+    r = room(
+        s,
+        5.6,
+        7.0,
+        2.75,
+        floor=s.choose(["linoleum", "tile_dark", "carpet_beige"]),
+        wall=s.choose(["plaster_warm", "plaster_white"]),
+        openings=(*windows, Opening("north", 3.9, 0.95, 2.05, 0, "door")),
+        without=("south",),
+        outside="paving",
+    )
     street(s, (7, 0, -0.3), -90, trees=1, cars=1)
     for w in windows:
         along = r.on_wall("east", w.along_m + 0.75, 2.34, 0.06)
@@ -20,8 +29,15 @@ def office_05(s: Stage) -> None:
     for i in range(3):
         for k in range(3):
             if i * 3 + k != dead:
-                tube_fixture(s, (-1.75 + 1.75 * i, -2.0 + 2.1 * k, 2.75), "y", tubes=2, wires_m=0.12,
-                             kind=s.choose(["tube_36w", "tube_cool"]), group=("window row", "middle row", "wall row")[2 - i])  # fmt: skip
+                tube_fixture(
+                    s,
+                    (-1.75 + 1.75 * i, -2.0 + 2.1 * k, 2.75),
+                    "y",
+                    tubes=2,
+                    wires_m=0.12,
+                    kind=s.choose(["tube_36w", "tube_cool"]),
+                    group=("window row", "middle row", "wall row")[2 - i],
+                )
     for k, key in enumerate(("BlendSwap-CC-BY/simpleDesk", "BlendSwap-CC-BY/biurko3", "BlendSwap-CC-BY/simpleDesk")):
         y = -1.9 + 1.9 * k
         x = 1.55 if k != 1 else -0.1

@@ -8,8 +8,19 @@ from blender_scenes.kit.window_view import skyline
 def office_06(s: Stage) -> None:
     """A corner suite on a high floor at sunrise: glass on two sides, the sun over the town, sofas and one desk."""
     panes = (Opening("north", 0.15, 6.3, 2.75, 0.1, panes=(5, 1)), Opening("east", 0.15, 5.4, 2.75, 0.1, panes=(4, 1)))
-    room(s, 6.6, 6.2, 3.0, floor=s.choose(["concrete_polished", "walnut", "marble"]), wall={"west": s.choose(["walnut", "concrete", "plaster_grey"])},
-         openings=panes, without=("south",), outside=None, frame="aluminium", skirting=None)  # fmt: skip
+    room(
+        s,
+        6.6,
+        6.2,
+        3.0,
+        floor=s.choose(["concrete_polished", "walnut", "marble"]),
+        wall={"west": s.choose(["walnut", "concrete", "plaster_grey"])},
+        openings=panes,
+        without=("south",),
+        outside=None,
+        frame="aluminium",
+        skirting=None,
+    )
     skyline(s, -72, 85, 0, lit=2)
     skyline(s, -72.2, 80, -90, count=9)
     s.add(mesh.box("rug", (3.0, 2.4, 0.015), (1.2, 0.9, 0)), "rug", material=s.choose(["carpet_beige", "carpet_grey"]))

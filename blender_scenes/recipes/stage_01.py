@@ -16,7 +16,7 @@ from blender_scenes.kit.stagecraft import (
 
 @recipe("stage", indoor=True)
 def stage_01(s: Stage) -> None:
-    """A concert in haze: coloured beams from two trusses, a LED wall, a band, and the crowd's heads before the camera."""
+    """A concert in haze: coloured beams from two trusses, a LED wall, a band, the crowd's heads."""
     room(s, 18.0, 24.0, 9.0, floor="concrete_dark", wall="plaster_black", ceiling="plaster_black", skirting=None)
     s.add(mesh.box("stage floor", (13, 6.5, 1.2), (0, 6.0, 0)), "stage floor", material="grey_boards")
     s.add(mesh.box("stage edge", (13.1, 0.06, 1.2), (0, 2.72, 0)), "stage edge", material="paint_black")

@@ -6,9 +6,22 @@ from blender_scenes.kit.stagecraft import amplifier, drape, drums, haze, microph
 
 @recipe("stage", indoor=True)
 def stage_03(s: Stage) -> None:
-    """A jazz club: a grand piano and drums on a low stage before bricks, four spots in thin smoke, candles on the tables."""
-    room(s, 9.0, 11.0, 3.6, floor=s.choose(["walnut", "grey_boards", "tile_dark"]), wall={"north": "brick_small", "west": s.choose(["brick_small", "walnut"]), "east": s.choose(["plaster_terracotta", "plaster_grey"])},
-         ceiling="plaster_black", without=("south",), skirting="walnut")  # fmt: skip
+    """A jazz club: a grand piano and drums before bricks, spots in thin smoke, candles on the tables."""
+    room(
+        s,
+        9.0,
+        11.0,
+        3.6,
+        floor=s.choose(["walnut", "grey_boards", "tile_dark"]),
+        wall={
+            "north": "brick_small",
+            "west": s.choose(["brick_small", "walnut"]),
+            "east": s.choose(["plaster_terracotta", "plaster_grey"]),
+        },
+        ceiling="plaster_black",
+        without=("south",),
+        skirting="walnut",
+    )
     s.add(mesh.box("stage floor", (7.4, 3.2, 0.35), (0, 3.9, 0)), "stage floor", material="oak")
     s.add(mesh.box("stage lip", (7.5, 0.05, 0.36), (0, 2.29, 0)), "stage lip", material="paint_black")
     s.add(mesh.box("rug", (3.2, 2.2, 0.012), (0.2, 3.8, 0.35)), "rug", material="carpet_red")

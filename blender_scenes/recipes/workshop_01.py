@@ -6,10 +6,21 @@ from blender_scenes.kit.workshop_sets import bench, bench_things, steel_shelves,
 
 @recipe("workshop", indoor=True)
 def workshop_01(s: Stage) -> None:
-    """A joiner's shop in the morning: sun through dusty panes over the benches, tubes overhead, planks along the wall."""
+    """A joiner's shop in the morning: sun through panes over the benches, tubes overhead, planks."""
     windows = (Opening("north", 0.8, 1.7, 1.5, 1.1, panes=(3, 3)), Opening("north", 3.9, 1.7, 1.5, 1.1, panes=(3, 3)))
-    r = room(s, 6.6, 7.4, 3.2, floor=s.choose(["grey_boards", "concrete"]), wall=s.choose(["plaster_white", "brick_small", "plaster_grey"]),
-             ceiling="pine", openings=windows, without=("south",), skirting=None, frame="paint_green")  # fmt: skip
+    r = room(
+        s,
+        6.6,
+        7.4,
+        3.2,
+        floor=s.choose(["grey_boards", "concrete"]),
+        wall=s.choose(["plaster_white", "brick_small", "plaster_grey"]),
+        ceiling="pine",
+        openings=windows,
+        without=("south",),
+        skirting=None,
+        frame="paint_green",
+    )
     trees(s, [(-8, 16), (-2, 19), (4.5, 15), (9, 20)])
     prop(s, "Scopia/bush", (1.5, 9, -0.3), s.uniform(0, 360))
     for x in (-1.65, 1.45):

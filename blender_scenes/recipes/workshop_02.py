@@ -6,10 +6,21 @@ from blender_scenes.kit.workshop_sets import bench, bench_things, roller_door, s
 
 @recipe("workshop", indoor=True)
 def workshop_02(s: Stage) -> None:
-    """A car repair bay at night: a car with its lights on, a floodlight on a tripod, the door half open to the street."""
+    """A car repair bay at night: a car with its lights on, a floodlight, the door half open to the street."""
     gate = Opening("north", 2.2, 3.6, 2.7, 0.0, "gap")
-    r = room(s, 8.0, 9.0, 3.8, floor=s.choose(["concrete_polished", "asphalt_wet"]), wall=s.choose(["plaster_white", "brick_small", "plaster_blue"]), ceiling="concrete",
-             openings=(gate,), without=("south",), skirting=None, outside="asphalt")  # fmt: skip
+    r = room(
+        s,
+        8.0,
+        9.0,
+        3.8,
+        floor=s.choose(["concrete_polished", "asphalt_wet"]),
+        wall=s.choose(["plaster_white", "brick_small", "plaster_blue"]),
+        ceiling="concrete",
+        openings=(gate,),
+        without=("south",),
+        skirting=None,
+        outside="asphalt",
+    )
     s.add(mesh.box("apron", (8, 4, 0.28), (0, 6.6, -0.29)), "apron", material="concrete")
     street(s, (0, 9.5, -0.3), lit=6, lamps=True, trees=0)
     roller_door(s, Place(0, 4.35, 0, 0), 3.6, 2.7, s.uniform(0.45, 0.95))

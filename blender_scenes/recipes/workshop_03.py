@@ -10,13 +10,25 @@ from blender_scenes.kit.workshop_sets import bench, bench_things, roller_door, s
 
 @recipe("workshop", indoor=True)
 def workshop_03(s: Stage) -> None:
-    """A metal works hall at dusk: high-bay lamps under steel trusses, a forklift, stacked pallets, sparks of a grinder."""
+    """A metal works hall at dusk: high-bay lamps under steel trusses, a forklift, pallets, a grinder's sparks."""
     band = tuple(
         Opening(side, 1.2 + 4.4 * i, 3.4, 1.5, 3.0, panes=(4, 2)) for side in ("west", "east") for i in range(4)
     )
     gate = Opening("north", 4.4, 4.2, 3.6, 0.0, "gap")
-    room(s, 13.0, 18.0, 6.4, floor=s.choose(["concrete_dark", "asphalt"]), wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]), ceiling="concrete_dark",
-         openings=(*band, gate), without=("south",), skirting=None, frame="rust", outside="asphalt")  # fmt: skip
+    room(
+        s,
+        13.0,
+        18.0,
+        6.4,
+        floor=s.choose(["concrete_dark", "asphalt"]),
+        wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]),
+        ceiling="concrete_dark",
+        openings=(*band, gate),
+        without=("south",),
+        skirting=None,
+        frame="rust",
+        outside="asphalt",
+    )
     street(s, (0, 16, -0.3), lit=4, lamps=True, cars=2)
     s.add(mesh.box("apron", (13, 6, 0.28), (0, 12.1, -0.29)), "apron", material="concrete")
     roller_door(s, Place(0, 8.85), 4.2, 3.6, s.uniform(0.5, 0.95))
