@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,8 +36,16 @@ def monitor(stage: Stage, place: Place, *, group: str = "screens", look: str = "
 
 def clutter(stage: Stage, place: Place, width_m: float) -> None:
     """Papers, a mug, pens, a telephone or trays along a desk, on both sides of the middle."""
-    things = ["Scopia/penbox", "Scopia/phone", "Scopia/bandeja", "KatorLegaz/coffee-mug", "BlendSwap-CC-BY/book",
-              "BlendSwap-CC-BY/succulentPlant", "KatorLegaz/stapler", "BlendSwap-CC-BY/wirelessOfficePhone3"]  # fmt: skip
+    things = [
+        "Scopia/penbox",
+        "Scopia/phone",
+        "Scopia/bandeja",
+        "KatorLegaz/coffee-mug",
+        "BlendSwap-CC-BY/book",
+        "BlendSwap-CC-BY/succulentPlant",
+        "KatorLegaz/stapler",
+        "BlendSwap-CC-BY/wirelessOfficePhone3",
+    ]
     for side in (-1, 1):
         for back in (0.16, -0.1):
             at = place.at(side * (width_m / 2 - stage.uniform(0.16, 0.24)), back + stage.uniform(-0.05, 0.05))
@@ -77,7 +86,9 @@ def workstation(stage: Stage, at_m: Vec3, turn_deg: float = 0.0, *, desk: str = 
     return top
 
 
-def blinds(stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: float = 0.0, tilt_deg: float = 35.0) -> None:
+def blinds(
+    stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: float = 0.0, tilt_deg: float = 35.0
+) -> None:
     """A venetian blind that hangs from `at_m` (top middle, facing -y before turning)."""
     slats = []
     for i in range(int(size_m[1] / 0.05)):
@@ -90,9 +101,34 @@ def blinds(stage: Stage, at_m: Vec3, size_m: tuple[float, float], turn_deg: floa
 
 # --- cafés and bars -------------------------------------------------------------------------------------------------
 
-BOTTLE = [(0.0, 0.0), (0.037, 0.0), (0.038, 0.02), (0.038, 0.19), (0.03, 0.225), (0.014, 0.25), (0.013, 0.30), (0.0, 0.30)]
-SQUAT = [(0.0, 0.0), (0.05, 0.0), (0.052, 0.02), (0.05, 0.13), (0.02, 0.17), (0.016, 0.21), (0.022, 0.215), (0.0, 0.235)]
-GLASSES = ((0.02, 0.09, 0.03), (0.16, 0.06, 0.015), (0.55, 0.55, 0.52), (0.03, 0.05, 0.16), (0.30, 0.16, 0.03), (0.14, 0.015, 0.02))
+BOTTLE = [
+    (0.0, 0.0),
+    (0.037, 0.0),
+    (0.038, 0.02),
+    (0.038, 0.19),
+    (0.03, 0.225),
+    (0.014, 0.25),
+    (0.013, 0.30),
+    (0.0, 0.30),
+]
+SQUAT = [
+    (0.0, 0.0),
+    (0.05, 0.0),
+    (0.052, 0.02),
+    (0.05, 0.13),
+    (0.02, 0.17),
+    (0.016, 0.21),
+    (0.022, 0.215),
+    (0.0, 0.235),
+]
+GLASSES = (
+    (0.02, 0.09, 0.03),
+    (0.16, 0.06, 0.015),
+    (0.55, 0.55, 0.52),
+    (0.03, 0.05, 0.16),
+    (0.30, 0.16, 0.03),
+    (0.14, 0.015, 0.02),
+)
 
 
 def bottles(stage: Stage, start_m: Vec3, end_m: Vec3, gap_m: float = 0.105) -> None:
@@ -226,8 +262,21 @@ STROKES: dict[str, list[tuple[float, float] | None]] = {
     "R": [(0, 0), (0, 6), (2.8, 6), (4, 4.7), (2.8, 3.1), (0, 3.1), None, (2, 3.1), (4, 0)],
     "Z": [(0, 6), (4, 6), (0, 0), (4, 0)],
     "~": [(0, 0), (1, 1.2), (0.4, 2.6), (1.4, 4), (0.8, 5.4)],
-    "u": [(0, 4), (0.3, 1), (1.2, 0), (3.4, 0), (4.3, 1), (4.6, 4), (0, 4), None, (4.6, 3.4), (6, 3), (6, 1.8), (4.4, 1.2)],
-}  # fmt: skip
+    "u": [
+        (0, 4),
+        (0.3, 1),
+        (1.2, 0),
+        (3.4, 0),
+        (4.3, 1),
+        (4.6, 4),
+        (0, 4),
+        None,
+        (4.6, 3.4),
+        (6, 3),
+        (6, 1.8),
+        (4.4, 1.2),
+    ],
+}
 
 
 def neon(stage: Stage, place: Place, text: str, height_m: float, color_rgb: tuple[float, float, float],
@@ -244,7 +293,7 @@ def neon(stage: Stage, place: Place, text: str, height_m: float, color_rgb: tupl
         for run in runs:
             line = _rounded(run)
             points = [place.at(start + (x + px) * unit, -0.05, py * unit) for px, py in line]
-            length += sum(math.dist(p, q) for p, q in zip(points, points[1:], strict=False))
+            length += sum(math.dist(p, q) for p, q in pairwise(points))
             parts.append(sweep("neon", points, 0.008))
         body = merged(f"neon {letter}", parts, smooth=True)
         light.make_lamp(stage, body, "neon", group, lumen=lumen_per_m * length, color_rgb=color_rgb)
@@ -259,17 +308,28 @@ def _rounded(run: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     line = list(run)
     for _ in range(2):
         cut = [line[0]]
-        for (ax, ay), (bx, by) in zip(line, line[1:], strict=False):
+        for (ax, ay), (bx, by) in pairwise(line):
             cut += [(ax * 0.8 + bx * 0.2, ay * 0.8 + by * 0.2), (ax * 0.2 + bx * 0.8, ay * 0.2 + by * 0.8)]
         line = [*cut, line[-1]]
     return line
 
 
-def string_lights(stage: Stage, start_m: Vec3, end_m: Vec3, count: int, sag_m: float = 0.3, group: str = "string lights",
-                  kind: str = "bulb_40w", radius_m: float = 0.024, lumen: float = 60) -> None:  # fmt: skip
+def string_lights(
+    stage: Stage,
+    start_m: Vec3,
+    end_m: Vec3,
+    count: int,
+    sag_m: float = 0.3,
+    group: str = "string lights",
+    kind: str = "bulb_40w",
+    radius_m: float = 0.024,
+    lumen: float = 60,
+) -> None:
     """Small bulbs on a sagging cord."""
     a, b = np.asarray(start_m), np.asarray(end_m)
-    line = [tuple(a + (b - a) * t - np.array([0, 0, 4 * sag_m * t * (1 - t)])) for t in np.linspace(0, 1, 2 * count + 1)]
+    line = [
+        tuple(a + (b - a) * t - np.array([0, 0, 4 * sag_m * t * (1 - t)])) for t in np.linspace(0, 1, 2 * count + 1)
+    ]
     stage.add(sweep("cord", line, 0.005, 6), "cord", material="rubber")
     first: Any = None
     for x, y, z in line[1::2]:

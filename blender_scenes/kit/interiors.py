@@ -259,13 +259,15 @@ def tube_fixture(stage: Stage, center_m: Vec3, along: str = "x", *, tubes: int =
     size = (length_m + 0.06, wide, 0.06) if along == "x" else (wide, length_m + 0.06, 0.06)
     parts = [mesh.box("batten", size, (x, y, z - 0.06))]
     for sign in (-1, 1) if wires_m > 0 else ():
-        dx, dy = ((length_m * 0.4 * sign, 0.0) if along == "x" else (0.0, length_m * 0.4 * sign))
+        dx, dy = (length_m * 0.4 * sign, 0.0) if along == "x" else (0.0, length_m * 0.4 * sign)
         parts.append(mesh.tube("wire", (x + dx, y + dy, z), (x + dx, y + dy, top), 0.002, sides=6))
     stage.add(merged("batten", parts), "batten", material="paint_white")
     for i in range(tubes):
         off = 0.07 * (i - (tubes - 1) / 2)
         half = length_m / 2
-        start, end = ((x - half, y + off), (x + half, y + off)) if along == "x" else ((x + off, y - half), (x + off, y + half))  # fmt: skip
+        start, end = (
+            ((x - half, y + off), (x + half, y + off)) if along == "x" else ((x + off, y - half), (x + off, y + half))
+        )
         light.tube(stage, (*start, z - 0.082), (*end, z - 0.082), kind, group)
 
 

@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 Vec3 = tuple[float, float, float]
 
 
-def facade(stage: Stage, at_m: Vec3, turn_deg: float, size_m: Vec3, material: str = "brick_red", *, pitch_m: float = 2.6,
-           floor_m: float = 3.1, lit: int = 0, group: str = "town") -> None:  # fmt: skip
+def facade(
+    stage: Stage,
+    at_m: Vec3,
+    turn_deg: float,
+    size_m: Vec3,
+    material: str = "brick_red",
+    *,
+    pitch_m: float = 2.6,
+    floor_m: float = 3.1,
+    lit: int = 0,
+    group: str = "town",
+) -> None:
     """A house block that faces -y before turning: `lit` of its windows shine. Size is (width, depth, height)."""
     width, depth, height = size_m
     place = Place(*at_m, turn_deg)
@@ -41,7 +51,9 @@ def facade(stage: Stage, at_m: Vec3, turn_deg: float, size_m: Vec3, material: st
         x, z = spots.pop(int(stage.rng.integers(len(spots))))
         kelvin = stage.choose([2700, 3000, 4000])
         if kelvin not in first:
-            body = mesh.sheet("lit window", [(-w / 2, 0, -h / 2), (w / 2, 0, -h / 2), (w / 2, 0, h / 2), (-w / 2, 0, h / 2)])
+            body = mesh.sheet(
+                "lit window", [(-w / 2, 0, -h / 2), (w / 2, 0, -h / 2), (w / 2, 0, h / 2), (-w / 2, 0, h / 2)]
+            )
             first[kelvin] = light.make_lamp(stage, body, "shop_window", group, lumen=stage.uniform(90, 320) * w * h,
                                             kelvin=kelvin, one_sided=True)  # fmt: skip
             first[kelvin].location = place.at(x, -0.09, z)
@@ -71,8 +83,17 @@ CARS = ("Scopia/suv", "Scopia/peugeot-308", "Scopia/smart-car", "Scopia/truck")
 PAINTS = ((0.30, 0.02, 0.02), (0.03, 0.05, 0.12), (0.42, 0.42, 0.43), (0.02, 0.02, 0.022), (0.05, 0.12, 0.07))
 
 
-def street(stage: Stage, at_m: Vec3, turn_deg: float = 0.0, *, lit: int = 0, lamps: bool = False, trees: int = 2,
-           cars: int = 2, houses: tuple[str, ...] = ("brick_red", "plaster_warm", "brick_yellow", "plaster_grey")) -> None:  # fmt: skip
+def street(
+    stage: Stage,
+    at_m: Vec3,
+    turn_deg: float = 0.0,
+    *,
+    lit: int = 0,
+    lamps: bool = False,
+    trees: int = 2,
+    cars: int = 2,
+    houses: tuple[str, ...] = ("brick_red", "plaster_warm", "brick_yellow", "plaster_grey"),
+) -> None:
     """A street across the line of sight (towards +y before turning): near kerb at `at_m`, houses 11 m behind it."""
     place = Place(*at_m, turn_deg)
     road = mesh.box("road", (120, 7.0, 0.02), (0, 5.5, 0.0))

@@ -6,10 +6,24 @@ from blender_scenes.kit.window_view import street
 @recipe("corridor", indoor=True)
 def corridor_01(s: Stage) -> None:
     """An office corridor by night: a line of LED panels mirrored in the floor, doors, a lit exit sign."""
-    doors = tuple(Opening(side, 1.6 + 3.2 * i + (1.5 if side == "east" else 0), 0.95, 2.1, 0, "door") for side in ("west", "east") for i in range(5))
+    doors = tuple(
+        Opening(side, 1.6 + 3.2 * i + (1.5 if side == "east" else 0), 0.95, 2.1, 0, "door")
+        for side in ("west", "east")
+        for i in range(5)
+    )
     end = Opening("north", 0.45, 1.3, 1.7, 0.6, panes=(2, 1))
-    r = room(s, 2.2, 18.0, 2.7, floor=s.choose(["linoleum", "concrete_polished", "tile_dark"]), wall=s.choose(["plaster_white", "plaster_grey", "plaster_blue"]),
-             ceiling="ceiling_tile", openings=(*doors, end), outside="paving", skirting=s.choose(["paint_black", "paint_white"]))  # fmt: skip
+    r = room(
+        s,
+        2.2,
+        18.0,
+        2.7,
+        floor=s.choose(["linoleum", "concrete_polished", "tile_dark"]),
+        wall=s.choose(["plaster_white", "plaster_grey", "plaster_blue"]),
+        ceiling="ceiling_tile",
+        openings=(*doors, end),
+        outside="paving",
+        skirting=s.choose(["paint_black", "paint_white"]),
+    )
     street(s, (0, 14, -0.3), lit=5, lamps=True)
     dark = int(s.rng.integers(1, 8))
     for i in range(7):
@@ -30,6 +44,11 @@ def corridor_01(s: Stage) -> None:
     prop(s, "Scopia/smoke-detector", (0.4, -4.0, 2.68), 0)
     prop(s, "Scopia/CCTV", (-0.8, 1.6, 2.58), 0)
     if s.chance(0.5):
-        prop(s, s.choose(["Reallusion/male02", "Reallusion/female02"]), (s.uniform(-0.4, 0.4), s.uniform(3.0, 6.0), 0), s.uniform(0, 360))
+        prop(
+            s,
+            s.choose(["Reallusion/male02", "Reallusion/female02"]),
+            (s.uniform(-0.4, 0.4), s.uniform(3.0, 6.0), 0),
+            s.uniform(0, 360),
+        )
     sky.night(s, 0.02)
     s.camera((s.uniform(-0.5, 0.5), -8.6, 1.6), (0.0, 2.0, 1.45), s.uniform(22, 30), jitter_m=0.15)

@@ -8,8 +8,17 @@ def corridor_02(s: Stage) -> None:
     """A hospital corridor by day: cool tubes along both sides, handrails, a bed, bright glass at the end."""
     doors = tuple(Opening(side, 2.4 + 4.6 * i, 1.25, 2.1, 0, "door") for side in ("west", "east") for i in range(4))
     end = Opening("north", 0.3, 2.2, 2.3, 0.2, panes=(3, 2))
-    room(s, 2.8, 20.0, 2.8, floor=s.choose(["linoleum", "marble"]), wall=s.choose(["plaster_white", "plaster_green", "plaster_blue"]),
-         ceiling="ceiling_tile", openings=(*doors, end), skirting="plastic_black")  # fmt: skip
+    room(
+        s,
+        2.8,
+        20.0,
+        2.8,
+        floor=s.choose(["linoleum", "marble"]),
+        wall=s.choose(["plaster_white", "plaster_green", "plaster_blue"]),
+        ceiling="ceiling_tile",
+        openings=(*doors, end),
+        skirting="plastic_black",
+    )
     trees(s, [(-3.5, 21), (1.2, 27), (4, 23)], scale=1.1)
     for side in (-1, 1):
         for i in range(8):

@@ -5,16 +5,30 @@ from blender_scenes.kit.window_view import street
 
 @recipe("corridor", indoor=True)
 def corridor_03(s: Stage) -> None:
-    """A hotel corridor in the evening: brass wall lamps between the doors, a patterned runner, a console with flowers."""
+    """A hotel corridor in the evening: brass wall lamps between doors, a runner, a console with flowers."""
     doors = tuple(Opening(side, 1.2 + 3.6 * i, 0.95, 2.1, 0, "door") for side in ("west", "east") for i in range(4))
     end = Opening("north", 0.55, 1.0, 1.6, 0.7, panes=(2, 2))
-    r = room(s, 2.1, 15.0, 2.6, floor="oak", wall=s.choose(["plaster_warm", "plaster_terracotta", "plaster_green", "plaster_blue"]),
-             openings=(*doors, end), outside="paving", skirting="walnut", frame="walnut")  # fmt: skip
+    r = room(
+        s,
+        2.1,
+        15.0,
+        2.6,
+        floor="oak",
+        wall=s.choose(["plaster_warm", "plaster_terracotta", "plaster_green", "plaster_blue"]),
+        openings=(*doors, end),
+        outside="paving",
+        skirting="walnut",
+        frame="walnut",
+    )
     street(s, (0, 13, -0.3), lit=5, lamps=True, cars=1)
     rug = s.choose(["carpet_red", "fabric_blue", "carpet_beige"])
     s.add(mesh.box("runner", (1.45, 14.6, 0.012)), "runner", material=rug)
     for x in (-0.66, 0.66):
-        s.add(mesh.box("runner edge", (0.07, 14.6, 0.0135), (x, 0, 0)), "runner edge", material="carpet_beige" if rug != "carpet_beige" else "carpet_red")
+        s.add(
+            mesh.box("runner edge", (0.07, 14.6, 0.0135), (x, 0, 0)),
+            "runner edge",
+            material="carpet_beige" if rug != "carpet_beige" else "carpet_red",
+        )
     for side in (-1, 1):
         for i in range(5):
             y = -7.5 + 0.6 + 3.6 * i
@@ -27,11 +41,18 @@ def corridor_03(s: Stage) -> None:
         if lit:
             downlight(s, (0, -6.0 + 3.0 * i, 2.6), lumen=300, kelvin=2700)
     for i in range(3):
-        for side, turn, along in (("west", 90, 3.55 + 3.6 * i), ("east", -90, 3.55 + 3.6 * i)):
+        for wall, turn, along in (("west", 90, 3.55 + 3.6 * i), ("east", -90, 3.55 + 3.6 * i)):
             if s.chance(0.8):
-                picture(s, r.on_wall(side, along - 0.45, 1.55), (0.42, 0.55), screen_image(s.rng, "poster"), turn, "brass")
+                picture(
+                    s, r.on_wall(wall, along - 0.45, 1.55), (0.42, 0.55), screen_image(s.rng, "poster"), turn, "brass"
+                )
     prop(s, "Scopia/coffee-table2", (0.78, -1.0, 0), 90, 1.0)
-    prop(s, s.choose(["BlendSwap-CC-BY/white_lily", "BlendSwap-CC-BY/tulips", "Scopia/vase3"]), (0.8, -1.0, tall("Scopia/coffee-table2")), s.uniform(0, 360))
+    prop(
+        s,
+        s.choose(["BlendSwap-CC-BY/white_lily", "BlendSwap-CC-BY/tulips", "Scopia/vase3"]),
+        (0.8, -1.0, tall("Scopia/coffee-table2")),
+        s.uniform(0, 360),
+    )
     prop(s, "Scopia/armchair3", (-0.7, 6.6, 0.0), 60)
     prop(s, "BlendSwap-CC-BY/decorativePlant", (0.75, 6.9, 0.0), s.uniform(0, 360), 1.5)
     prop(s, "BlendSwap-CC-BY/suitcase", (-0.62, -3.9 + s.uniform(-0.2, 0.2), 0.012), 84, 0.75)

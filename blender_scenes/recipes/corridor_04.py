@@ -9,8 +9,15 @@ def corridor_04(s: Stage) -> None:
     """An old school corridor in low sun: tall windows throw light across lockers and a worn floor."""
     windows = tuple(Opening("west", 0.9 + 2.9 * i, 1.7, 2.2, 0.9, panes=(3, 4)) for i in range(6))
     doors = (Opening("north", 0.9, 1.6, 2.2, 0, "door"), Opening("east", 6.6, 1.0, 2.1, 0, "door"))
-    r = room(s, 3.4, 18.0, 3.6, floor=s.choose(["oak", "check_floor", "tile_terracotta"]), wall=s.choose(["plaster_white", "plaster_warm", "plaster_green"]),
-             openings=(*windows, *doors))  # fmt: skip
+    r = room(
+        s,
+        3.4,
+        18.0,
+        3.6,
+        floor=s.choose(["oak", "check_floor", "tile_terracotta"]),
+        wall=s.choose(["plaster_white", "plaster_warm", "plaster_green"]),
+        openings=(*windows, *doors),
+    )
     trees(s, [(-13, -6 + 6.5 * i + s.uniform(-2, 2)) for i in range(5)], scale=s.uniform(0.5, 0.8))
     prop(s, "Scopia/bush", (-9, -1, -0.3), s.uniform(0, 360))
     prop(s, "Scopia/bush", (-8, 8, -0.3), s.uniform(0, 360))
@@ -21,7 +28,15 @@ def corridor_04(s: Stage) -> None:
     s.add(merged("beams", beams), "beams", material="plaster_white")
     on = s.chance(0.75)
     for i in range(4):
-        pendant(s, (0.1, -6.5 + 4.2 * i, 2.75), 3.6, "globe", "bulb_100w" if on else "bulb_40w", "globes near" if i < 2 else "globes far", scale=1.2)
+        pendant(
+            s,
+            (0.1, -6.5 + 4.2 * i, 2.75),
+            3.6,
+            "globe",
+            "bulb_100w" if on else "bulb_40w",
+            "globes near" if i < 2 else "globes far",
+            scale=1.2,
+        )
     for i in range(3):
         prop(s, "KatorLegaz/bench", (-1.35, -5.2 + 5.8 * i, 0), 90, material="pine")
     prop(s, "BlendSwap-CC-BY/backpack", (-1.3, -5.1, 0.45), s.uniform(0, 360))

@@ -7,10 +7,29 @@ from blender_scenes.kit.interiors import exit_sign, merged, prop, sweep
 @recipe("corridor", indoor=True)
 def corridor_05(s: Stage) -> None:
     """A service passage under a building: caged bulkhead lamps, pipes and cables, damp concrete, stored crates."""
-    doors = (Opening("west", 7.2, 1.0, 2.1, 0, "door"), Opening("north", 0.8, 1.0, 2.1, 0, "door"), Opening("east", 11.2, 1.1, 2.1, 0, "door"))
-    room(s, 2.6, 20.0, 2.6, floor=s.choose(["concrete_polished", "asphalt_wet"]), wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]),
-         ceiling="concrete", openings=doors, skirting=None, frame="rust")  # fmt: skip
-    for x, z, radius, surface in ((-1.15, 2.35, 0.09, "aluminium"), (-0.9, 2.42, 0.06, "copper"), (-1.2, 2.12, 0.045, "paint_red"), (1.1, 2.35, 0.13, "steel_brushed")):  # fmt: skip
+    doors = (
+        Opening("west", 7.2, 1.0, 2.1, 0, "door"),
+        Opening("north", 0.8, 1.0, 2.1, 0, "door"),
+        Opening("east", 11.2, 1.1, 2.1, 0, "door"),
+    )
+    room(
+        s,
+        2.6,
+        20.0,
+        2.6,
+        floor=s.choose(["concrete_polished", "asphalt_wet"]),
+        wall=s.choose(["brick_small", "concrete_dark", "plaster_grey"]),
+        ceiling="concrete",
+        openings=doors,
+        skirting=None,
+        frame="rust",
+    )
+    for x, z, radius, surface in (
+        (-1.15, 2.35, 0.09, "aluminium"),
+        (-0.9, 2.42, 0.06, "copper"),
+        (-1.2, 2.12, 0.045, "paint_red"),
+        (1.1, 2.35, 0.13, "steel_brushed"),
+    ):
         s.add(mesh.tube("pipe", (x, -10, z), (x, 10, z), radius), "pipe", material=surface)
     clamps = [mesh.box("clamp", (0.5, 0.04, 0.05), (-1.05, -9 + 2.5 * i, 2.51)) for i in range(8)]
     clamps += [mesh.box("clamp", (0.3, 0.04, 0.08), (1.1, -9 + 2.5 * i, 2.48)) for i in range(8)]
@@ -23,8 +42,18 @@ def corridor_05(s: Stage) -> None:
     for i in range(6):
         y = -8.4 + 3.2 * i
         x, z = (0.25, 2.6) if i % 2 else (-0.15, 2.6)
-        ribs = [sweep("rib", [(x + 0.12 * math.cos(a), y + d, z - 0.13 * math.sin(a)) for a in (0, 0.5, 1.0, 1.57, 2.1, 2.6, 3.1415)], 0.005, 6)
-                for d in (-0.1, 0.0, 0.1)]  # fmt: skip
+        ribs = [
+            sweep(
+                "rib",
+                [
+                    (x + 0.12 * math.cos(a), y + d, z - 0.13 * math.sin(a))
+                    for a in (0, 0.5, 1.0, 1.57, 2.1, 2.6, 3.1415)
+                ],
+                0.005,
+                6,
+            )
+            for d in (-0.1, 0.0, 0.1)
+        ]
         ribs.append(mesh.box("base", (0.24, 0.32, 0.03), (x, y, z - 0.03)))
         s.add(merged("bulkhead", ribs), "bulkhead lamp", material="steel_brushed")
         if i != broken:

@@ -8,14 +8,20 @@ from blender_scenes.kit.window_view import skyline
 def office_01(s: Stage) -> None:
     """An open-plan office high above a town by day: rows of desks under LED panels, a band of windows."""
     windows = tuple(Opening("west", 0.5 + 3.15 * i, 2.75, 1.75, 0.75, panes=(2, 1)) for i in range(4))
-    r = room(s, 9.0, 13.0, 2.9, floor=s.choose(["carpet_grey", "fabric_blue"]), wall="plaster_white",
+    room(s, 9.0, 13.0, 2.9, floor=s.choose(["carpet_grey", "fabric_blue"]), wall="plaster_white",
              ceiling="ceiling_tile", openings=(*windows, Opening("north", 6.6, 0.95, 2.05, 0, "door")),
              without=("south",), outside=None)  # fmt: skip
     skyline(s, -32, 70, 90)
     kelvin = s.choose([3500, 4000, 5000])
     for i in range(3):
         for k in range(5):
-            panel_fixture(s, (-3.0 + 3.0 * i, -5.1 + 2.4 * k, 2.9), (0.6, 0.6), ("panels left", "panels middle", "panels right")[i], kelvin=kelvin)
+            panel_fixture(
+                s,
+                (-3.0 + 3.0 * i, -5.1 + 2.4 * k, 2.9),
+                (0.6, 0.6),
+                ("panels left", "panels middle", "panels right")[i],
+                kelvin=kelvin,
+            )
     chair = s.choose(["Scopia/office_chair", "Scopia/kids_desk_chair"])
     for row in range(4):
         for column in range(2):

@@ -8,8 +8,17 @@ from blender_scenes.kit.window_view import street
 def office_02(s: Stage) -> None:
     """A small office late at night: one desk lamp, two screens, and the lit windows across the street."""
     window = Opening("north", 1.0, 2.3, 1.45, 0.85, panes=(2, 1))
-    r = room(s, 4.4, 4.4, 2.7, floor=s.choose(["oak", "carpet_grey"]), wall=s.choose(["plaster_grey", "plaster_blue", "plaster_warm"]),
-             openings=(window,), without=("south",), outside="paving")  # fmt: skip
+    r = room(
+        s,
+        4.4,
+        4.4,
+        2.7,
+        floor=s.choose(["oak", "carpet_grey"]),
+        wall=s.choose(["plaster_grey", "plaster_blue", "plaster_warm"]),
+        openings=(window,),
+        without=("south",),
+        outside="paving",
+    )
     street(s, (0, 6, -0.3), lit=7, lamps=True, trees=1)
     desk = "Scopia/wooden_office_alder_table"
     prop(s, desk, (-0.3, 1.15, 0), 0)
@@ -26,7 +35,9 @@ def office_02(s: Stage) -> None:
         blinds(s, r.on_wall("north", 2.15, 2.34, 0.06), (2.4, s.uniform(0.3, 0.7)), 0, s.uniform(0, 45))
     prop(s, "KatorLegaz/full-bookcase", (2.2 - 0.2, 0.9, 0), -90)
     prop(s, "KatorLegaz/filing-cabinet", (1.95, 1.85, 0), -20)
-    prop(s, "BlendSwap-CC-BY/mediumIndoorPlant", (1.95, 1.85, tall("KatorLegaz/filing-cabinet")), s.uniform(0, 360), 0.7)
+    prop(
+        s, "BlendSwap-CC-BY/mediumIndoorPlant", (1.95, 1.85, tall("KatorLegaz/filing-cabinet")), s.uniform(0, 360), 0.7
+    )
     furniture(s, "BlendSwap-CC-0/radiator", (-0.2, 2.05, 0.08), 0)
     prop(s, "BlendSwap-CC-BY/armChair2", (-1.55, -0.3, 0), 60 + s.uniform(-20, 20))
     picture(s, r.on_wall("west", 3.0, 1.55), (0.9, 0.6), screen_image(s.rng, "poster"), 90)

@@ -7,9 +7,21 @@ from blender_scenes.kit.window_view import skyline
 def office_03(s: Stage) -> None:
     """A meeting room at dusk: a long table under a light line, a presentation on the wall, a town beyond the glass."""
     glass = Opening("west", 0.3, 5.4, 2.35, 0.15, panes=(4, 1))
-    r = room(s, 5.4, 6.0, 2.8, floor=s.choose(["carpet_grey", "oak", "concrete_polished"]),
-             wall={"north": s.choose(["plaster_white", "plaster_grey"]), "east": s.choose(["walnut", "plaster_green", "plaster_blue"])},
-             openings=(glass,), without=("south",), outside=None, frame="paint_black")  # fmt: skip
+    room(
+        s,
+        5.4,
+        6.0,
+        2.8,
+        floor=s.choose(["carpet_grey", "oak", "concrete_polished"]),
+        wall={
+            "north": s.choose(["plaster_white", "plaster_grey"]),
+            "east": s.choose(["walnut", "plaster_green", "plaster_blue"]),
+        },
+        openings=(glass,),
+        without=("south",),
+        outside=None,
+        frame="paint_black",
+    )
     skyline(s, -40, 60, 90, lit=6)
     for i in range(2):
         prop(s, "Scopia/black_table", (0.0, -0.9 + 1.7 * i, 0), 90)
@@ -34,10 +46,14 @@ def office_03(s: Stage) -> None:
     for x in (-2.1, 2.1):
         for y in (-2.0, 0.0, 2.0):
             downlight(s, (x, y, 2.8), kelvin=3000)
-    lit_picture(s, (0.2, 2.95, 1.55), (1.9, 1.07), screen_image(s.rng, s.choose(["sheet", "video", "document"])), cd_m2=180)
+    lit_picture(
+        s, (0.2, 2.95, 1.55), (1.9, 1.07), screen_image(s.rng, s.choose(["sheet", "video", "document"])), cd_m2=180
+    )
     s.add(mesh.box("screen case", (1.96, 0.05, 1.13), (0.2, 2.98, 0.985)), "screen case", material="plastic_black")
     prop(s, "BlendSwap-CC-BY/dresserWithDrawers", (2.7 - 0.28, 0.6, 0), -90, material="walnut")
-    prop(s, "BlendSwap-CC-BY/decorativePlant", (2.4, 0.2, tall("BlendSwap-CC-BY/dresserWithDrawers")), s.uniform(0, 360))
+    prop(
+        s, "BlendSwap-CC-BY/decorativePlant", (2.4, 0.2, tall("BlendSwap-CC-BY/dresserWithDrawers")), s.uniform(0, 360)
+    )
     prop(s, "Scopia/coffee_machine", (2.4, 0.9, tall("BlendSwap-CC-BY/dresserWithDrawers")), -90, 0.7)
     prop(s, "BlendSwap-CC-0/plant", (-2.2, 2.5, 0), s.uniform(0, 360))
     sky.atmosphere(s, s.uniform(-3.5, 0.5), s.uniform(-120, -60), dust=1.5)

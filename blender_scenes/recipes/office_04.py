@@ -7,8 +7,16 @@ from blender_scenes.kit.window_view import trees
 def office_04(s: Stage) -> None:
     """A private study at golden hour: the low sun through tall windows, a banker's lamp, walls of books."""
     windows = (Opening("north", 0.7, 1.15, 2.0, 0.5, panes=(2, 3)), Opening("north", 3.0, 1.15, 2.0, 0.5, panes=(2, 3)))
-    r = room(s, 4.9, 5.0, 3.0, floor=s.choose(["oak", "walnut"]), wall=s.choose(["plaster_green", "plaster_terracotta", "plaster_warm"]),
-             openings=windows, without=("south",))  # fmt: skip
+    r = room(
+        s,
+        4.9,
+        5.0,
+        3.0,
+        floor=s.choose(["oak", "walnut"]),
+        wall=s.choose(["plaster_green", "plaster_terracotta", "plaster_warm"]),
+        openings=windows,
+        without=("south",),
+    )
     for w in windows:
         curtain(s, r, w, s.choose(["curtain", "carpet_red", "fabric_cream"]), 0.75)
     trees(s, [(-7, 15), (-2.4, 17), (2.8, 13), (8, 18), (13, 24)], scale=s.uniform(0.7, 1.0))

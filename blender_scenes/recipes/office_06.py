@@ -8,17 +8,36 @@ from blender_scenes.kit.window_view import skyline
 def office_06(s: Stage) -> None:
     """A corner suite on a high floor at sunrise: glass on two sides, the sun over the town, sofas and one desk."""
     panes = (Opening("north", 0.15, 6.3, 2.75, 0.1, panes=(5, 1)), Opening("east", 0.15, 5.4, 2.75, 0.1, panes=(4, 1)))
-    room(s, 6.6, 6.2, 3.0, floor=s.choose(["concrete_polished", "walnut", "marble"]), wall={"west": s.choose(["walnut", "concrete", "plaster_grey"])},
-         openings=panes, without=("south",), outside=None, frame="aluminium", skirting=None)  # fmt: skip
+    room(
+        s,
+        6.6,
+        6.2,
+        3.0,
+        floor=s.choose(["concrete_polished", "walnut", "marble"]),
+        wall={"west": s.choose(["walnut", "concrete", "plaster_grey"])},
+        openings=panes,
+        without=("south",),
+        outside=None,
+        frame="aluminium",
+        skirting=None,
+    )
     skyline(s, -72, 85, 0, lit=2)
     skyline(s, -72.2, 80, -90, count=9)
     s.add(mesh.box("rug", (3.0, 2.4, 0.015), (1.2, 0.9, 0)), "rug", material=s.choose(["carpet_beige", "carpet_grey"]))
-    prop(s, "KatorLegaz/mid-century-sofa", (1.2, 2.2, 0.0), 0, material=s.choose(["fabric_cream", "leather_brown", "fabric_blue"]))
+    prop(
+        s,
+        "KatorLegaz/mid-century-sofa",
+        (1.2, 2.2, 0.0),
+        0,
+        material=s.choose(["fabric_cream", "leather_brown", "fabric_blue"]),
+    )
     prop(s, "KatorLegaz/mid-century-chair", (2.6, 0.8, 0.0), -80 + s.uniform(-15, 15), material="leather_brown")
     prop(s, "Scopia/coffee-table2", (1.2, 0.85, 0.015), s.uniform(-5, 5))
     prop(s, "KatorLegaz/newspaper", (1.0, 0.85, 0.495), s.uniform(0, 360))
     prop(s, "BlendSwap-CC-0/orchids", (1.5, 0.9, 0.495), s.uniform(0, 360), 0.8)
-    workstation(s, (-1.8, 0.3, 0), -60 + s.uniform(-10, 10), desk="Scopia/glass_table_office", screens=2, on=s.chance(0.7))
+    workstation(
+        s, (-1.8, 0.3, 0), -60 + s.uniform(-10, 10), desk="Scopia/glass_table_office", screens=2, on=s.chance(0.7)
+    )
     prop(s, "BlendSwap-CC-BY/yuccaPlant", (-2.6, 2.5, 0), s.uniform(0, 360), 1.1)
     prop(s, "Scopia/office_furniture1", (-3.3 + 0.3, -1.2, 0), 90, material="walnut")
     for i in range(3):
