@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from blender_scenes.kit import Stage
+from blender_scenes.kit.harbour import sea
 from blender_scenes.kit.parts import pure, world
 from blender_scenes.kit.urban import Street, curve, street
 from halo_render.scenes import recipes
@@ -60,12 +61,20 @@ def test_roads_and_pavements_face_up(stage: Stage) -> None:
     tops = [
         p.normal.z
         for o in stage.scene.objects
-        if o.name.startswith("pavement")
+        if o.name.startswith(("pavement", "road markings"))
         for p in o.data.polygons
-        if abs(p.normal.z) > 0.9 and p.area > 1
+        if abs(p.normal.z) > 0.9 and p.area > 0.1
     ]
     assert tops
     assert min(tops) > 0
+
+
+def test_water_faces_up_and_is_rippled(stage: Stage) -> None:
+    water = sea(stage, (0, 0), 30, wave_m=0.03)
+    assert min(p.normal.z for p in water.data.polygons) > 0.3
+    heights = np.array([v.co.z for v in water.data.vertices])
+    assert 0.005 < heights.std() < 0.1
+    assert abs(heights.mean()) < 0.01
 
 
 def test_coloured_lamps_keep_their_luminance() -> None:
