@@ -48,9 +48,8 @@ def sea(
     vertices = np.stack([x, y, z + level_m], axis=2).reshape(-1, 3)
     row, column = np.mgrid[0 : rings - 1, 0 : rays - 1]
     first = (row * rays + column).reshape(-1)
-    body = mesh.from_data("water", vertices, np.stack([first, first + 1, first + rays + 1, first + rays], axis=1)[:,
-        ::-1],
-                          smooth=True)  # fmt: skip
+    faces = np.stack([first, first + 1, first + rays + 1, first + rays], axis=1)
+    body = mesh.from_data("water", vertices, faces, smooth=True)
     return stage.add(body, "water", material=_water(color))
 
 

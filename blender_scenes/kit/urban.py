@@ -148,7 +148,7 @@ def _pavement(stage: Stage, line: Street, stops: Any, side: int, surface: str) -
     for a, b in itertools.pairwise(stops):
         for k, (p, q) in enumerate(itertools.pairwise(rows)):
             face = [line.at(float(u), side * off, up) for u, (off, up) in ((a, p), (a, q), (b, q), (b, p))]
-            parts.face(face if side < 0 else face[::-1], "granite" if k < 2 else surface)
+            parts.face(face if side > 0 else face[::-1], "granite" if k < 2 else surface)
     for u in (stops[0], stops[-1]):
         parts.face([line.at(float(u), side * off, up) for off, up in ((h, 0), (h, KERB_M), (h + line.pavement_m,
             KERB_M),
@@ -158,7 +158,7 @@ def _pavement(stage: Stage, line: Street, stops: Any, side: int, surface: str) -
 
 def _stripe(parts: Parts, line: Street, a: float, b: float, left: float, right: float, surface: str) -> None:
     z = 0.005
-    parts.face([line.at(a, left, z), line.at(a, right, z), line.at(b, right, z), line.at(b, left, z)][::-1], surface)
+    parts.face([line.at(a, left, z), line.at(a, right, z), line.at(b, right, z), line.at(b, left, z)], surface)
 
 
 def row(

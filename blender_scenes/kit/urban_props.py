@@ -30,7 +30,7 @@ CARS: dict[str, tuple[float, float, float, float]] = {
 }  # fmt: skip
 SMALL_CARS = tuple(k for k in CARS if not re.search("truck|bus|van|Truck|Bus|sedan-02", k))
 PAINT = re.compile(
-    r"paint_|carpaint|^car$|chapa|color-ext|color-beige|firstcolor|first-color|red-cabin|accentcolor", re.I
+    r"paint_|carpaint|^car([.]\d+)?$|chapa|color-ext|color-beige|firstcolor|first-color|red-cabin|accentcolor", re.I
 )
 CAR_COLORS: tuple[Rgb, ...] = (
     (0.55, 0.56, 0.57), (0.16, 0.165, 0.17), (0.02, 0.02, 0.022), (0.62, 0.62, 0.61), (0.30, 0.02, 0.018),
@@ -159,25 +159,51 @@ def car(
     group: str = "cars",
 ) -> Any:
     """A car, its front towards -y before turning; lamps lie on the body's own surface."""
-    body = furniture(stage, key, at_m, turn_deg)
+    body = _car_body(stage, key, at_m, turn_deg)
     shade = color or stage.choose(CAR_COLORS)
     for slot in body.material_slots:
-        name = slot.material.name.rpartition(".")[0] if slot.material.name[-3:].isdigit() else slot.material.name
-        principled = slot.material.node_tree.nodes.get("Principled BSDF")
-        if PAINT.search(name) and not principled.inputs["Base Color"].links:
-            principled.inputs["Base Color"].default_value = (*shade, 1)
-            principled.inputs["Roughness"].default_value = 0.28
-            principled.inputs["Coat Weight"].default_value, principled.inputs["Coat Roughness"].default_value = (
-                1.0,
-                0.03,
-            )
-        elif principled.inputs["Transmission Weight"].default_value > 0.5 and not re.search(
-            "light|focus|lens", name, re.I
-        ):
-            slot.material = material("glass_dark")  # tinted windows: real ones cost more than they show
+        original = slot.material
+        if PAINT.search(original.name):
+            slot.link = "OBJECT"  # the mesh is shared by all cars of the kind, the paint is not
+            slot.material = _paint(original, shade)
     if head or tail:
         _car_lamps(stage, body, key, at_m, turn_deg, (head, tail, beams, braking), kelvin, group)
     return body
+
+
+def _car_body(stage: Stage, key: str, at: Vec3, turn: float) -> Any:
+    """The model, read once a scene; windows become dark glass (clear ones cost more than they show)."""
+    for thing in stage.scene.objects:
+        if thing.get("uniser_car") == key:
+            again = thing.copy()
+            for slot in again.material_slots:
+                slot.link = "DATA"
+            return stage.add(again, models()[key].title, asset=key, at=at, turn_deg=turn)
+    body = furniture(stage, key, at, turn)
+    body["uniser_car"] = key
+    for slot in body.material_slots:
+        principled = slot.material.node_tree.nodes.get("Principled BSDF")
+        is_lamp = re.search("light|focus|lens", slot.material.name, re.I)
+        if principled.inputs["Transmission Weight"].default_value > 0.5 and not is_lamp:
+            slot.material = material("glass_dark")
+    return body
+
+
+def _paint(original: Any, shade: Rgb) -> Any:
+    """The model's body paint in another colour, under clear lacquer; textured paint stays as it is."""
+    import bpy
+
+    name = f"car {original.name} {shade[0]:.3f} {shade[2]:.3f}"
+    if name in bpy.data.materials:
+        return bpy.data.materials[name]
+    made = original.copy()
+    made.name = name
+    principled = made.node_tree.nodes["Principled BSDF"]
+    if not principled.inputs["Base Color"].links:
+        principled.inputs["Base Color"].default_value = (*shade, 1)
+    principled.inputs["Roughness"].default_value = 0.28
+    principled.inputs["Coat Weight"].default_value, principled.inputs["Coat Roughness"].default_value = 1.0, 0.03
+    return made
 
 
 def _car_lamps(

@@ -13,9 +13,9 @@ def car_park_03(s: Stage) -> None:
     surroundings(s, s.choose(["grass", "grass", "grass_dry"]))
     s.add(mesh.ground("lot", (30, 46), (0, 14, 0)), "lot", material=s.choose(["asphalt_worn", "paving", "asphalt"]))
     full = s.uniform(0.6, 0.9)
-    for x, turn in ((-8.5, 90), (8.5, -90)):
+    for x, turn in ((-7.0, 90), (7.0, -90)):
         for spot, nose in bays(s, (x + (3 if turn > 0 else -3), 16, 0), turn, 14):
-            if s.chance(full) and spot[1] > 2.5:
+            if s.chance(full) and spot[1] > 1.0:
                 car(s, s.choose(SMALL_CARS), spot, nose + s.choose([0, 180]) + s.uniform(-2, 2))
     u = s.uniform(12, 22)
     car(s, s.choose(SMALL_CARS), (-1.5, u, 0), s.uniform(-4, 4), head=True, kelvin=s.choose([3300, 5500]))
@@ -54,4 +54,4 @@ def car_park_03(s: Stage) -> None:
         s, (-60, 85), (60, 85), ("townhouse", "modern", "brick"), floors=(3, 5), width_m=(12, 18), lit=0.2 * is_dark
     )
     people(s, [(2.2, 6.5, 0, s.uniform(0, 360)), (2.9, 14, 0, s.uniform(0, 360)), (1.5, 25, 0, 180)])
-    s.camera((s.uniform(-2, 2), -3.5, 1.65), (0, 18, 2.6), s.uniform(22, 30), jitter_m=0.4)
+    s.camera((s.uniform(-2, 2), -1.5, 1.55), (0, 18, 2.5), s.uniform(26, 36), jitter_m=0.4)

@@ -29,7 +29,7 @@ def petrol_station_03(s: Stage) -> None:
         if s.chance(0.6):
             car(s, s.choose(SMALL_CARS), spot, turn)
     building(s, "modern", 20, 12, 2, (-16, 34, 0), 0, ground="shop", lit=0.2 * is_dark, wall="grey", shop_lit=is_dark)
-    totem(s, (6.5, -1.0, 0), -8, (1, 0.75, 0.2), on=True, name="FUEL", height_m=6)
+    totem(s, (6.8, 5.5, 0), -8, (1, 0.75, 0.2), on=True, name="FUEL", height_m=6)
     for x, y in ((4.5, 12), (4.5, 34), (26, 22)):
         street_lamp(s, (x, y, 0), 90, "street_led", height_m=9, on=is_dark, double=True)
     kind = s.choose(["Scopia/poplar", "Scopia/sycamoreMaple", "Scopia/pine"])

@@ -29,7 +29,7 @@ def square_01(s: Stage) -> None:
     church.build(s, "church", (1.5, 39, 0))
     furniture(s, "BlendSwap-CC-BY/fountain", (0, 13, 0), 0, 2.4)
     cloths = ((0.5, 0.06, 0.05), (0.05, 0.2, 0.35), (0.08, 0.28, 0.12), (0.55, 0.35, 0.05))
-    for k, (x, y, turn) in enumerate(((-6.5, 4, 60), (6.8, 5, -55), (-8.5, 11, 80), (8.8, 13, -90), (-6, 20, 100),
+    for k, (x, y, turn) in enumerate(((-7.2, 5.0, 70), (6.8, 5, -55), (-8.5, 11, 80), (8.8, 13, -90), (-6, 20, 100),
                                       (6, 21, -110), (-13, 3, 70), (13.5, 7, -70))):  # fmt: skip
         if k < 4 or s.chance(0.75):
             stall(s, (x + s.uniform(-0.4, 0.4), y, 0), turn + s.uniform(-8, 8), cloth=s.choose(cloths))
@@ -37,6 +37,8 @@ def square_01(s: Stage) -> None:
     terrace(s, (22, 20, 0), -90, 3)
     for x, y in ((-16, -2), (16, -2), (-16, 26), (16, 26)):
         globe_lamp(s, (x, y, 0), globes=4, on=False)
+    stall(s, (-4.9, -0.6, 0), 62 + s.uniform(-8, 8), cloth=s.choose(cloths))
+    terrace(s, (4.3, -1.6, 0), s.uniform(60, 100), 2)
     tree = s.choose(["Scopia/ficusTree", "Scopia/acacia"])
     planted(s, tree, [((-20, 28, 0), 1.2), ((20, 30, 0), 1.1), ((-21, 4, 0), 1.2)])
     for px, py in ((-3, -1.5), (2.6, 0.4)):

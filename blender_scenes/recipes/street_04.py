@@ -15,9 +15,9 @@ def street_04(s: Stage) -> None:
     surroundings(s, "asphalt")
     for side in (-1, 1):
         for start, end in ((0, 50), (66, 175)):
-            row(s, line, side, ("office", "office", "modern"), start_m=start, end_m=end, floors=(6, 12), width_m=(14,
+            row(s, line, side, ("office", "office", "modern"), start_m=start, end_m=end, floors=(5, 9), width_m=(14,
                 20),
-                depth_m=16, shops=0.6, open_shops=0.8, lit=0.22, glow_w=0.05, sides=True)  # fmt: skip
+                depth_m=16, shops=0.6, open_shops=0.8, lit=0.12, glow_w=0.05, sides=True)  # fmt: skip
     skyline(s, (0, 120), (60, 140), (-30, 30), 6, height_m=(40, 85), width_m=(18, 28), lit=0.06)
     state = s.choose(["red", "red", "green", "amber"])
     for u, off, turn in ((47.0, 7.5, 0), (68.5, -7.5, 180), (66.9, 7.6, 0)):
