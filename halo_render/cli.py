@@ -72,6 +72,32 @@ def frames(
     finish_run(run_job(job, out, RunOptions(workers, parse_shard(shard), retries, limits, not as_json)), as_json)
 
 
+@app.command()
+def plan(
+    pairs: Annotated[int, typer.Option(help="flare pairs wanted")] = 70_000,
+    resolution: Annotated[str, typer.Option(help="WIDTHxHEIGHT, or N for N x N")] = "3840x2160",
+    variants: Annotated[int, typer.Option(help="flare variants that part two makes of a frame")] = 30,
+    samples: Annotated[int, typer.Option(help="most samples a pixel")] = 256,
+    threads: Annotated[int, typer.Option(help="threads of each Blender")] = 2,
+    seed: Annotated[int, typer.Option()] = 0,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Render one draft frame of each archetype, then say hours, disk and the farm's command lines."""
+    from halo_render.blender.session import RenderSettings
+    from halo_render.plan import farm_lines, measure
+    from uniser_core.output import print_json, print_table
+
+    width, height = parse_resolution(resolution)
+    settings = RenderSettings(width, height, samples, threads=threads)
+    cost = measure(pairs, variants, settings, seed)
+    lines = farm_lines(cost, settings, seed)
+    if as_json:
+        print_json({**{r["name"]: r["value"] for r in cost.rows()}, "commands": lines})
+        return
+    print_table(cost.rows(), as_json=False)
+    typer.echo("\n".join(lines))
+
+
 def parse_resolution(text: str) -> tuple[int, int]:
     """`WxH` or `N`. Raises InputError otherwise."""
     from uniser_core.errors import InputError

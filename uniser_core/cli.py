@@ -93,14 +93,16 @@ def effects(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="haze, …")],
+    name: Annotated[str, typer.Argument(help="haze, halo, …")],
+    frames: Annotated[bool, typer.Option("--frames", help="halo: the frames")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
     from uniser_core.bench import format_lines
     from uniser_core.registry import load_point
 
-    typer.echo(format_lines(load_point("uniser.benches", name)(), as_json))
+    run = load_point("uniser.benches", name)
+    typer.echo(format_lines(run(frames=True) if frames else run(), as_json))
 
 
 @app.command()

@@ -187,7 +187,7 @@ class Supervisor:
             return
         if time_s is not None and time.monotonic() - worker.since > time_s:
             worker.killed_for = f"took longer than {time_s:g} s"
-        elif memory_mb is not None and _resident_mb(worker.process.pid) > memory_mb:
+        elif memory_mb is not None and resident_mb(worker.process.pid) > memory_mb:
             worker.killed_for = f"took more than {memory_mb} MB of memory"
         if worker.killed_for:
             worker.process.kill()
@@ -244,9 +244,10 @@ class Supervisor:
             self.on_event("aside", item)
 
 
-def _resident_mb(pid: int | None) -> float:
+def resident_mb(pid: int | None = None) -> float:
+    """Resident memory of a process (this one by default) in MB; 0 when it is gone."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
