@@ -56,10 +56,10 @@ def judge(scene: Any, settings: RenderSettings, seed: int, wants_light: bool = T
         return Verdict(False, f"{near:.0%} of the picture is nearer than 25 cm")
     if float(np.percentile(light, 90)) <= 1e-5:
         return Verdict(False, "the picture is black")
-    if float(np.percentile(light, 50)) > 0 and float(np.percentile(light, 99) / np.percentile(light, 50)) < 1.3:
-        return Verdict(False, "the picture is flat")
     if not wants_light:
         return Verdict(True)
+    if float(np.percentile(light, 50)) > 0 and float(np.percentile(light, 99) / np.percentile(light, 50)) < 1.3:
+        return Verdict(False, "the picture is flat")
     table = lights_table(scene, camera_of(scene, draft.width, draft.height), passes, np.zeros(3))
     if not any(_is_near_frame(e, draft.width, draft.height) for e in table):
         return Verdict(False, "no light in or near the picture")
