@@ -129,6 +129,8 @@ def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) ->
     turn = {"north": 0.0, "east": -90.0, "south": 180.0, "west": 90.0}[side]
     pane = tinted("dark pane", (0.03, 0.035, 0.045), "paint_black")
     warm = [light.emitter(f"town {k}", light.planck_rgb(kelvin), 0.35 + 0.25 * k) for k, kelvin in enumerate((2600, 3000, 4000))]
+    # Wide enough that the sun sets behind its edge, not in front of it.
+    s.add(mesh.ground("town ground", (12_000, 12_000), (0, 0, ground_m)), "ground", material="concrete_dark")
     for _ in range(22):
         away, along = s.uniform(26, 130), s.uniform(-1, 1)
         x, y, _z = _beyond(r, side, middle + along * (14 + away * 0.8), away)

@@ -20,7 +20,7 @@ def bedroom_01(s: Stage) -> None:
     bed = furniture(s, s.choose(["BlendSwap-CC-0/bedWithTexture", "BlendSwap-CC-0/bed3", "Scopia/bed1"]), (0.2, 0.94, 0))
     bed.location.y = 2.08 - bed.dimensions.y / 2
     half = bed.dimensions.x / 2 + 0.32
-    kelvin, style = s.choose([2500, 2700, 3000]), s.choose(["drum", "drum", "globe"])
+    kelvin, style = s.choose([2700, 3000, 3500]), s.choose(["drum", "drum", "globe"])
     tint = s.choose([(0.72, 0.62, 0.46), (0.75, 0.72, 0.66), (0.55, 0.25, 0.12)])
     both = s.chance(0.7)
     for sign in (-1, 1):

@@ -9,7 +9,7 @@ def bedroom_02(s: Stage) -> None:
     """Morning: low sun through half-drawn blinds throws stripes on an iron bed and pale boards."""
     windows = (Opening("north", 0.55, 1.35, 1.75, 0.55, panes=(2, 2)), Opening("north", 2.5, 1.35, 1.75, 0.55, panes=(2, 2)))
     r = room(
-        s, 4.5, 4.3, 2.75, floor=s.choose(["pine", "pine", "grey_boards"]), openings=windows,
+        s, 4.5, 4.3, 2.75, floor=s.choose(["pine", "pine", "grey_boards"]), openings=windows, without=("south",),
         wall=s.choose(["plaster_white", "plaster_white", "plaster_warm"]),
     )  # fmt: skip
     hour(s, ["morning", "golden", "morning"], "north", off_deg=30)

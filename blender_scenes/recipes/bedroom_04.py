@@ -12,7 +12,7 @@ KNEE_M, RISE_DEG = 1.0, 40.0
 def bedroom_04(s: Stage) -> None:
     """Under the roof: sun through two skylights in a boarded slope, a low bed, beams, books."""
     r = room(
-        s, 5.0, 4.8, 3.45, floor=s.choose(["oak", "grey_boards", "pine"]), without=("north",), skirting=None,
+        s, 5.0, 4.8, 3.45, floor=s.choose(["oak", "grey_boards", "pine"]), without=("north", "south"), skirting=None,
         wall=s.choose(["plaster_white", "plaster_warm"]), outside="roof_tile",
     )  # fmt: skip
     hour(s, ["day", "day", "morning", "golden"], "north", off_deg=22)

@@ -1,4 +1,4 @@
-from blender_scenes.kit import Opening, Stage, curtain, furniture, light, mesh, recipe, room
+from blender_scenes.kit import Opening, Stage, curtain, furniture, light, recipe, room
 from blender_scenes.kit.home import TURN, boxes, floor_lamp, put, sconce
 from blender_scenes.kit.home_decor import bottle, cushion, picture, rug
 from blender_scenes.kit.home_outside import hour, town
@@ -12,14 +12,13 @@ def bedroom_06(s: Stage) -> None:
         s, 4.8, 4.6, 2.75, floor=s.choose(["carpet_grey", "carpet_beige", "walnut"]), openings=(window,), frame="paint_black",
         wall=s.choose(["plaster_grey", "plaster_warm", "plaster_white"]), outside=None,
     )  # fmt: skip
-    s.add(mesh.ground("town ground", (700, 700), (0, 0, -30)), "ground", material="concrete_dark")
     which = hour(s, ["dusk", "dusk", "night", "golden"], "east", off_deg=20)
     town(s, r, "east", lit=which in ("dusk", "night"), ground_m=-30)
     curtain(s, r, window, s.choose(["curtain", "fabric_blue"]), open_share=0.82)
     panels = [((0.78, 0.05, 1.25), (0.4 + 0.8 * k, -0.025, 0.0)) for k in range(5)]
     at, wood = r.on_wall("north", 0.3, 0.0), s.choose(["walnut", "oak", "fabric_cream", "leather_brown"])
     s.add(boxes("headboard", panels), "headboard", material=wood, at=at, turn_deg=TURN["north"])
-    kelvin = s.choose([2500, 2700, 3000])
+    kelvin = s.choose([2700, 3000, 4000])
     light.panel(s, r.on_wall("north", 2.3, 1.262, 0.03), (3.9, 0.02), "led_panel", "cove", "up", lumen=s.uniform(500, 1200), kelvin=kelvin)
     bed = furniture(s, s.choose(["BlendSwap-CC-BY/lettoCloud", "BlendSwap-CC-0/bedWithTexture", "Scopia/bed1"]), (0, 0, 0))
     bed.location = (-0.15, 2.24 - bed.dimensions.y / 2, 0)

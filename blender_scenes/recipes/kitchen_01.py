@@ -11,8 +11,8 @@ def kitchen_01(s: Stage) -> None:
     window = Opening("north", 1.75, 1.5, 1.15, 1.05, panes=(2, 1))
     side = Opening("west", 1.2, 1.3, 1.25, 0.95)
     r = room(
-        s, 5.0, 4.4, 2.6, floor=s.choose(["tile_terracotta", "oak", "tile_white"]), openings=(window, side),
-        wall=s.choose(["plaster_white", "plaster_warm", "plaster_blue"]),
+        s, 5.0, 4.4, 2.6, floor=s.choose(["tile_terracotta", "pine", "tile_white"]), openings=(window, side), without=("south",),
+        wall=s.choose(["plaster_white", "plaster_warm"]),
     )  # fmt: skip
     hour(s, ["morning", "morning", "golden", "day"], "north", off_deg=28)
     garden(s, r, "north", near_m=7)

@@ -3,7 +3,7 @@ from blender_scenes.kit.home import downlight, pendant, put
 from blender_scenes.kit.home_decor import bottle, display
 from blender_scenes.kit.home_kitchen import TOP_M, Style, base_row, island, tint_front, wall_row
 from blender_scenes.kit.home_outside import hour, town
-from blender_scenes.kit.mesh import ground
+from blender_scenes.kit.mesh import box
 
 
 @recipe("kitchen", indoor=True)
@@ -15,7 +15,6 @@ def kitchen_02(s: Stage) -> None:
         wall={"north": "plaster_grey", "east": "plaster_white", "south": "plaster_white", "west": "plaster_white"}, outside=None,
         skirting=None,
     )  # fmt: skip
-    s.add(ground("town ground", (600, 600), (0, 0, -20)), "ground", material="concrete_dark")
     which = hour(s, ["night", "night", "dusk"], "east")
     town(s, r, "east", lit=which != "day", ground_m=-20)
     tint = s.choose([(0.035, 0.04, 0.045), (0.03, 0.06, 0.05), (0.05, 0.06, 0.11)])
@@ -24,8 +23,6 @@ def kitchen_02(s: Stage) -> None:
     base_row(s, r, "north", 0.66, [("drawers", 0.9), ("hob", 0.6), ("drawers", 0.9), ("sink", 1.0), ("dish", 0.6)], style, s.choose(["marble", "tile_white", "tile_dark"]))
     wall_row(s, r, "north", 0.66, [0.9, 0.6, 0.9, 0.5, 0.5, 0.6], style, strip_group="worktop strip", kelvin=k, lumen_m=s.uniform(350, 700))
     base_row(s, r, "north", 4.66, [("gap", 0.1)], style, None)
-    from blender_scenes.kit.mesh import box
-
     for along in (0.33, 5.02):
         s.add(box("tall", (0.64, 0.6, 2.2), r.on_wall("north", along, 0, 0.3)), "tall cupboard", material=style.front)
     display(s, r, "north", 5.02, 1.62, 0.606, (0.12, 0.03), (0.2, 0.9, 1.0))

@@ -11,7 +11,7 @@ def kitchen_04(s: Stage) -> None:
     window = Opening("north", 0.65, 1.15, 1.3, 0.95, panes=(2, 1))
     r = room(
         s, 2.45, 4.9, 2.5, floor=s.choose(["tile_white", "tile_dark", "tile_terracotta"]), openings=(window,),
-        wall=s.choose(["plaster_white", "plaster_green", "plaster_warm"]), skirting=None, outside="paving",
+        wall=s.choose(["plaster_white", "plaster_green", "plaster_warm"]), skirting=None, outside="paving", without=("south",),
     )  # fmt: skip
     which = hour(s, ["day", "morning", "golden", "dusk"], "north", off_deg=40)
     street(s, r, "north", lit=which == "dusk", storeys=3, away_m=14, ground_m=-3.2)

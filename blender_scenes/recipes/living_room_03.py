@@ -2,7 +2,7 @@ from blender_scenes.kit import Opening, Stage, furniture, recipe, room
 from blender_scenes.kit.home import again, floor_lamp, pendant, put
 from blender_scenes.kit.home_decor import bottle, picture, rug
 from blender_scenes.kit.home_outside import hour, town
-from blender_scenes.kit.mesh import ground, tube
+from blender_scenes.kit.mesh import tube
 
 
 @recipe("living_room", indoor=True)
@@ -13,9 +13,8 @@ def living_room_03(s: Stage) -> None:
     r = room(
         s, 7.0, 6.0, 3.7, floor=s.choose(["concrete_polished", "grey_boards", "oak"]),
         wall={"north": "brick_red", "west": "brick_red", "east": s.choose(["brick_red", "plaster_white"]), "south": "plaster_grey"},
-        ceiling=s.choose(["concrete", "pine"]), openings=windows, frame="paint_black", skirting=None, outside=None,
+        ceiling=s.choose(["concrete", "pine"]), openings=windows, frame="paint_black", skirting=None, outside=None, without=("south",),
     )  # fmt: skip
-    s.add(ground("town ground", (600, 600), (0, 0, -14)), "ground", material="concrete_dark")
     which = hour(s, ["golden", "golden", "morning", "dusk"], "north", off_deg=18, dust=1.5)
     town(s, r, "north", lit=which == "dusk")
     for y in (1.6, 0.2, -1.2):

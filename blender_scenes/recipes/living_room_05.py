@@ -11,7 +11,7 @@ def living_room_05(s: Stage) -> None:
     side = Opening("west", 1.9, 2.2, 1.5, 0.8, panes=(3, 1))
     r = room(
         s, 6.4, 5.4, 2.7, floor=s.choose(["pine", "pine", "tile_white"]), wall=s.choose(["plaster_white", "plaster_white", "plaster_warm"]),
-        openings=(doors, side),
+        openings=(doors, side), without=("south",),
     )  # fmt: skip
     curtain(s, r, doors, open_share=0.75)
     hour(s, ["morning", "morning", "day", "golden"], "north", off_deg=38)
