@@ -195,6 +195,8 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision) -> list
         )
     elif not manifest["groups"]["test"]:
         notes.append("nothing is held out: there is no test group")
+    if not manifest["groups"]["train"]:
+        notes.append("nothing is left to train on: every group is test, or tied to one that is")
     if decision.moved_to_test:
         notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
     used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
@@ -222,7 +224,9 @@ def _emit(
     arguments, at = [], 0
     for units in parts:
         count = sum(found[n].group_rows[g] for n, g in units)
-        arguments.append(([(names[n], found[n].shard, g) for n, g in units], chosen.slice(at, count)))
+        # Copied, because a slice would be sent to its worker with the whole table behind it.
+        part = chosen.take(np.arange(at, at + count))
+        arguments.append(([(names[n], found[n].shard, g) for n, g in units], part))
         at += count
     tables: dict[str, pa.Table] = runner.reduce(emit, arguments, merge, "index")
     return tables

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PROBE_PX = 256
 # Share of pixels that count as far, and of those that count as veiled (He et al. 2009 take the brightest 0.1%).
 FAR_SHARE, VEIL_SHARE = 0.25, 0.1
+# An 8-bit picture whose brightest tenth lies below 1 / DUSK_GAIN counts as dark.
+DUSK_GAIN, DARKEST_WHITE = 2.5, 0.12
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float3
     far = path >= np.quantile(path, 1 - FAR_SHARE, method="lower")
     dark = rgb.min(axis=1)
     veiled = far & (dark >= np.quantile(dark[far], 1 - VEIL_SHARE, method="lower"))
-    # An 8-bit picture's white is display white; an HDR frame's is where its exposure is metered.
-    white = float(np.quantile(luminance(rgb), 0.98)) if frame.is_hdr else 1.0
+    # White is 1 by day, and less in a picture taken at dusk: haze is lit by what lights the scene.
+    light = luminance(rgb)
+    white = float(np.quantile(light, 0.98)) if frame.is_scene_referred else DUSK_GAIN * float(np.quantile(light, 0.9))
+    white = white if frame.is_scene_referred else min(max(white, DARKEST_WHITE), 1.0)
     finite = path[np.isfinite(path)]
     own = [float(v) for v in rgb[veiled].mean(axis=0, dtype=np.float64)]
     median = float(np.median(finite)) if finite.size else float("nan")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from uniser_core.color import decode_table
 from uniser_core.depth import MAX_CODE
 from uniser_core.effect import EffectParams, Layers, effect
 from uniser_core.errors import InputError, RefusedError
@@ -50,7 +51,9 @@ class HazeParams(EffectParams):
     noise_scale_m: float = Field(10.0, gt=0, description="size of the largest patches, metres")
     noise_octaves: int = Field(3, ge=1, le=8)
     noise_seed: int = Field(0, ge=0, lt=2**31)
-    noise_offset_m: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="shift of the field: right, down, ahead")
+    noise_offset_m: tuple[float, float, float] = Field(
+        (0.0, 0.0, 0.0), description="shift of the field: right, down, ahead"
+    )
     wind_azimuth_deg: float = Field(0.0, ge=0, lt=360, description="0 along the view, 90 to the right")
     wind_stretch: float = Field(1.0, ge=1, le=20, description="patches drawn out along the wind")
     depth_source: str = Field("", description="where the depth came from")
@@ -177,9 +180,7 @@ def _short(value: float) -> float:
 
 def _inputs(frame: Frame, params: HazeParams) -> tuple[Float32, Float32, Float32, Float32]:
     """Clean light in planes, optical path, extinction per unit of path, airlight."""
-    clean = frame.memo(
-        ("haze clean planes",), lambda: np.ascontiguousarray(frame.rgb_HWC.transpose(2, 0, 1), np.float32)
-    )
+    clean = frame.memo(("haze clean planes",), lambda: _planes(frame))
     ratios = np.array(params.spectral_ratio_rgb)
     airlight = np.array(params.airlight_rgb, np.float32)
     if params.noise_amount == 0:
@@ -189,6 +190,14 @@ def _inputs(frame: Frame, params: HazeParams) -> tuple[Float32, Float32, Float32
         _depth(frame).code_HW, _metres_of_code(frame), half_width, half_height, params.beta_per_m, params.field
     )
     return clean, tau, ratios.astype(np.float32), airlight
+
+
+def _planes(frame: Frame) -> Float32:
+    """Clean light, float32 (3, H, W): the table's values for 8-bit pictures, the scene's for HDR frames."""
+    if frame.is_hdr:
+        return np.ascontiguousarray(frame.rgb_HWC.transpose(2, 0, 1), np.float32)
+    planes: Float32 = kernels.planes_srgb8(frame.rgb8_HWC, decode_table())
+    return planes
 
 
 def _path_HW(frame: Frame, hfov_deg: float) -> Float32:
@@ -225,5 +234,3 @@ def _metres_of_code(frame: Frame) -> Float32:
             return (1 / (np.arange(MAX_CODE + 1) * _depth(frame).inverse_per_code_per_m)).astype(np.float32)
 
     return frame.memo(("haze metres of code",), make)
-
-

@@ -8,23 +8,31 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from uniser_core.errors import InputError
 
+N = TypeVar("N", int, float)
 Variant = Literal["haze", "fog", "mist", "smog", "smoke", "dust"]
 
 
-def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+def _ordered(limits: tuple[N, N]) -> tuple[N, N]:
     if not limits[0] <= limits[1]:
         raise ValueError("the lower end comes first")
     return limits
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-Rgb = tuple[float, float, float]
+Over = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveRange = Annotated[tuple[Over, Over], AfterValidator(_ordered)]
+Exponent = Annotated[float, Field(ge=0, le=4)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Unevenness = Annotated[float, Field(ge=0, le=3)]
+Stretch = Annotated[float, Field(ge=1, le=20)]
+Octaves = Annotated[int, Field(ge=1, le=8)]
+Channel = Annotated[float, Field(gt=0, le=4)]
+Rgb = tuple[Channel, Channel, Channel]
 
 
 class Preset(BaseModel):
@@ -42,17 +50,17 @@ class Preset(BaseModel):
     about: str
     variant: Variant
     weight: float = Field(1.0, ge=0)
-    optical_depth: Range = (0.3, 1.2)
-    visibility_m: Range | None = None
+    optical_depth: PositiveRange = (0.1, 0.6)
+    visibility_m: PositiveRange | None = None
     contrast_threshold: float = Field(0.02, gt=0, lt=1)
-    angstrom_exponent: Range = (0.0, 1.5)
-    airlight_luminance: Range = (0.6, 0.95)
+    angstrom_exponent: Annotated[tuple[Exponent, Exponent], AfterValidator(_ordered)] = (0.0, 1.5)
+    airlight_luminance: PositiveRange = (0.6, 0.95)
     airlight_tints: tuple[Rgb, Rgb] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
-    own_colour: Range = (0.3, 0.8)
-    noise_amount: Range = (0.0, 0.0)
-    noise_scale: Range = (0.2, 0.8)
-    noise_octaves: tuple[int, int] = (2, 4)
-    wind_stretch: Range = (1.0, 1.0)
+    own_colour: Annotated[tuple[Share, Share], AfterValidator(_ordered)] = (0.3, 0.8)
+    noise_amount: Annotated[tuple[Unevenness, Unevenness], AfterValidator(_ordered)] = (0.0, 0.0)
+    noise_scale: PositiveRange = (0.2, 0.8)
+    noise_octaves: Annotated[tuple[Octaves, Octaves], AfterValidator(_ordered)] = (2, 4)
+    wind_stretch: Annotated[tuple[Stretch, Stretch], AfterValidator(_ordered)] = (1.0, 1.0)
 
     @property
     def group(self) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from uniser_core import color
 from uniser_core.errors import InputError
+from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -25,10 +26,14 @@ METER_PERCENTILE = 98.0
 
 @dataclass(frozen=True)
 class Camera:
-    """Exposure in stops and a tone response. The identity camera leaves an 8-bit photo's bits as they are."""
+    """Exposure in stops and a tone response. The identity camera leaves an 8-bit photo's bits as they are.
+
+    `dither_seed` (None: off) adds triangular noise of one code before rounding, the same for both pictures.
+    """
 
     exposure_ev: float = 0.0
     response: str = "srgb"
+    dither_seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.response not in RESPONSES:
@@ -40,8 +45,13 @@ class Camera:
         return exposed if self.response == "srgb" else filmic_shoulder(exposed)
 
     def develop(self, linear_HWC: Float32) -> UInt8:
-        """Scene light, float32 (H, W, 3), to 8-bit sRGB. No dithering: the same light gives the same bits."""
-        return color.encode_srgb8(self.expose(linear_HWC))
+        """Scene light, float32 (H, W, 3), to 8-bit sRGB: the same light gives the same bits."""
+        exposed = self.expose(linear_HWC)
+        if self.dither_seed is None:
+            return color.encode_srgb8(exposed)
+        rng = generator(self.dither_seed)
+        noise = rng.random(exposed.shape, np.float32) - rng.random(exposed.shape, np.float32)
+        return np.asarray(np.clip(np.rint(color.linear_to_srgb(exposed) * 255 + noise), 0, 255), np.uint8)
 
     def describe(self) -> dict[str, Any]:
         """What the row's params hold under `camera`."""
@@ -55,13 +65,17 @@ def filmic_shoulder(x: Float32) -> Float32:
     return np.where(x < SHOULDER_START, x, SHOULDER_START + span * over / (over + span)).astype(np.float32)
 
 
-def camera_for(frame: Frame, rng: np.random.Generator) -> Camera:
-    """The camera of one clean picture: the identity for 8-bit photos; metered with a drawn offset for HDR frames.
+def camera_for(frame: Frame, rng: np.random.Generator, dither: bool = False) -> Camera:
+    """The camera of one clean picture: the identity for photos; metered with a drawn offset for scene-referred frames.
 
-    HDR metering puts the 98th percentile of luminance at display white, plus U(-0.5, 0.5) stops.
+    Metering puts the 98th percentile of luminance at display white, plus U(-0.5, 0.5) stops. An 8-bit
+    photo is rounded already, so `dither` is for deeper pictures alone.
     """
-    if not frame.is_hdr:
-        return Camera()
+    dither_seed = int(rng.integers(2**32)) if dither and frame.is_hdr else None
+    if not frame.is_scene_referred:
+        return Camera(dither_seed=dither_seed)
     bright = float(np.percentile(color.luminance(frame.rgb_HWC), METER_PERCENTILE))
     metered_ev = -float(np.log2(max(bright, 1e-6)))
-    return Camera(exposure_ev=round(metered_ev + float(rng.uniform(-0.5, 0.5)), 4), response="filmic")
+    return Camera(
+        exposure_ev=round(metered_ev + float(rng.uniform(-0.5, 0.5)), 4), response="filmic", dither_seed=dither_seed
+    )

@@ -40,3 +40,19 @@ def stats(
     from uniser_core.pair_check import pair_stats
 
     print_table(pair_stats(uri), as_json)
+
+
+@app.command()
+def sheet(
+    uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    out: Annotated[str, typer.Option(help="picture to write: .png, .jpg or .webp")],
+    pictures: Annotated[int, typer.Option(help="clean pictures, one a row")] = 6,
+    variants: Annotated[int, typer.Option(help="variants of each")] = 4,
+    only: Annotated[list[str] | None, typer.Option(help="only pairs whose id holds this word")] = None,
+    size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 240,
+) -> None:
+    """Write a contact sheet: each clean picture with some of its variants."""
+    from uniser_core.sheet import pair_sheet, write_picture
+
+    write_picture(out, pair_sheet(uri, pictures, variants, size, only or ()))
+    typer.echo(out)

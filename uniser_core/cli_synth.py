@@ -35,6 +35,7 @@ def synth_command(effect: str) -> Callable[..., None]:
         depth: Annotated[str, typer.Option(help="auto, sidecar, heuristic, disparity, hf:ID_OR_FOLDER")] = "auto",
         store: Annotated[str, typer.Option(help="full, or recipe (no input pixels, rendered at load)")] = "full",
         encoder: Annotated[str, typer.Option(help="png, jpeg or jxl")] = "png",
+        dither: Annotated[bool, typer.Option("--dither", help="dither 8-bit pictures of HDR frames")] = False,
         max_size: Annotated[
             int | None, typer.Option(help="shrink pictures to this many pixels on the long side")
         ] = None,
@@ -58,6 +59,7 @@ def synth_command(effect: str) -> Callable[..., None]:
             seed=seed,
             store=store,
             encoder=encoder,
+            dither=dither,
             depth=depth,
             preset=preset,
             max_size_px=max_size,

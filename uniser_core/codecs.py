@@ -89,9 +89,12 @@ def decode_rgb8(data: bytes) -> UInt8:
 
 def encode_half_exr(linear_HWC: npt.NDArray[np.float32]) -> bytes:
     """Linear RGB (H, W, 3) as a half-float, ZIP-compressed OpenEXR file."""
-    # Half floats end at 65504: brighter light is stored as the brightest.
-    half = np.clip(linear_HWC, -HALF_MAX, HALF_MAX).astype(np.float16)
-    return encode_exr({"RGB": np.ascontiguousarray(half)})
+    return encode_exr({"RGB": to_half(linear_HWC)})
+
+
+def to_half(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Half floats; they end at 65504, so brighter light is stored as the brightest."""
+    return np.ascontiguousarray(np.clip(linear, -HALF_MAX, HALF_MAX), np.float16)
 
 
 def encode_exr(channels: dict[str, npt.NDArray[Any]]) -> bytes:

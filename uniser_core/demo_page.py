@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uniser_core.demo import Crop, DemoResult
 
 SHOWN_PAIRS = 9
+SHOWN_PARAMS = 190  # characters
 
 
 def write_page(result: DemoResult) -> Path:
@@ -34,12 +35,12 @@ def write_page(result: DemoResult) -> Path:
     body = [
         "<h1>Haze, generated, learnt and removed</h1>",
         "<p class='dim'>Everything on this page was made on this machine by the five commands below. The model was "
-        f"trained for {result.options.minutes:g} minutes; it shows that the path works, not how far it goes.</p>",
+        f"trained for {_training_s(result) / 60:.1f} minutes; it shows that the path works, not how far it goes.</p>",
         page.facts(headline),
         "<h2>Held-out photos</h2><p>Left of the line: the hazy input. Right: what the model made of it. "
         "Beside it: the clean original. Drag, or focus and use the arrow keys.</p>",
         "<div class='grid wide'>" + "".join(_crop(out, c) for c in _one_per_photo(result.crops)) + "</div>",
-        "<h2>Generated pairs</h2><p>Some of the training corpus, with the parameters drawn for each.</p>",
+        "<h2>Generated pairs</h2><p>Some of what was generated, with the parameters drawn for each.</p>",
         f"<div class='grid'>{pair_figures}</div>",
         "<h2>Training</h2>",
         page.line_chart(_losses(out / "checkpoint"), "step", "training loss, moving average"),
@@ -51,6 +52,10 @@ def write_page(result: DemoResult) -> Path:
     path = out / "index.html"
     path.write_text(page.page("UniSER demo", "\n".join(body)))
     return path
+
+
+def _training_s(result: DemoResult) -> float:
+    return next(seconds for command, seconds in result.steps if command.startswith("uniser train"))
 
 
 def _one_per_photo(crops: list[Crop]) -> list[Crop]:
@@ -104,7 +109,8 @@ def _pairs(out: Path) -> tuple[int, str]:
 def _pair(row: dict[str, Any]) -> str:
     degraded, clean = (codecs.decode_rgb8(row[k]["bytes"]) for k in ("input", "target"))
     params = {k: v for k, v in json.loads(row["params"]).items() if k not in ("camera", "depth")}
-    text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in list(params.items())[:6])
+    text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
+    text = text if len(text) <= SHOWN_PARAMS else text[:SHOWN_PARAMS].rsplit(",", 1)[0] + ", …"
     credit = f"{row['attribution']} ({row['license']})" if row["attribution"] else row["license"]
     return (
         f"<figure>{page.slider(degraded, clean, row['variant'], 'clean', row['pair_id'])}<figcaption>"

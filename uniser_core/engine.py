@@ -48,6 +48,7 @@ class RenderOptions:
     variants: int = 1
     store: str = "full"
     encoder: str = "png"
+    dither: bool = False
     overrides: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,7 +66,7 @@ def render_rows(effect: Effect, frame: Frame, options: RenderOptions) -> Rendere
         if not frame.has(channel):
             raise InputError(f"{frame.frame_id} has no {channel}", f"effect '{effect.name}' needs it", "see --depth")
     check_store(effect, options.store, frame)
-    camera = camera_for(frame, generator(frame_seed(options.seed, frame.frame_id)))
+    camera = camera_for(frame, generator(frame_seed(options.seed, frame.frame_id)), options.dither)
     clean = _Clean.of(frame, camera, options.encoder)
     rendered = Rendered([], [])
     for number in range(options.variants):
@@ -211,7 +212,8 @@ def _depth_blob(frame: Frame) -> bytes:
 def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> str:
     """The row's `params`: the effect's own at the top, the engine's under `camera` and `depth`."""
     values = params.model_dump(mode="json")
-    values["camera"] = camera.describe()
+    # Rows of deeper pictures than 8 bits cannot re-render from their stored target.
+    values["camera"] = {**camera.describe(), "source_bits": 32 if frame.is_hdr else 8}
     if "depth" in effect.needs:
         values["depth"] = frame.depth.describe()
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
@@ -245,6 +247,6 @@ def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
             "install the version in `generator`, or render the set again",
         )
     values = json.loads(row["params"])
-    camera = Camera(**values["camera"])
+    camera = Camera(**{k: v for k, v in values["camera"].items() if k != "source_bits"})
     params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
     return _degrade8(effect, frame or frame_of_row(row), params, camera)

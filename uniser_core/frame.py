@@ -72,6 +72,11 @@ class Frame:
         return "rgb8" not in self.channels
 
     @property
+    def is_scene_referred(self) -> bool:
+        """Whether light has no display white yet and must be metered: renders and EXR, not 16-bit photos."""
+        return self.is_hdr and self.facts.get("bits") != 16
+
+    @property
     def rgb8_HWC(self) -> UInt8:
         """The 8-bit sRGB original, uint8 (H, W, 3). Raises InputError on HDR frames."""
         value: UInt8 = self.get("rgb8")

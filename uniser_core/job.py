@@ -87,6 +87,7 @@ class ShardDone:
     failed: int = 0
     refused: int = 0
     held_by: str = ""
+    made: bool = False
 
 
 def make_shard(
@@ -142,7 +143,7 @@ def make_shard(
         folder.store.write(part_name(shard), to_json(part))
         folder.store.publish(spooled, shard_name(shard))
         folder.log(shard, _cost(start, writer.rows))
-        return ShardDone(shard, writer.rows, len(failed), len(refused))
+        return ShardDone(shard, writer.rows, len(failed), len(refused), made=True)
 
 
 def _attempt(

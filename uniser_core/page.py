@@ -84,8 +84,8 @@ def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str
     logarithmic = all(y > 0 for _, y in clean)
     xs, ys = [x for x, _ in clean], [math.log10(y) if logarithmic else y for _, y in clean]
     x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
-    width, height, left, bottom = 900, 260, 64, 34
-    sx = (width - left - 10) / ((x1 - x0) or 1)
+    width, height, left, bottom, right = 900, 260, 64, 34, 26
+    sx = (width - left - right) / ((x1 - x0) or 1)
     sy = (height - bottom - 12) / ((y1 - y0) or 1)
     places = [(left + (x - x0) * sx, height - bottom - (y - y0) * sy) for x, y in zip(xs, ys, strict=True)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -94,7 +94,7 @@ def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str
         level = y0 + (y1 - y0) * step / 4
         y = height - bottom - (level - y0) * sy
         shown = 10**level if logarithmic else level
-        marks += f'<line x1="{left}" x2="{width - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>'
+        marks += f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>'
         marks += f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{shown:.3g}</text>'
         x = x0 + (x1 - x0) * step / 4
         marks += f'<text x="{left + (x - x0) * sx:.1f}" y="{height - 16}" text-anchor="middle">{x:.4g}</text>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,8 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
 
 def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, report: CheckReport) -> None:
     recipe = row["input"]["bytes"] is None
-    # Only 8-bit photos re-render from their row: an HDR frame's light is not in it.
-    replayable = row["origin"] == "synthesis_2d"
+    # Only pictures of 8 bits re-render from their row: deeper light is not in it.
+    replayable = json.loads(row["params"]).get("camera", {}).get("source_bits") == 8
     rendered = render_row(row, frame) if recipe or (due and replayable) else None
     if rendered is not None:
         report.replayed += 1

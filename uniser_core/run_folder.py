@@ -148,7 +148,7 @@ class RunFolder:
     def finish(self) -> dict[str, Any]:
         """List what was set aside, and write the manifest when every shard is there.
 
-        Returns counts: shards, rows, failed, refused, complete.
+        Returns counts (shards, rows, failed, refused, complete) and `reasons`: a line for each thing set aside.
         """
         parts = self.parts()
         lists = {kind: [row for part in parts for row in part[kind]] for kind in LIST_SCHEMAS}
@@ -173,4 +173,11 @@ class RunFolder:
                 **{k: counts[k] for k in ("rows", "failed", "refused")},
             }
             self.store.write("manifest.json", to_json(manifest))
-        return counts
+        reasons = [f"failed: {_with_item(r['item'], r['error'])}" for r in lists["failed"]]
+        reasons += [f"refused: {_with_item(r['item'], r['reason'])}" for r in lists["refused"]]
+        return {**counts, "reasons": reasons}
+
+
+def _with_item(item: str, reason: str) -> str:
+    """Errors mostly name their item already."""
+    return reason if item in reason else f"{item}: {reason}"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+SHOWN_REASONS = 10
+
+
 @dataclass
 class RunOptions:
     """How a run is executed: nothing here changes a byte of its shards."""
@@ -54,6 +57,9 @@ class RunSummary:
             f"{self.out}: {c['rows']} {self.unit} in {c['shards']} of {self.total_shards} shards "
             f"({self.made} made now, {self.seconds:.1f} s), {c['failed']} failed, {c['refused']} refused"
         ]
+        text += c["reasons"][:SHOWN_REASONS]
+        if len(c["reasons"]) > SHOWN_REASONS:
+            text.append(f"… and {len(c['reasons']) - SHOWN_REASONS} more")
         if c["failed"]:
             text.append(f"set aside with tracebacks: {self.out}/_run/failed.parquet")
         if c["refused"]:
@@ -84,18 +90,31 @@ def run_job(job: Job, out: str, options: RunOptions) -> RunSummary:
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _progress(sum(len(plan.items(n)) for n in todo), options.progress) as bar:
-            for done in _outcomes(job, plan, folder, todo, options, bar):
-                if done.held_by:
-                    summary.held.append(f"shard {done.shard} is being made by {done.held_by}: run again when it ends")
-                elif not folder.is_done(done.shard):
-                    raise AssertionError(f"shard {done.shard} reported but missing")
-                else:
-                    summary.made += 1
+            held = _run_shards(job, plan, folder, todo, options, bar, summary)
+            # Another process may have ended meanwhile: what it left is made, what it made needs no word.
+            held = _run_shards(job, plan, folder, list(held), options, bar, summary)
+            for shard, holder in held.items():
+                summary.held.append(f"shard {shard} is being made by {holder}: run again when it ends")
     finally:
         signal.signal(signal.SIGTERM, previous)
     summary.counts = folder.finish()
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _run_shards(
+    job: Job, plan: Plan, folder: RunFolder, todo: list[int], options: RunOptions, bar: Any, summary: RunSummary
+) -> dict[int, str]:
+    """Make shards; returns who holds those that another process is making."""
+    held = {}
+    for done in _outcomes(job, plan, folder, todo, options, bar):
+        if done.held_by:
+            held[done.shard] = done.held_by
+        elif not folder.is_done(done.shard):
+            raise AssertionError(f"shard {done.shard} reported but missing")
+        else:
+            summary.made += done.made
+    return held
 
 
 def _outcomes(job: Job, plan: Plan, folder: RunFolder, todo: list[int], options: RunOptions, bar: Any) -> Iterable[Any]:

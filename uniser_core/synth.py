@@ -34,6 +34,7 @@ class SynthJob:
     seed: int = 0
     store: str = "full"
     encoder: str = "png"
+    dither: bool = False
     depth: str = "auto"
     preset: str | None = None
     max_size_px: int | None = None
@@ -79,6 +80,7 @@ class SynthJob:
             "seed": self.seed,
             "store": self.store,
             "encoder": self.encoder,
+            "dither": self.dither,
             "depth": self.depth if "depth" in effect.needs else None,
             "preset": self.preset,
             "max_size_px": self.max_size_px,
@@ -98,7 +100,7 @@ class SynthJob:
         """All variants of one picture."""
         effect = self._effect()
         frame = self._with_depth(self._source().load(self._items()[index]), effect)
-        options = engine.RenderOptions(self.seed, self.variants, self.store, self.encoder, self.overrides)
+        options = engine.RenderOptions(self.seed, self.variants, self.store, self.encoder, self.dither, self.overrides)
         return engine.render_rows(effect, frame, options)
 
     def _effect(self) -> Effect:

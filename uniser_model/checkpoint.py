@@ -13,8 +13,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from uniser_core.errors import InputError
 from uniser_core.storage import storage_errors
 
@@ -57,6 +55,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file. Raises InputError when it is missing, damaged or pickled."""
     if not path.is_file():
         raise InputError(str(path), "does not exist", "name a run folder or a checkpoint folder of `uniser train`")
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, "pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
@@ -95,8 +95,9 @@ def save(
             _save_tensors(temporary / "model.safetensors", model.state_dict())
             _save_tensors(temporary / "ema.safetensors", ema)
             _save_tensors(temporary / "optimizer.safetensors", optimizer_tensors(model, optimizer))
-            order = sorted(prompts.states)
-            states = {f"{i:06d}": prompts.states[p] for i, p in enumerate(order)}
+            known = dict(prompts.states)  # a copy: the loader's thread may be adding one
+            order = sorted(known)
+            states = {f"{i:06d}": known[p] for i, p in enumerate(order)}
             _save_tensors(temporary / "prompts.safetensors", states, {"prompts": json.dumps(order)})
             (temporary / "config.json").write_text(config.model_dump_json(indent=2))
             (temporary / "state.json").write_text(json.dumps({"step": step, "text_width": prompts.width()}))
@@ -116,6 +117,9 @@ def save(
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     try:
         save_file(whole, path, metadata)

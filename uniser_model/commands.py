@@ -70,8 +70,6 @@ def run_train(
     from uniser_model.trainer import train
 
     began = time.perf_counter()
-    if not as_json:
-        typer.echo(f"training {preset} on {len(corpus.rows(config.split))} pairs into {out}", err=True)
     folder = train(config, Path(out), corpus, device=device, init=init, quiet=as_json)
     print_facts({"checkpoint": str(folder), "seconds": round(time.perf_counter() - began, 1)}, as_json)
 
@@ -107,7 +105,7 @@ def run_restore(
     """`uniser remove` and `uniser add`."""
     from uniser_model import pictures
     from uniser_model.checkpoint import find
-    from uniser_model.infer import Restorer, check_strength
+    from uniser_model.supervision import check_strength
 
     check_strength(strength)
     if checkpoint is None:
@@ -118,6 +116,8 @@ def run_restore(
     if steps is not None and steps < 1:
         raise InputError(f"--steps {steps}", "must be 1 or more", "leave it out")
     check_device(device)
+    from uniser_model.infer import Restorer
+
     restorer = Restorer.load(checkpoint, device)
     written: list[dict[str, str]] = []
     failed: list[dict[str, str]] = []

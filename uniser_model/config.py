@@ -51,7 +51,9 @@ class DataConfig(_Strict):
     batch: int = Field(4, gt=0)
     short_side_px: tuple[int, int] = (128, 320)
     flip: bool = True
+    thin: float = Field(0.0, ge=0, le=1, description="share of pairs whose effect is made a random part as strong")
     exposure_ev: float = Field(0.0, ge=0, le=3, description="both pictures darkened by up to so many stops")
+    tint: float = Field(0.0, ge=0, le=1, description="both pictures' channels scaled by up to exp(+-tint)")
     cache_mb: int = Field(2048, ge=0)
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 import torch
+from uniser_core.color import linear_to_srgb, srgb_to_linear
 from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed, generator
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
-    from uniser_model.config import TrainConfig
+    from uniser_model.config import DataConfig, TrainConfig
     from uniser_model.masks import Float32
     from uniser_model.text import PromptCache
 
@@ -192,15 +193,15 @@ class PairStream:
         height, width = max(crop, round(height * grow)), max(crop, round(width * grow))
         y, x = int(rng.integers(0, height - crop + 1)), int(rng.integers(0, width - crop + 1))
         mirrored = bool(rng.random() < 0.5) and config.data.flip
-        stops = float(rng.random()) * config.data.exposure_ev
         cut = (slice(y, y + crop), slice(x, x + crop))
         pictures = []
         for name in ("input_HWC", "target_HWC"):
             picture = resized(read[name], width, height)[cut]
             picture = picture[:, ::-1] if mirrored else picture
-            pictures.append(_exposed(picture.astype(np.float32) / np.float32(255), stops))
+            pictures.append(picture.astype(np.float32) / np.float32(255))
+        degraded, clean = augmented(pictures[0], pictures[1], rng, config.data)
         asked = draw(rng, crop, crop, str(read["prompt"]), config.supervision)
-        example = compose(pictures[0], pictures[1], asked, max(height, width))
+        example = compose(degraded, clean, asked, max(height, width))
         pure, t = rng.random(2)
         channels, factor = self.latent
         noise = rng.standard_normal((channels, crop // factor, crop // factor), np.float32)
@@ -237,9 +238,19 @@ class PairStream:
         )  # fmt: skip
 
 
-def _exposed(encoded: Float32, stops: float) -> Float32:
-    if stops == 0:
-        return encoded
-    from uniser_core.color import linear_to_srgb, srgb_to_linear
+def augmented(
+    degraded: Float32, clean: Float32, rng: np.random.Generator, config: DataConfig
+) -> tuple[Float32, Float32]:
+    """The pair under another light, and its effect thinner; encoded sRGB (H, W, 3) in and out.
 
-    return linear_to_srgb(srgb_to_linear(encoded) * 2.0**-stops).astype(np.float32)
+    In linear light I = T J + L, so J + s (I - J) is the same effect with transmission 1 - s (1 - T): as
+    physical as the pair itself. Light that scales both pictures alike scales their airlight with them.
+    """
+    thin, part, stops, *tint = rng.random(6)
+    part = part if thin < config.thin else 1.0
+    gain = np.exp(config.tint * (2 * np.array(tint) - 1) - np.log(2) * stops * config.exposure_ev)
+    if part == 1.0 and not config.tint and not config.exposure_ev:
+        return degraded, clean
+    light, clean_light = srgb_to_linear(degraded), srgb_to_linear(clean)
+    light = clean_light + part * (light - clean_light)
+    return tuple(linear_to_srgb(x * gain).astype(np.float32) for x in (light, clean_light))  # type: ignore[return-value]

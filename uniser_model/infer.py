@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from uniser_core.color import decode_srgb8, linear_to_srgb
 from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed
 
 from uniser_model import checkpoint
 from uniser_model.data import chw, resized
+from uniser_model.full_size import apply_at_full_size, guided_planes
 from uniser_model.masks import blur_mask
 from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
 from uniser_model.objectives.anchored import Anchored
-from uniser_model.supervision import prompt_for
+from uniser_model.supervision import check_strength, prompt_for
 from uniser_model.text import PromptCache
 from uniser_model.trainer import build_model
 
@@ -30,16 +30,6 @@ if TYPE_CHECKING:
     from uniser_model.model import DiT
 
 UInt8 = npt.NDArray[np.uint8]
-# Rows of a large picture worked on at once, so that memory stays a few bytes a pixel.
-BAND_PX = 512
-
-
-def check_strength(strength: float) -> None:
-    """Raise InputError unless alpha is in [0, 1]."""
-    if not 0.0 <= strength <= 1.0:
-        raise InputError(
-            f"strength {strength}", "must be from 0 (untouched) to 1 (whole effect)", "choose a value in the range"
-        )
 
 
 class Restorer:
@@ -49,9 +39,8 @@ class Restorer:
         self.config, self.prompts, self.device = config, prompts, torch.device(device)
         _, self.codec, self.objective = build_model(config, model.shape.text_width)
         self.model = model.to(self.device).eval()
-        # What the crops of the training showed: their short sides, geometric mean.
-        low, high = config.data.short_side_px
-        self.short_side_px = round((low * high) ** 0.5)
+        # The smallest of the training: a crop was then the whole picture. Larger was worse on held-out photos.
+        self.short_side_px = config.data.short_side_px[0]
 
     @classmethod
     def load(cls, where: str | Path, device: str = "cpu") -> Restorer:
@@ -99,7 +88,9 @@ class Restorer:
         noise, steps = noise.to(self.device), steps or self.objective.sampler_steps
         if isinstance(self.objective, Anchored):
             *_, (gain, offset) = self.objective.steps(self.model, self.codec, condition, noise, steps)
-            return apply_at_full_size(rgb8_HWC, gain[0].cpu().numpy(), offset[0].cpu().numpy(), blend)
+            guide = small.mean(axis=2)
+            planes = [guided_planes(f[0].cpu().numpy(), guide) for f in (gain, offset)]
+            return apply_at_full_size(rgb8_HWC, planes[0], planes[1], blend)
         small_out = self.objective.restore(self.model, self.codec, condition, noise, steps)
         return blend_change(rgb8_HWC, small_out[0].cpu().numpy().transpose(1, 2, 0), small, blend)
 
@@ -110,36 +101,6 @@ class Restorer:
         picture, asked, share = (torch.from_numpy(chw(x))[None] for x in (small, mask, blend))
         condition = Condition(picture, asked, share, text, keep, torch.tensor([TASKS.index(task)]))
         return condition.to(self.device)
-
-
-def apply_at_full_size(rgb8_HWC: UInt8, gain_CHW: Float32, offset_CHW: Float32, blend_HW: Float32) -> UInt8:
-    """J = (I - L) e^g with both fields interpolated to the picture, then blended: detail is the input's own."""
-    height, width = blend_HW.shape
-    out = rgb8_HWC.copy()
-    columns = _taps(gain_CHW.shape[2], width)
-    for top in range(0, height, BAND_PX):
-        band = slice(top, min(top + BAND_PX, height))
-        rows = _taps(gain_CHW.shape[1], height, band)
-        light = decode_srgb8(rgb8_HWC[band])
-        for channel in range(3):
-            gain, offset = (rows @ f[channel] @ columns.T for f in (gain_CHW, offset_CHW))
-            changed = linear_to_srgb((light[..., channel] - offset) * np.exp(gain))
-            out[band, :, channel] = _mixed(rgb8_HWC[band, :, channel], changed, blend_HW[band])
-    return out
-
-
-def _taps(cells: int, pixels: int, band: slice | None = None) -> Float32:
-    """Bilinear weights (pixels, cells) of cell centres, edges repeated: what `F.interpolate` does."""
-    index = np.arange(pixels, dtype=np.float64)[band or slice(None)]
-    place = np.clip((index + 0.5) * cells / pixels - 0.5, 0, cells - 1)
-    return np.asarray(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(cells))), np.float32)
-
-
-def _mixed(input8: UInt8, changed: npt.NDArray[np.float64], blend: Float32) -> UInt8:
-    """alpha M_blur * changed + (1 - alpha M_blur) * input, in encoded sRGB; exactly the input where that is 0."""
-    source = input8.astype(np.float64) / 255
-    mixed = np.rint(np.clip(source + blend * (changed - source), 0, 1) * 255)
-    return np.asarray(np.where(blend > 0, mixed, input8), np.uint8)
 
 
 def blend_change(rgb8_HWC: UInt8, small_out_HWC: Float32, small_in_HWC: Float32, blend_HW: Float32) -> UInt8:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from uniser_core.errors import InputError
 
 from uniser_model.masks import Float32, blur_mask, random_shape
 
@@ -41,7 +42,9 @@ class Example:
 
 
 def prompt_for(task: str, effect: str) -> str:
-    """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."."""
+    """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."; occlusions have no name."""
+    if task == "remove" and effect == "occlude":
+        return GENERIC_PROMPT
     return f"{task.capitalize()} {effect}."
 
 
@@ -49,6 +52,14 @@ def added(prompt: str) -> str:
     """The prompt of the swapped roles: "Remove haze." becomes "Add haze."."""
     head, _, rest = prompt.partition(" ")
     return f"Add {rest}" if head.lower() == "remove" else f"Add: {prompt}"
+
+
+def check_strength(strength: float) -> None:
+    """Raise InputError unless alpha is in [0, 1]."""
+    if not 0.0 <= strength <= 1.0:
+        raise InputError(
+            f"strength {strength}", "must be from 0 (untouched) to 1 (whole effect)", "choose a value in the range"
+        )
 
 
 def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture: SupervisionConfig) -> Draw:

@@ -70,12 +70,10 @@ class HubEncoder:
 
 
 def embedded_folder() -> Path:
-    """Folder of the embedded encoder. Raises InputError when it has not been fetched and cannot be."""
-    try:
-        from uniser_core.assets import asset_path
-    except ImportError as error:
-        raise InputError("text encoder", "has not been fetched", "run: uniser assets fetch text-encoder") from error
-    return Path(asset_path("text-encoder"))
+    """Folder of the embedded encoder, fetched on first use. Raises InputError, with the remedy, when it cannot be."""
+    from uniser_core.assets import asset_path
+
+    return asset_path("text-encoder")
 
 
 def load_text_encoder(name: str = DEFAULT) -> TextEncoder:

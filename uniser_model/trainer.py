@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-import statistics
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from uniser_model import checkpoint
 from uniser_model.codec import Codec, get_codec
 from uniser_model.config import TrainConfig, build_config, differences
 from uniser_model.data import Batch, CorpusReader, PairStream
+from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.model import DiT, ModelShape
 from uniser_model.objectives import Objective, get_objective
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-# How many steps tell the speed, after how many that do not.
-TIMED_STEPS, WARM_STEPS = 8, 3
+# How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
+TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
 
 
 class TrainingError(UniserError):
@@ -133,16 +132,19 @@ class Trainer:
 
 
 def steps_for(minutes: float, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str) -> int:
-    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed."""
+    """How many steps fit in `minutes` on this machine: a throwaway trainer is timed for a twentieth of that."""
     trial = Trainer(config.model_copy(update={"steps": 1000}), corpus, prompts, device)
-    times, begin = [], time.perf_counter()
-    for step in range(WARM_STEPS + TIMED_STEPS):
-        batch = trial.stream.batch(step, prompts)
-        start = time.perf_counter()
-        trial.advance(batch)
-        times.append(time.perf_counter() - start)
-    left_s = minutes * 60 - (time.perf_counter() - begin)
-    return max(10, int(left_s / statistics.median(times[WARM_STEPS:])))
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(trial.stream.batch, 0, prompts)
+        while trial.step < WARM_STEPS + TIMED_STEPS or time.perf_counter() - begin < 60 * minutes * TIMED_SHARE:
+            if trial.step == WARM_STEPS:
+                start = time.perf_counter()
+            batch = ahead.result()
+            ahead = pool.submit(trial.stream.batch, trial.step + 1, prompts)
+            trial.advance(batch)
+        step_s = (time.perf_counter() - start) / (trial.step - WARM_STEPS)
+    return max(10, int((minutes * 60 - (time.perf_counter() - begin)) / step_s))
 
 
 class _Stop:
@@ -183,13 +185,6 @@ def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
     return stored
 
 
-def _keep_log(path: Path, step: int) -> None:
-    """Drop the lines of steps that the checkpoint does not have: they are run again."""
-    if path.is_file():
-        lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        checkpoint.write_atomic(path, "".join(line for line in lines if json.loads(line)["step"] <= step))
-
-
 def train(
     config: TrainConfig, out: Path, corpus: CorpusReader, *, prompts: PromptCache | None = None, device: str = "cpu",
     init: str | None = None, quiet: bool = False,
@@ -221,58 +216,38 @@ def train(
 
 
 def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
-    from torch.utils.tensorboard import SummaryWriter
-    from tqdm import tqdm
-
     config, total = trainer.config, trainer.config.steps or 0
-    _keep_log(out / "log.jsonl", trainer.step)
-    saved: Path | None = None
+    if trainer.step >= total:
+        return checkpoint.find(out)
 
     def save() -> Path:
         return checkpoint.save(
             out, trainer.step, config, trainer.model, trainer.ema.state, trainer.optimizer, trainer.prompts
         )
 
-    if trainer.step >= total:
-        return checkpoint.find(out)
-    bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not sys.stderr.isatty(), leave=True)
     with (
-        bar, _Stop() as stop, ThreadPoolExecutor(1) as pool, storage_errors(str(out)),
-        (out / "log.jsonl").open("a", buffering=1) as log, SummaryWriter(str(out / "tensorboard")) as board,
-    ):  # fmt: skip
+        Diary(out, trainer.step, total, config.log_every, quiet) as diary,
+        _Stop() as stop,
+        ThreadPoolExecutor(1) as pool,
+    ):
         ahead = pool.submit(trainer.stream.batch, trainer.step, trainer.prompts)
-        recent: list[float] = []
-        began = time.perf_counter()
-        while trainer.step < total:
+        while True:
             waited = time.perf_counter()
             batch = ahead.result()
             waited = time.perf_counter() - waited
             if trainer.step + 1 < total:
                 ahead = pool.submit(trainer.stream.batch, trainer.step + 1, trainer.prompts)
-            facts = trainer.advance(batch)
-            recent.append(facts["loss"])
-            bar.update()
-            if trainer.step % config.log_every == 0 or trainer.step == total:
-                seconds = (time.perf_counter() - began) / len(recent)
-                began = time.perf_counter()
-                facts |= {
-                    "loss": statistics.fmean(recent),
-                    "step_s": round(seconds, 4),
-                    "data_wait_s": round(waited, 4),
-                }
-                recent.clear()
-                bar.set_postfix(loss=f"{facts['loss']:.4f}")
-                log.write(json.dumps({"step": trainer.step, **facts}) + "\n")
-                for name, value in facts.items():
-                    board.add_scalar(name, value, trainer.step)
-            if trainer.step % config.checkpoint_every == 0 or trainer.step == total or stop.asked is not None:
-                saved = save()
-            if stop.asked is not None and trainer.step < total:
+            diary.note(trainer.step + 1, {**trainer.advance(batch), "data_wait_s": waited})
+            if trainer.step == total:
+                return save()
+            if stop.asked is not None:
+                save()
                 ahead.cancel()
+                rule = "saved"
                 stopped = StoppedError(
-                    f"stopped at step {trainer.step} of {total}", "saved", "the same command resumes it"
+                    f"stopped at step {trainer.step} of {total}", rule, "the same command resumes it"
                 )
                 stopped.exit_code = EXIT_INTERRUPTED if stop.asked == signal.SIGINT else EXIT_OK
                 raise stopped
-    assert saved is not None
-    return saved
+            if trainer.step % config.checkpoint_every == 0:
+                save()

@@ -29,7 +29,7 @@ class Surface:
     metallic: float = 0.0
     ior: float = 1.5
     transmission: float = 0.0
-    pattern: str = "noise"  # noise | planks | tiles | bricks | stripes | plain
+    pattern: str = "noise"  # noise | planks | tiles | bricks | stripes | check | plain
     scale_m: float = 0.5
     coat: float = 0.0
     sheen: float = 0.0
@@ -50,6 +50,11 @@ SURFACES: dict[str, Surface] = {
     "tile_white": Surface((0.72, 0.72, 0.70), (0.50, 0.50, 0.48), 0.15, 0.05, pattern="tiles", scale_m=0.2),
     "tile_dark": Surface((0.06, 0.065, 0.07), (0.12, 0.12, 0.12), 0.2, 0.08, pattern="tiles", scale_m=0.4),
     "tile_terracotta": Surface((0.34, 0.15, 0.08), (0.30, 0.26, 0.22), 0.45, 0.1, pattern="tiles", scale_m=0.3),
+    "ceiling_tile": Surface((0.76, 0.76, 0.74), (0.45, 0.45, 0.44), 0.95, 0.02, pattern="tiles", scale_m=0.6),
+    "linoleum": Surface((0.24, 0.27, 0.29), (0.20, 0.23, 0.25), 0.22, 0.08, scale_m=0.8),
+    "brick_small": Surface((0.27, 0.10, 0.06), (0.36, 0.33, 0.29), 0.85, 0.05, pattern="bricks", scale_m=0.078),
+    "velvet_red": Surface((0.16, 0.008, 0.012), (0.11, 0.005, 0.008), 0.85, scale_m=0.4, sheen=0.6),
+    "check_floor": Surface((0.62, 0.61, 0.58), (0.03, 0.03, 0.032), 0.15, 0.06, pattern="check", scale_m=0.33),
     "marble": Surface((0.70, 0.68, 0.65), (0.48, 0.47, 0.46), 0.12, 0.05, scale_m=0.6),
     "carpet_grey": Surface((0.20, 0.20, 0.21), (0.16, 0.16, 0.17), 0.95, scale_m=0.02, sheen=0.3),
     "carpet_red": Surface((0.25, 0.045, 0.04), (0.20, 0.035, 0.03), 0.95, scale_m=0.02, sheen=0.3),
@@ -68,6 +73,10 @@ SURFACES: dict[str, Surface] = {
     "paving": Surface((0.33, 0.32, 0.30), (0.20, 0.19, 0.18), 0.75, 0.1, pattern="tiles", scale_m=0.4),
     "asphalt": Surface((0.055, 0.055, 0.057), (0.085, 0.084, 0.083), 0.85, 0.08, scale_m=0.015),
     "asphalt_wet": Surface((0.022, 0.022, 0.024), (0.045, 0.045, 0.045), 0.16, 0.14, ior=1.33, scale_m=0.9),
+    "asphalt_worn": Surface((0.075, 0.075, 0.076), (0.11, 0.108, 0.106), 0.85, 0.08, scale_m=1.7),
+    "paving_wet": Surface((0.13, 0.125, 0.12), (0.06, 0.058, 0.055), 0.2, 0.15, ior=1.33, pattern="tiles", scale_m=0.4),
+    "cobble_wet": Surface((0.085, 0.08, 0.075), (0.02, 0.02, 0.02), 0.2, 0.14, ior=1.33, pattern="tiles", scale_m=0.13),
+    "granite": Surface((0.30, 0.29, 0.285), (0.21, 0.205, 0.20), 0.6, 0.1, scale_m=0.06),
     "road_paint": Surface((0.62, 0.61, 0.58), (0.50, 0.49, 0.46), 0.6, scale_m=0.1),
     "road_paint_yellow": Surface((0.60, 0.38, 0.04), (0.48, 0.31, 0.04), 0.6, scale_m=0.1),
     "roof_tile": Surface((0.28, 0.10, 0.06), (0.20, 0.075, 0.05), 0.75, pattern="stripes", scale_m=0.25),
@@ -100,6 +109,7 @@ SURFACES: dict[str, Surface] = {
     "plastic_black": Surface((0.025, 0.025, 0.026), None, 0.4, 0.1, scale_m=0.1),
     "plastic_white": Surface((0.70, 0.70, 0.69), None, 0.4, 0.08, scale_m=0.1),
     "glass": Surface((1.0, 1.0, 1.0), None, 0.0, 0.0, ior=1.52, transmission=1.0, pattern="plain"),
+    "glass_dark": Surface((0.014, 0.017, 0.018), None, 0.03, 0.0, ior=1.52, pattern="plain"),
     "glass_frosted": Surface((0.95, 0.96, 0.96), None, 0.45, 0.05, ior=1.5, transmission=1.0, pattern="plain"),
     "paper": Surface((0.72, 0.70, 0.65), (0.67, 0.65, 0.60), 0.9, scale_m=0.2),
     "hair": Surface((0.02, 0.013, 0.009), None, 0.5, pattern="plain"),
@@ -209,6 +219,11 @@ def _blend(nodes: Any, links: Any, place: Any, noise: Any, surface: Surface, sec
     mix.data_type = "RGBA"
     mix.inputs["A"].default_value, mix.inputs["B"].default_value = (*surface.color, 1), (*second, 1)
     factor = noise.outputs["Fac"]
+    if surface.pattern == "check":
+        check = nodes.new("ShaderNodeTexChecker")
+        _set(check, "Scale", 1 / surface.scale_m)
+        links.new(place.outputs["Object"], check.inputs["Vector"])
+        factor = check.outputs["Fac"]
     if surface.pattern == "stripes":
         wave = nodes.new("ShaderNodeTexWave")
         _set(wave, "Scale", 0.3 / surface.scale_m)

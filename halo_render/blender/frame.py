@@ -96,7 +96,7 @@ def render_frame(scene: Any, settings: RenderSettings, seed: int) -> dict[str, A
         "render": json.dumps(settings.describe()),
         "width": settings.width,
         "height": settings.height,
-        "sha256": hashlib.sha256(np.ascontiguousarray(rgb, np.float16).tobytes()).digest(),
+        "sha256": hashlib.sha256(codecs.to_half(rgb).tobytes()).digest(),
     }  # fmt: skip
 
 

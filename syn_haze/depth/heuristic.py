@@ -54,7 +54,9 @@ def relative_depth(frame: Frame) -> Float32:
     small = work_size(frame.height, frame.width)
     rgb = resize(np.maximum(frame.rgb_HWC, 0), small)
     veil = _veil(rgb)
-    height = np.linspace(1, 0, small[0], dtype=np.float32)[:, None] if small[0] > 1 else np.full((1, 1), np.float32(0.5))
+    height = (
+        np.linspace(1, 0, small[0], dtype=np.float32)[:, None] if small[0] > 1 else np.full((1, 1), np.float32(0.5))
+    )
     rough = np.asarray((1 - VEIL_WEIGHT) * height + VEIL_WEIGHT * veil, np.float32)
     refined = guided_upsample(rough, guide, radius_share=1 / 16, epsilon=2e-3)
     low, high = float(refined.min()), float(refined.max())

@@ -6,7 +6,7 @@ applies them to the full-size guide, so edges come out at full resolution for th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def work_size(height: int, width: int, longest_px: int = WORK_PX) -> tuple[int, 
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def resize(picture: npt.NDArray[np.floating], size_hw: tuple[int, int]) -> Float32:
+def resize(picture: npt.NDArray[Any], size_hw: tuple[int, int]) -> Float32:
     """Area averages when shrinking, linear when growing: float32 (H, W) or (H, W, C)."""
     height, width = size_hw
     if picture.shape[:2] == size_hw:

@@ -195,11 +195,11 @@ def test_a_bad_row_is_set_aside_with_its_reason(name: str, recipe_of: Any, tmp_p
     spoil, reason, detail = BAD_ROWS[name]
     rows = rows_of("coffee")
     spoil(rows[1])
-    run = write_run(tmp_path / "run", [rows])
+    run = write_run(tmp_path / "run", [rows_of("rocket"), rows])
     summary = build(recipe_of(run, psnr_db=[0, None]), str(tmp_path / "c"))
-    assert summary.manifest["rows"] == 2
+    assert summary.manifest["rows"] == 5
     (bad,) = pq.read_table(tmp_path / "c" / "rejected.parquet").to_pylist()
-    assert (bad["pair_id"], bad["reason"], bad["row"]) == (rows[1]["pair_id"], reason, 1)
+    assert (bad["pair_id"], bad["reason"], bad["row"]) == (rows[1]["pair_id"], reason, 4)
     assert detail in bad["detail"]
     assert bad["file"].endswith("shard-00000.parquet")
 

@@ -125,6 +125,11 @@ def test_camera_is_the_same_for_every_variant_and_identity_for_photos():
     frame = noise_frame("a")
     assert camera_for(frame, generator(1)) == Camera()
     assert np.array_equal(Camera().develop(frame.rgb_HWC), frame.rgb8_HWC)
+    light = np.full((64, 64, 3), 0.2140, np.float32)  # 127.5 of 255
+    dithered = Camera(dither_seed=4)
+    assert np.array_equal(dithered.develop(light), dithered.develop(light))
+    assert len(np.unique(dithered.develop(light))) > len(np.unique(Camera().develop(light))) == 1
+    assert dithered.develop(light).mean() == pytest.approx(127.5, abs=0.1)
     x = np.linspace(0, 50, 5000, dtype=np.float32)
     y = filmic_shoulder(x)
     assert (np.diff(y) >= 0).all()

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.uniser_model.small import MemoryCorpus, small_config, tiny_t5
+from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config, tiny_t5
+from uniser_core.color import srgb_to_linear
 from uniser_core.errors import InputError
-from uniser_model.data import PairStream, PictureCache, permuted
+from uniser_core.seeding import generator
+from uniser_model.config import DataConfig
+from uniser_model.data import PairStream, PictureCache, augmented, permuted
 from uniser_model.text import PromptCache, load_text_encoder
 
 LATENT = (192, 8)
@@ -63,6 +66,28 @@ def test_crops_of_input_and_target_are_the_same_place(corpus: MemoryCorpus) -> N
         assert np.corrcoef(s.input_CHW.ravel(), s.target_CHW.ravel())[0, 1] > 0.95
         assert s.mask_CHW.all()
         assert s.blend_CHW.all()
+
+
+def test_thinner_effects_are_the_formula_with_more_transmission() -> None:
+    clean8 = picture("thin")
+    clean, degraded = (x.astype(np.float32) / 255 for x in (clean8, hazy(clean8, 0.4, 0.8)))
+    thinner, same = augmented(degraded, clean, generator(5), DataConfig(thin=1.0))
+    part = generator(5).random(2)[1]
+    wanted = srgb_to_linear(clean) * (1 - part * 0.6) + 0.8 * part * 0.6
+    assert np.allclose(srgb_to_linear(thinner), wanted, atol=5e-3)
+    assert np.allclose(same, clean, atol=1e-6)
+    assert augmented(degraded, clean, generator(5), DataConfig())[0] is degraded
+
+
+def test_light_scales_both_pictures_alike() -> None:
+    clean8 = picture("light")
+    clean, degraded = (x.astype(np.float32) / 255 for x in (clean8, hazy(clean8, 0.4, 0.8)))
+    darker = augmented(degraded, clean, generator(5), DataConfig(exposure_ev=2.0, tint=0.2))
+    ratios = [srgb_to_linear(a) / (srgb_to_linear(b) + 1e-9) for a, b in zip(darker, (degraded, clean), strict=True)]
+    unclipped = (darker[0] > 0.1) & (darker[0] < 0.99) & (darker[1] > 0.1) & (darker[1] < 0.99)
+    assert np.allclose(ratios[0][unclipped], ratios[1][unclipped], rtol=1e-2)
+    assert 0.2 < np.median(ratios[0]) < 1.0
+    assert np.ptp(np.median(ratios[0], axis=(0, 1))) > 0.01
 
 
 def test_flips_and_places_vary(corpus: MemoryCorpus) -> None:

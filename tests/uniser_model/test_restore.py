@@ -14,7 +14,8 @@ from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config
 from uniser_core.color import decode_srgb8, linear_to_srgb
 from uniser_core.errors import InputError
 from uniser_model import checkpoint
-from uniser_model.infer import BAND_PX, Restorer, apply_at_full_size
+from uniser_model.full_size import BAND_PX, apply_at_full_size, guided_planes, plain_planes
+from uniser_model.infer import Restorer
 from uniser_model.masks import blur_mask, support_px
 from uniser_model.objectives.anchored import apply_fields
 from uniser_model.text import PromptCache
@@ -56,8 +57,23 @@ def test_fields_at_full_size_are_what_training_applies(lively: Restorer) -> None
     rgb = torch.from_numpy(rgb8).permute(2, 0, 1)[None].float() / 255
     wanted = apply_fields(rgb, gain, offset).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255
     whole = np.ones(rgb8.shape[:2], np.float32)
-    out = apply_at_full_size(rgb8, gain[0].numpy(), offset[0].numpy(), whole)
+    out = apply_at_full_size(rgb8, plain_planes(gain[0].numpy()), plain_planes(offset[0].numpy()), whole)
     assert np.abs(out.astype(float) - wanted).max() <= 0.51
+
+
+def test_guiding_smooths_seams_and_keeps_edges() -> None:
+    """Token-wise jumps go where the picture is flat; a jump along the picture's own edge stays."""
+    guide = np.full((64, 96), 0.3, np.float32)
+    guide[:, 48:] = 0.8
+    cells = np.where(np.arange(24) < 12, 0.0, 1.0) + np.tile([0.1, -0.1], 12).repeat(1)
+    field = np.broadcast_to(cells.astype(np.float32), (3, 16, 24)).copy()
+    planes = guided_planes(field, guide)
+    small = cv2.resize(guide, (24, 16), interpolation=cv2.INTER_AREA)
+    smooth = planes.slope_CHW * small + planes.level_CHW
+    assert np.abs(np.diff(smooth[:, :, :10], axis=2)).max() < 0.05
+    assert smooth[:, :, 13].mean() - smooth[:, :, 10].mean() > 0.6
+    flat = guided_planes(np.full((3, 16, 24), 0.7, np.float32), guide)
+    assert np.allclose(flat.slope_CHW * small + flat.level_CHW, 0.7, atol=1e-5)
 
 
 def test_output_outside_the_soft_edge_is_the_input(lively: Restorer) -> None:
@@ -160,7 +176,7 @@ def test_pickled_missing_and_damaged_checkpoints_are_refused(run: str, tmp_path:
 def test_linear_light_is_where_the_change_happens() -> None:
     grey = np.full((20, 20, 3), 128, np.uint8)
     gain = np.full((3, 2, 2), np.log(2.0), np.float32)
-    out = apply_at_full_size(grey, gain, np.zeros_like(gain), np.ones((20, 20), np.float32))
+    out = apply_at_full_size(grey, plain_planes(gain), plain_planes(gain * 0), np.ones((20, 20), np.float32))
     wanted = round(float(linear_to_srgb(decode_srgb8(np.uint8(128)) * 2)) * 255)
     assert (out == wanted).all()
 

@@ -62,18 +62,19 @@ def same_weights(a: Path, b: Path) -> bool:
     return True
 
 
+@pytest.mark.parametrize("kills", [(40,), pytest.param((10, 30, 90, 110, 140), marks=pytest.mark.slow)])
 def test_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(
-    bert: str, corpus: MemoryCorpus, tmp_path: Path
+    bert: str, corpus: MemoryCorpus, tmp_path: Path, kills: tuple[int, ...]
 ) -> None:
     steps = 150
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     go(small_config(bert, steps=steps, checkpoint_every=25, log_every=5), whole, corpus)
-    for step in (30, 90):  # between checkpoints
+    for step in kills:
         process = start(bert, broken, steps)
         wait_for_step(process, broken, step)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-        assert int(checkpoint.read_config(checkpoint.find(broken))[1]["step"]) < steps
+        assert not (broken / "checkpoints" / f"step_{steps:08d}").exists()
     assert start(bert, broken, steps).wait() == 0
     assert same_weights(whole, broken)
     logs = [[json.loads(x) for x in (run / "log.jsonl").read_text().splitlines()] for run in (whole, broken)]
@@ -139,7 +140,7 @@ def test_minutes_become_steps_once(bert: str, corpus: MemoryCorpus, tmp_path: Pa
     go(config, tmp_path, corpus)
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == steps
     prompts = PromptCache(bert)
-    assert steps_for(2.0, config, corpus, prompts, "cpu") > 1.5 * steps_for(1.0, config, corpus, prompts, "cpu")
+    assert steps_for(0.2, config, corpus, prompts, "cpu") > 1.3 * steps_for(0.1, config, corpus, prompts, "cpu")
 
 
 def test_weights_of_another_architecture_are_refused_with_the_difference(

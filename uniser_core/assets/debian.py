@@ -38,5 +38,7 @@ def _fields(stanza: str) -> dict[str, str]:
 
 
 def _matches(pattern: str, name: str) -> bool:
+    if pattern == "*":
+        return True
     path = PurePosixPath(pattern)
     return (fnmatch.fnmatchcase(name, path.name) and path.name != "*") or path.parts == (PurePosixPath(name).stem, "*")

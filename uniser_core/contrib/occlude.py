@@ -99,7 +99,9 @@ def _cover(patch: Patch, height: int, width: int) -> tuple[slice, slice, Float32
         limit = _blob_limit(patch, np.arctan2(v / half_y, u / half_x)) if patch.shape == "blob" else 1.0
         inside_px = (limit - radius) * min(half_x, half_y)
     ramp = np.clip(inside_px / edge + 0.5, 0, 1)
-    return rows, columns, (patch.opacity * ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    cover = patch.opacity * ramp * ramp * (3 - 2 * ramp)
+    # A cover too faint to show in the float32 strength must not change the picture either.
+    return rows, columns, np.where(cover < 1e-6, 0, cover).astype(np.float32)
 
 
 def _blob_limit(patch: Patch, angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Where clean pictures come from; one file a kind.
 
-`--source` is PATH_OR_GLOB, `photos`, `asset:NAME`, `pairs:URI`, `table:URI` (or a path to a .parquet file),
+`--source` is PATH_OR_GLOB, `photos`, `asset:NAME`, `frames:URI`, `pairs:URI`, `table:URI` (or a .parquet file),
 `tar:URI` (or a path to a .tar file), or the name of an entry point in the group `uniser.sources`.
 """
 
@@ -22,6 +22,7 @@ __all__ = ["Source", "SourceItem", "SourceOptions", "open_source"]
 # kind -> (module, function): each function takes (what follows the colon, the whole spec, options).
 KINDS = {
     "asset": ("uniser_core.sources.asset", "open_asset"),
+    "frames": ("uniser_core.sources.frames", "RenderedFrames"),
     "pairs": ("uniser_core.sources.pairs", "PairTargets"),
     "table": ("uniser_core.sources.table", "ImageTable"),
     "tar": ("uniser_core.sources.tar", "TarPictures"),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class SourceItem:
     """One picture: `key` (relative, forward slashes; unique in its source).
 
-    `size` is in bytes with its sidecars, 0 where the listing does not know it; `where` is how the source finds it again; it is no part of what the item is.
+    `size` is in bytes with its sidecars, 0 where the listing does not know it; `where` is how the source
+    finds the picture again and no part of what the item is.
     """
 
     key: str

@@ -1,0 +1,101 @@
+"""Presets are data, the command lists them, and the bench's peer draws the same picture as we do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from syn_haze.bench import render_numpy, test_picture
+from syn_haze.cli import app
+from syn_haze.effect import Haze, HazeParams
+from syn_haze.presets import all_presets, load_preset, preset_names
+from tests.syn_haze.common import photo
+from uniser_core.depth import quantize_metres
+from uniser_core.errors import InputError
+from uniser_core.frame import Frame
+from uniser_core.seeding import generator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+test_picture.__test__ = False  # type: ignore[attr-defined]
+
+
+def test_there_are_even_and_uneven_presets_of_every_kind() -> None:
+    found = all_presets()
+    assert len(found) >= 12
+    assert {p.variant for p in found} == {"haze", "fog", "mist", "smog", "smoke", "dust"}
+    assert {p.group for p in found} == {"homogeneous", "non-homogeneous"}
+    assert all(p.about for p in found)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_renders(name: str) -> None:
+    frame, effect = photo("coffee.png"), Haze().with_preset(name)
+    out = effect.apply_srgb8(frame, effect.sample(generator(1), frame))
+    assert out.std() > 5
+
+
+def test_a_preset_of_ones_own_needs_no_python(tmp_path: Path) -> None:
+    file = tmp_path / "harbour.yaml"
+    file.write_text("about: sea fog\nvariant: fog\nvisibility_m: [40, 40]\ncontrast_threshold: 0.05\n")
+    frame = photo("coffee.png")
+    params = Haze().with_preset(str(file)).sample(generator(1), frame)
+    assert (params.preset, params.variant, params.contrast_threshold) == ("harbour", "fog", 0.05)
+    assert params.visibility_m == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("about: x\nvariant: frogs\n", "variant='frogs'"),
+        ("about: x\nvariant: fog\noptical_depth: [2, 1]\n", "optical_depth"),
+        ("about: x\nvariant: fog\noptical_depth: [0, 1]\n", "optical_depth"),
+        ("about: x\nvariant: fog\nvisibility_m: [0, 1]\n", "visibility_m"),
+        ("about: x\nvariant: fog\nnoise_octaves: [0, 99]\n", "noise_octaves"),
+        ("about: x\nvariant: fog\ncolour: red\n", "colour"),
+        ("- a\n", "mapping"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_bad_presets_are_explained(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_preset(str(file))
+
+
+@pytest.mark.parametrize("name", ["frogs", "../haze", "/no/file.yaml"])
+def test_unknown_presets_list_the_known(name: str) -> None:
+    with pytest.raises(InputError, match="dense-fog"):
+        load_preset(name)
+
+
+def test_presets_command_pipes_plain_lines_and_json() -> None:
+    lines = CliRunner().invoke(app, ["presets"]).stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == preset_names()
+    listed = json.loads(CliRunner().invoke(app, ["presets", "--json"]).stdout)
+    assert [p["name"] for p in listed] == preset_names()
+    assert listed[0]["optical_depth"]
+
+
+def test_the_command_is_light_to_import() -> None:
+    code = "import sys, syn_haze.cli; print(sorted(m for m in ('numpy', 'numba', 'pydantic') if m in sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert out.strip() == "[]"
+
+
+def test_the_bench_peer_draws_the_same_picture() -> None:
+    rgb8, depth_m = test_picture(160, 120)
+    depth = quantize_metres(depth_m, "bench")
+    frame = Frame("bench", 160, 120, {"rgb8": lambda: rgb8, "depth": lambda: depth})
+    params = HazeParams(visibility_m=60.0, angstrom_exponent=1.2, airlight_rgb=(0.78, 0.8, 0.83))
+    ours, peer = Haze().apply_srgb8(frame, params).astype(int), render_numpy(rgb8, depth_m, params).astype(int)
+    assert np.abs(ours - peer).max() <= 1
+    assert (ours == peer).mean() > 0.995

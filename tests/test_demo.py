@@ -1,0 +1,110 @@
+"""The demo for real, made small, and its page in a real browser; and the README's own example effect."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from tests.cli import ROOT, uniser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A demo of four small photos and some seconds of training: every joint is the real one."""
+    place = tmp_path_factory.mktemp("demo")
+    photos = place / "photos"
+    photos.mkdir()
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        Image.fromarray(getattr(data, name)()).resize((256, 192)).save(photos / f"{name}.png")
+    out = place / "out"
+    done = uniser("demo", "--source", photos, "--variants", 6, "--minutes", 0.25, "--out", out, code=None)
+    return out, done
+
+
+def test_the_demo_says_what_it_reached(demo):
+    out, done = demo
+    results = json.loads((out / "results.json").read_text())
+    printed = re.search(r"mean PSNR gain on (\d+) held-out photos .*: ([+-][\d.]+) dB", done.stdout)
+    assert printed, done.stdout + done.stderr
+    assert float(printed[2]) == pytest.approx(results["mean_gain_db"], abs=0.01)
+    # The exit code must follow the gain, whatever so short a training reached.
+    assert done.returncode == (0 if results["mean_gain_db"] > 0 else 1), done.stderr
+    assert len(results["steps"]) == 5
+    trained = {c["photo"] for c in results["crops"]}
+    assert 1 <= len(trained) < 4
+
+
+def test_no_held_out_photo_was_trained_on(demo):
+    from uniser_core.corpus import Corpus
+
+    out, _ = demo
+    corpus = Corpus.open(str(out / "corpus"))
+    groups = {s: {corpus.read(int(r))["group_id"] for r in corpus.rows(split=s)} for s in ("train", "test")}
+    assert groups["train"].isdisjoint(groups["test"])
+    shown = {
+        c["input_path"].split("/")[-1].rsplit("-", 1)[0]
+        for c in json.loads((out / "results.json").read_text())["crops"]
+    }
+    assert shown <= groups["test"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [1440, 400])
+def test_the_page_shows_pictures_slider_and_numbers(demo, width):
+    from playwright.sync_api import sync_playwright
+
+    out, _ = demo
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        tab = browser.new_page(viewport={"width": width, "height": 900})
+        asked: list[str] = []
+        errors: list[str] = []
+        tab.on("request", lambda r: asked.append(r.url))
+        tab.on("pageerror", lambda e: errors.append(str(e)))
+        tab.goto((out / "index.html").as_uri())
+        broken = "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length"
+        assert tab.evaluate("document.images.length") > 10
+        assert tab.evaluate(broken) == 0
+        gain = json.loads((out / "results.json").read_text())["mean_gain_db"]
+        assert f"{gain:+.2f} dB" in tab.inner_text(".facts")
+        slider = tab.locator(".ba input").first
+        slider.focus()
+        before = slider.input_value()
+        for _ in range(5):
+            tab.keyboard.press("ArrowRight")
+        assert int(slider.input_value()) == int(before) + 5
+        assert tab.evaluate("document.querySelector('.ba').style.getPropertyValue('--pos')") == f"{int(before) + 5}%"
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+        assert tab.locator("svg polyline").count() == 1
+        assert not errors
+        assert all(u.startswith(("file:", "data:")) for u in asked)
+        browser.close()
+
+
+def test_the_readmes_effect_runs_as_it_stands(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+    (tmp_path / "dusk.py").write_text(code)
+    Image.fromarray(data.chelsea()[::4, ::4]).save(tmp_path / "cat.png")
+    options = ("--plugin", "dusk.py", "--source", "cat.png", "--variants", 3, "--out", "pairs")
+    done = uniser("synth", "dusk", *options, "--workers", 2, cwd=tmp_path)
+    assert "3 pairs in 1 of 1 shards" in done.stdout
+    uniser("pairs", "sheet", "pairs", "--out", "dusk.jpg", cwd=tmp_path)
+    assert Image.open(tmp_path / "dusk.jpg").size[0] > 200
+    help_text = uniser("synth", "dusk", "--plugin", "dusk.py", "--help", cwd=tmp_path).stdout
+    assert "dimming_ev" in help_text
+
+
+def test_pages_keep_to_their_size():
+    pictures = [p for p in Path(ROOT, "docs").rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".webp", ".png")]
+    assert pictures
+    assert not [p for p in pictures if p.suffix.lower() == ".png"]
+    assert all(p.stat().st_size <= 400_000 for p in pictures)
+    assert sum(p.stat().st_size for p in pictures) <= 15_000_000

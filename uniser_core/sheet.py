@@ -1,0 +1,80 @@
+"""Contact sheets: labelled pictures in a grid, to see many at a glance."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from uniser_core import codecs
+from uniser_core.errors import InputError
+from uniser_core.shard import PairSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+UInt8 = npt.NDArray[np.uint8]
+LABEL_PX = 16
+QUALITY = 88
+GROUND = 24
+
+
+def contact_sheet(pictures: Iterable[tuple[str, UInt8]], cell_px: int, columns: int = 0, aspect: float = 1.0) -> UInt8:
+    """Labelled 8-bit pictures in a grid of cells `cell_px` wide and `cell_px / aspect` high, each fitted inside.
+
+    `columns` 0 makes the sheet about a third wider than high. Raises InputError without pictures.
+    """
+    cells = [_cell(name, picture, cell_px, round(cell_px / aspect)) for name, picture in pictures]
+    if not cells:
+        raise InputError("the sheet", "has no picture", "make some first")
+    columns = columns or max(1, math.ceil(math.sqrt(len(cells) * 1.3)))
+    cells += [np.full_like(cells[0], GROUND)] * (-len(cells) % columns)
+    rows = [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+    return np.concatenate(rows, axis=0)
+
+
+def _cell(name: str, picture: UInt8, width: int, height: int) -> UInt8:
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    cell = np.full((height + LABEL_PX, width, 3), GROUND, np.uint8)
+    y, x = (height - size[1]) // 2, (width - size[0]) // 2
+    cell[y : y + size[1], x : x + size[0]] = small
+    cv2.putText(cell, name[:40], (3, height + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (225, 225, 225), 1, cv2.LINE_AA)
+    return cell
+
+
+def write_picture(path: str, rgb8_HWC: UInt8) -> None:
+    """Write PNG, JPEG or WebP by the file's ending. Raises InputError on another."""
+    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise InputError(path, "must end in .png, .jpg or .webp", "rename it")
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_WEBP_QUALITY, QUALITY]
+    _, data = cv2.imencode(Path(path).suffix.lower(), rgb8_HWC[..., ::-1], options)
+    Path(path).write_bytes(data.tobytes())
+
+
+def pair_sheet(
+    uri: str, pictures: int, variants: int, cell_px: int, only: Sequence[str] = (), aspect: float = 1.5
+) -> UInt8:
+    """One row a clean picture: it, then some of its variants with their kind and PSNR.
+
+    `only` keeps pairs whose id holds one of these words.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in PairSet(uri).rows(["group_id", "target", "input", "variant", "psnr_db", "params", "pair_id"]):
+        if only and not any(word in row["pair_id"] for word in only):
+            continue
+        if row["group_id"] not in groups and len(groups) == pictures:
+            break
+        if row["input"]["bytes"] is not None:
+            groups.setdefault(row["group_id"], []).append(row)
+    cells = []
+    for rows in groups.values():
+        chosen = [rows[i * len(rows) // variants] for i in range(min(variants, len(rows)))]
+        cells.append(("clean", codecs.decode_rgb8(chosen[0]["target"]["bytes"])))
+        cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", codecs.decode_rgb8(r["input"]["bytes"])) for r in chosen]
+    return contact_sheet(cells, cell_px, variants + 1, aspect)
