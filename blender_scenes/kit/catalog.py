@@ -140,6 +140,7 @@ def _import(model: Model) -> Any:
 
 def _fit(thing: Any, model: Model, scale: float) -> None:
     """Turn as the catalogue says, scale to the catalogue's size, put the base centre at the origin."""
+    import bpy
     from mathutils import Matrix, Vector
 
     if model.rotation:
@@ -155,6 +156,8 @@ def _fit(thing: Any, model: Model, scale: float) -> None:
     factors = [w / s if s > 1e-6 else 1.0 for w, s in zip(wanted, size, strict=True)]
     centre = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
     thing.data.transform(Matrix.Diagonal((*factors, 1)) @ Matrix.Translation(-centre))
+    thing.data.update()
+    bpy.context.view_layer.update()  # else `dimensions` still tells the file's size
 
 
 def _mend_materials(thing: Any) -> None:

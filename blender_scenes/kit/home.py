@@ -1,8 +1,9 @@
-"""Homes: lamps with shades, rugs, pictures, cushions, books, screens, blinds, fire; all from numbers and the catalogue."""
+"""Homes: lamps with shades, wall lamps, spots, tubes, strings of lamps, fire, and furniture against walls."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from blender_scenes.kit.materials import tinted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from blender_scenes.kit.rooms import Opening, Room
+    from blender_scenes.kit.rooms import Room
     from blender_scenes.kit.stage import Stage
 
 Vec2 = tuple[float, float]
@@ -36,9 +37,7 @@ def boxes(name: str, parts: Sequence[Part]) -> Any:
     faces: list[tuple[int, ...]] = []
     for (w, d, h), (x, y, z) in parts:
         n = len(vertices)
-        vertices += [
-            (x + sx * w / 2, y + sy * d / 2, z + sz * h) for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)
-        ]
+        vertices += [(x + sx * w / 2, y + sy * d / 2, z + sz * h) for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)]
         quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
         faces += [tuple(n + i for i in quad) for quad in quads]
     return mesh.from_data(name, vertices, faces)
@@ -113,7 +112,8 @@ def _source(s: Stage, at: Vec3, kind: str, group: str, radius: float, on: bool, 
 
 def pendant(
     s: Stage, x: float, y: float, ceiling_m: float, drop_m: float, style: str = "dome", *, group: str = "pendants",
-    kind: str = "bulb_60w", color: Rgb = (0.03, 0.03, 0.03), size_m: float = 0.17, on: bool = True, kelvin: float = 2700,
+    kind: str = "bulb_60w", color: Rgb = (0.03, 0.03, 0.03), size_m: float = 0.17, on: bool = True,
+    kelvin: float = 2700,
 ) -> None:  # fmt: skip
     """A hanging lamp: bare, globe, dome, cone (metal), drum or paper (translucent); `drop_m` to the bulb's middle."""
     z = ceiling_m - drop_m
@@ -126,9 +126,8 @@ def pendant(
         profile = [(0.025, w * 0.75), *((w * math.sin(t), w * 0.75 * math.cos(t)) for t in np.linspace(0.2, 1.62, 9))]
         s.add(lathe("dome", profile, at), "lampshade", material=tinted(f"{color}", color, "paint_white"))
     elif style == "cone":
-        s.add(
-            lathe("cone", [(0.025, w * 0.9), (0.03, w * 0.7), (w, -0.01)], at), "lampshade", material=tinted(f"{color}", color)
-        )  # fmt: skip
+        cone = lathe("cone", [(0.025, w * 0.9), (0.03, w * 0.7), (w, -0.01)], at)
+        s.add(cone, "lampshade", material=tinted(f"{color}", color))
     elif style == "drum":
         s.add(lathe("drum", [(w, -w * 0.55), (w * 0.94, w * 0.65)], at), "lampshade", material=shade_cloth(color))
     elif style == "paper":
@@ -148,7 +147,16 @@ def table_lamp(
         s.add(lathe("foot", [(0.06, 0), (0.055, 0.02), (0.03, 0.05), (0.04, 0.07)], at_m), "lamp foot", material=base)
         _source(s, (x, y, z + 0.155), kind, group, 0.1, on, kelvin)
         return
-    foot = [(0.07, 0), (0.07, 0.012), (0.03, 0.03), (0.05, 0.09), (0.062, 0.15), (0.05, 0.2), (0.012, 0.25), (0.012, h - 0.13)]
+    foot = [
+        (0.07, 0),
+        (0.07, 0.012),
+        (0.03, 0.03),
+        (0.05, 0.09),
+        (0.062, 0.15),
+        (0.05, 0.2),
+        (0.012, 0.25),
+        (0.012, h - 0.13),
+    ]
     s.add(lathe("foot", foot, at_m), "lamp foot", material=base)
     _source(s, (x, y, z + h - 0.1), kind, group, 0.03, on, kelvin)
     s.add(lathe("shade", [(0.15, h - 0.22), (0.11, h)], at_m), "lampshade", material=shade_cloth(color))
@@ -173,10 +181,23 @@ def floor_lamp(
         a = math.radians(turn_deg)
         points = [(0.9 * (1 - math.cos(t)) / 2, (h + 0.25) * math.sin(t * 0.62)) for t in np.linspace(0, math.pi, 13)]
         line = [(x + u * math.sin(a), y - u * math.cos(a), z + v) for u, v in points]
-        for p, q in zip(line, line[1:], strict=False):
+        for p, q in pairwise(line):
             s.add(mesh.tube("arc", p, q, 0.011), "lamp arc", material=metal)
         ex, ey, ez = line[-1]
-        pendant(s, ex, ey, ez, 0.16, "dome", group=group, kind=kind, size_m=0.16, color=(0.5, 0.5, 0.5), on=on, kelvin=kelvin)
+        pendant(
+            s,
+            ex,
+            ey,
+            ez,
+            0.16,
+            "dome",
+            group=group,
+            kind=kind,
+            size_m=0.16,
+            color=(0.5, 0.5, 0.5),
+            on=on,
+            kelvin=kelvin,
+        )
         return
     if style != "tripod":
         s.add(mesh.tube("pole", at_m, (x, y, z + h - 0.12), 0.011), "lamp pole", material=metal)
@@ -187,7 +208,9 @@ def floor_lamp(
     s.add(lathe("shade", [(0.21, h - 0.28), (0.17, h)], at_m), "lampshade", material=shade_cloth(color))
 
 
-def desk_lamp(s: Stage, at_m: Vec3, turn_deg: float = 0.0, *, group: str = "desk lamp", color: Rgb = (0.4, 0.03, 0.02)) -> None:
+def desk_lamp(
+    s: Stage, at_m: Vec3, turn_deg: float = 0.0, *, group: str = "desk lamp", color: Rgb = (0.4, 0.03, 0.02)
+) -> None:
     """A jointed desk lamp; its head reaches 0.3 m to its front and shows its bulb."""
     a = math.radians(turn_deg)
 
@@ -202,10 +225,22 @@ def desk_lamp(s: Stage, at_m: Vec3, turn_deg: float = 0.0, *, group: str = "desk
     light.disc(s, point(0.273, 0.331), (0.07 * math.sin(a), -0.07 * math.cos(a), -0.12), 0.07, "desk_lamp", group)
 
 
-def sconce(s: Stage, r: Room, side: str, along_m: float, up_m: float, *, group: str = "wall lamps", on: bool = True, kelvin: float = 2700) -> None:
+def sconce(
+    s: Stage,
+    r: Room,
+    side: str,
+    along_m: float,
+    up_m: float,
+    *,
+    group: str = "wall lamps",
+    on: bool = True,
+    kelvin: float = 2700,
+) -> None:
     """A wall lamp: a brass plate and arm with a small opal globe."""
     plate, elbow, top = (r.on_wall(side, along_m, up_m + dz, off) for dz, off in ((0, 0.0), (0, 0.1), (0.05, 0.1)))
-    s.add(mesh.tube("plate", plate, r.on_wall(side, along_m, up_m, 0.012), 0.05, sides=24), "wall lamp", material="brass")
+    s.add(
+        mesh.tube("plate", plate, r.on_wall(side, along_m, up_m, 0.012), 0.05, sides=24), "wall lamp", material="brass"
+    )
     s.add(mesh.tube("arm", plate, elbow, 0.008), "wall lamp", material="brass")
     s.add(mesh.tube("arm", elbow, top, 0.012), "wall lamp", material="brass")
     _source(s, (top[0], top[1], top[2] + 0.055), "bulb_40w", group, 0.06, on, kelvin)
@@ -232,7 +267,13 @@ def ceiling_tube(s: Stage, centre_m: Vec3, length_m: float = 1.2, along_x: bool 
 
 
 def fairy_lights(
-    s: Stage, points_m: Sequence[Vec3], count: int, *, group: str = "fairy lights", kelvin: float = 2300, sag_m: float = 0.08
+    s: Stage,
+    points_m: Sequence[Vec3],
+    count: int,
+    *,
+    group: str = "fairy lights",
+    kelvin: float = 2300,
+    sag_m: float = 0.08,
 ) -> None:
     """A string of small lamps along a polyline that sags between its points."""
     stops = np.asarray(points_m, float)
@@ -247,7 +288,7 @@ def fairy_lights(
         return float(x), float(y), float(z) - sag_m * 4 * u * (1 - u)
 
     line = [at(k / (4 * count)) for k in range(4 * count + 1)]
-    for p, q in zip(line, line[1:], strict=False):
+    for p, q in pairwise(line):
         s.add(mesh.tube("wire", p, q, 0.0015, sides=5), "wire", material="plastic_black")
     for k in range(count):
         x, y, z = at((k + 0.5) / count)
@@ -260,7 +301,12 @@ def fire(s: Stage, at_m: Vec3, width_m: float = 0.4, group: str = "fire") -> Non
     x, y, z = at_m
     for k in range(5):
         dx, lift = (k - 2) * width_m / 4.5, 0.055 + 0.045 * (k % 2)
-        log = mesh.tube("log", (x + dx - 0.12, y + 0.06 * (k % 3 - 1), z + lift), (x + dx + 0.12, y - 0.07 * (k % 3 - 1), z + lift + 0.01), 0.045)
+        log = mesh.tube(
+            "log",
+            (x + dx - 0.12, y + 0.06 * (k % 3 - 1), z + lift),
+            (x + dx + 0.12, y - 0.07 * (k % 3 - 1), z + lift + 0.01),
+            0.045,
+        )
         s.add(log, "log", material="bark")
     for _ in range(9):
         u = s.uniform(-0.5, 0.5)

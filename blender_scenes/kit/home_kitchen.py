@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from blender_scenes.kit import light, mesh
@@ -68,7 +69,7 @@ class Row:
         hx, hz = x + w / 2, z + h - 0.07
         if handle in ("left", "right"):
             hx, hz = x + (0.035 if handle == "left" else w - 0.035), z + h - 0.2
-        elif handle == "low left" or handle == "low right":
+        elif handle in ("low left", "low right"):
             hx, hz = x + (0.035 if handle == "low left" else w - 0.035), z + 0.06
         if style.handle == "knob":
             knob = mesh.sphere("knob", (hx, ledge - 0.02, hz), 0.015, 12)
@@ -85,7 +86,8 @@ class Row:
 
 
 def base_row(
-    s: Stage, r: Room, side: str, along_m: float, units: Sequence[tuple[str, float]], style: Style, splash: str | None = "tile_white",
+    s: Stage, r: Room, side: str, along_m: float, units: Sequence[tuple[str, float]], style: Style,
+    splash: str | None = "tile_white",
     splash_top_m: float = 1.45,
 ) -> float:  # fmt: skip
     """Base cabinets from `along_m` to the right: (doors|drawers|sink|hob|dish|gap, width); returns where they end.
@@ -162,7 +164,7 @@ def _sink(row: Row, x: float, w: float, style: Style) -> None:
         row.box("steel", (0.004, bd, deep + 0.003), (mid + sign * (bw / 2 - 0.002), cy, low))
         row.box("steel", (bw, 0.004, deep + 0.003), (mid, cy + sign * (bd / 2 - 0.002), low))
     line = [(0.0, 0.0), (0.0, 0.22), (0.025, 0.29), (0.08, 0.32), (0.14, 0.3), (0.16, 0.24)]
-    for (a, b), (c, d) in zip(line, line[1:], strict=False):
+    for (a, b), (c, d) in pairwise(line):
         pipe = mesh.tube("tap", (mid, -0.06 - a, TOP_M + b), (mid, -0.06 - c, TOP_M + d), 0.013)
         row.add(pipe, "tap", "chrome")
     row.box("chrome", (0.09, 0.012, 0.012), (mid + 0.05, -0.06, TOP_M + 0.07))
@@ -170,10 +172,11 @@ def _sink(row: Row, x: float, w: float, style: Style) -> None:
 
 
 def wall_row(
-    s: Stage, r: Room, side: str, along_m: float, widths_m: Sequence[float], style: Style, *, low_m: float = 1.45, high_m: float = 0.72,
+    s: Stage, r: Room, side: str, along_m: float, widths_m: Sequence[float], style: Style, *, low_m: float = 1.45,
+    high_m: float = 0.72,
     strip_group: str = "", kelvin: float = 3000, lumen_m: float = 450,
 ) -> float:  # fmt: skip
-    """Wall cupboards; with `strip_group` an LED strip under their front edge, `lumen_m` a metre. A width < 0 is a gap."""
+    """Wall cupboards, a width < 0 being a gap; with `strip_group` LED strips under them, `lumen_m` a metre."""
     row = Row(s, r.on_wall(side, along_m, 0), TURN[side])
     x, deep = 0.0, 0.35
     for k, width in enumerate(widths_m):
@@ -190,17 +193,38 @@ def wall_row(
     return along_m + x
 
 
-def hood(s: Stage, r: Room, side: str, along_m: float, *, low_m: float = 1.6, width_m: float = 0.6, group: str = "hood") -> None:
+def hood(
+    s: Stage, r: Room, side: str, along_m: float, *, low_m: float = 1.6, width_m: float = 0.6, group: str = "hood"
+) -> None:
     """A chimney hood centred at `along_m` with two spots under it."""
     row = Row(s, r.on_wall(side, along_m, 0), TURN[side])
     row.box("steel_brushed", (width_m, 0.48, 0.06), (0, -0.24, low_m))
     row.box("steel_brushed", (0.28, 0.26, r.height_m - low_m - 0.06), (0, -0.13, low_m + 0.06))
     row.done("hood")
     for k in (-0.3, 0.3):
-        light.disc(s, r.on_wall(side, along_m + k * width_m, low_m - 0.003, 0.34), (0, 0, -1), 0.03, "led_spot", group, lumen=220, kelvin=3000)
+        light.disc(
+            s,
+            r.on_wall(side, along_m + k * width_m, low_m - 0.003, 0.34),
+            (0, 0, -1),
+            0.03,
+            "led_spot",
+            group,
+            lumen=220,
+            kelvin=3000,
+        )
 
 
-def fridge(s: Stage, r: Room, side: str, along_m: float, *, front: Any = "paint_white", open_deg: float = 0.0, width_m: float = 0.62, height_m: float = 1.82) -> None:
+def fridge(
+    s: Stage,
+    r: Room,
+    side: str,
+    along_m: float,
+    *,
+    front: Any = "paint_white",
+    open_deg: float = 0.0,
+    width_m: float = 0.62,
+    height_m: float = 1.82,
+) -> None:
     """A free-standing fridge; `open_deg` swings its door about the left edge and lights it inside."""
     import math
 
@@ -231,11 +255,31 @@ def fridge(s: Stage, r: Room, side: str, along_m: float, *, front: Any = "paint_
     door.done("fridge door")
     if open_deg:
         size = (w - 0.16, 0.1) if side in ("north", "south") else (0.1, w - 0.16)
-        light.panel(s, r.on_wall(side, along_m + w / 2, h - t - 0.004, 0.03 + d - 0.15), size, "led_panel", "fridge", "down", lumen=320, kelvin=5000)
-        light.panel(s, r.on_wall(side, along_m + w / 2, 1.35, 0.03 + t + 0.003), (0.1, 0.1), "led_panel", "fridge", FACING[side], lumen=160, kelvin=5000)
+        light.panel(
+            s,
+            r.on_wall(side, along_m + w / 2, h - t - 0.004, 0.03 + d - 0.15),
+            size,
+            "led_panel",
+            "fridge",
+            "down",
+            lumen=320,
+            kelvin=5000,
+        )
+        light.panel(
+            s,
+            r.on_wall(side, along_m + w / 2, 1.35, 0.03 + t + 0.003),
+            (0.1, 0.1),
+            "led_panel",
+            "fridge",
+            FACING[side],
+            lumen=160,
+            kelvin=5000,
+        )
 
 
-def island(s: Stage, centre_m: tuple[float, float], size_m: tuple[float, float], style: Style, turn_deg: float = 0.0) -> None:
+def island(
+    s: Stage, centre_m: tuple[float, float], size_m: tuple[float, float], style: Style, turn_deg: float = 0.0
+) -> None:
     """A kitchen island: cupboards towards -y, an overhanging worktop towards +y for stools."""
     w, d = size_m
     row = Row(s, (centre_m[0], centre_m[1], 0), turn_deg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blender_scenes.kit import light, mesh, sky
 from blender_scenes.kit.catalog import furniture
-from blender_scenes.kit.home import again, boxes
+from blender_scenes.kit.home import TURN, again, boxes
 from blender_scenes.kit.materials import tinted
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ def _beyond(r: Room, side: str, along_m: float, away_m: float, z: float = -0.3) 
 def garden(s: Stage, r: Room, side: str, *, near_m: float = 7.0, tree: str = "Scopia/acacia", bushes: int = 5) -> None:
     """Trees and bushes behind a lawn, and a fence at its end."""
     middle = r.along(side) / 2
-    first = furniture(s, tree, _beyond(r, side, middle + s.uniform(-5, -2.5), near_m + s.uniform(2, 5)), s.uniform(0, 360))
+    first = furniture(
+        s, tree, _beyond(r, side, middle + s.uniform(-5, -2.5), near_m + s.uniform(2, 5)), s.uniform(0, 360)
+    )
     for k in range(7):
         at = _beyond(r, side, middle + (k - 3) * 7 + s.uniform(-2, 2), near_m + s.uniform(9, 20))
         again(s, first, at, s.uniform(0, 360))
-    bush = furniture(s, "Scopia/bush", _beyond(r, side, middle + s.uniform(1, 3), near_m + s.uniform(-1, 3)), s.uniform(0, 360))
+    bush = furniture(
+        s, "Scopia/bush", _beyond(r, side, middle + s.uniform(1, 3), near_m + s.uniform(-1, 3)), s.uniform(0, 360)
+    )
     for k in range(bushes):
         at = _beyond(r, side, middle + (k - bushes / 2) * 3 + s.uniform(-1, 1), near_m + s.uniform(3, 8))
         again(s, bush, at, s.uniform(0, 360))
@@ -60,11 +64,19 @@ def garden(s: Stage, r: Room, side: str, *, near_m: float = 7.0, tree: str = "Sc
 
 
 def street(
-    s: Stage, r: Room, side: str, *, lit: bool, away_m: float = 13.0, storeys: int = 2, ground_m: float = -0.3, lamp: bool = True
+    s: Stage,
+    r: Room,
+    side: str,
+    *,
+    lit: bool,
+    away_m: float = 13.0,
+    storeys: int = 2,
+    ground_m: float = -0.3,
+    lamp: bool = True,
 ) -> None:
     """A row of house fronts over the road, some windows lit; a street lamp at the kerb when `lamp`."""
     nx, ny = _AWAY[side]
-    turn = {"north": 0.0, "east": -90.0, "south": 180.0, "west": 90.0}[side]
+    turn = TURN[side]
     middle = r.along(side) / 2
     x0, y0, _ = _beyond(r, side, middle, away_m)
     walls = ["brick_red", "plaster_warm", "brick_yellow", "plaster_white", "plaster_grey", "plaster_terracotta"]
@@ -74,7 +86,8 @@ def street(
         origin = (x0 + (k * wide if nx == 0 else 0), y0 + (k * wide if ny == 0 else 0), ground_m)
         body = mesh.box("house", (wide - 0.02, 8, high), (0, 4, 0))
         s.add(body, "house", material=s.choose(walls), at=origin, turn_deg=turn)
-        roof = mesh.from_data("roof", [(-wide / 2, -0.4, high), (wide / 2, -0.4, high), (wide / 2, 8.4, high), (-wide / 2, 8.4, high),
+        roof = mesh.from_data("roof", [(-wide / 2, -0.4, high), (wide / 2, -0.4, high), (wide / 2, 8.4, high),
+        (-wide / 2, 8.4, high),
                                        (-wide / 2, 4, high + 2.6), (wide / 2, 4, high + 2.6)],
                               [(0, 1, 5, 4), (2, 3, 4, 5), (1, 2, 5), (3, 0, 4)])  # fmt: skip
         s.add(roof, "roof", material=s.choose(["roof_tile", "roof_slate"]), at=origin, turn_deg=turn)
@@ -101,20 +114,28 @@ def street(
         street_lamp(s, _beyond(r, side, middle + s.uniform(-2.0, 2.0), away_m - 2.4, ground_m), on=lit)
 
 
-def _lit_window(s: Stage, origin: tuple[float, float, float], turn: float, c: float, z: float, w: float, h: float) -> None:
+def _lit_window(
+    s: Stage, origin: tuple[float, float, float], turn: float, c: float, z: float, w: float, h: float
+) -> None:
     a = math.radians(turn)
     x = origin[0] + c * math.cos(a) + 0.012 * math.sin(a)
     y = origin[1] + c * math.sin(a) - 0.012 * math.cos(a)
     facing = {0.0: "-y", -90.0: "-x", 180.0: "+y", 90.0: "+x"}[turn]
     lumen, kelvin = s.uniform(40, 260), s.uniform(2500, 3600)
-    light.panel(s, (x, y, origin[2] + z + h / 2), (w, h), "shop_window", "neighbours", facing, lumen=lumen, kelvin=kelvin)
+    light.panel(
+        s, (x, y, origin[2] + z + h / 2), (w, h), "shop_window", "neighbours", facing, lumen=lumen, kelvin=kelvin
+    )
 
 
 def street_lamp(s: Stage, at_m: tuple[float, float, float], height_m: float = 4.6, on: bool = True) -> Any:
     """A post with a globe head: sodium or LED by the draw."""
     x, y, z = at_m
     s.add(mesh.tube("post", at_m, (x, y, z + height_m), 0.06, 0.04), "street lamp", material="paint_black")
-    s.add(mesh.tube("collar", (x, y, z + height_m), (x, y, z + height_m + 0.08), 0.09), "street lamp", material="paint_black")
+    s.add(
+        mesh.tube("collar", (x, y, z + height_m), (x, y, z + height_m + 0.08), 0.09),
+        "street lamp",
+        material="paint_black",
+    )
     kind = s.choose(["street_sodium", "street_led"])
     globe = mesh.sphere("globe", (x, y, z + height_m + 0.27), 0.2)
     if not on:
@@ -125,17 +146,27 @@ def street_lamp(s: Stage, at_m: tuple[float, float, float], height_m: float = 4.
 def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) -> None:
     """Blocks of flats over the roofs, as from an upper floor, with rows of windows."""
     middle = r.along(side) / 2
-    nx, ny = _AWAY[side]
-    turn = {"north": 0.0, "east": -90.0, "south": 180.0, "west": 90.0}[side]
+    turn = TURN[side]
     pane = tinted("dark pane", (0.03, 0.035, 0.045), "paint_black")
-    warm = [light.emitter(f"town {k}", light.planck_rgb(kelvin), 0.35 + 0.25 * k) for k, kelvin in enumerate((2600, 3000, 4000))]
+    warm = [
+        light.emitter(f"town {k}", light.planck_rgb(kelvin), 0.35 + 0.25 * k)
+        for k, kelvin in enumerate((2600, 3000, 4000))
+    ]
+    # Wide enough that the sun sets behind its edge, not in front of it.
+    s.add(mesh.ground("town ground", (12_000, 12_000), (0, 0, ground_m)), "ground", material="concrete_dark")
     for _ in range(22):
         away, along = s.uniform(26, 130), s.uniform(-1, 1)
         x, y, _z = _beyond(r, side, middle + along * (14 + away * 0.8), away)
         w, d, floors = s.uniform(10, 20), s.uniform(10, 16), int(s.uniform(5, 12))
         at = (x, y, ground_m)
         tower = mesh.box("block", (w, d, floors * 3.0 + 1.0), (0, d / 2, 0))
-        s.add(tower, "block of flats", material=s.choose(["concrete", "brick_red", "plaster_warm", "plaster_grey", "brick_yellow"]), at=at, turn_deg=turn)
+        s.add(
+            tower,
+            "block of flats",
+            material=s.choose(["concrete", "brick_red", "plaster_warm", "plaster_grey", "brick_yellow"]),
+            at=at,
+            turn_deg=turn,
+        )
         sets: list[list[Part]] = [[], [], [], []]
         columns = int(w / 2.4)
         for storey in range(floors):
@@ -144,6 +175,8 @@ def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) ->
                 sets[n].append(((1.3, 0.04, 1.5), ((c + 0.5 - columns / 2) * 2.4, -0.02, 0.9 + storey * 3.0)))
         for n, parts in enumerate(sets):
             if parts:
-                glow = s.add(boxes("windows", parts), "windows", material=pane if n == 3 else warm[n], at=at, turn_deg=turn)
+                glow = s.add(
+                    boxes("windows", parts), "windows", material=pane if n == 3 else warm[n], at=at, turn_deg=turn
+                )
                 if n != 3:
                     glow.lightgroup = "town"

@@ -21,7 +21,9 @@ def kitchen_06(s: Stage) -> None:
     curtain(s, r, window, open_share=0.7)
     style = Style(s.choose(["oak", "paint_white"]), "concrete_polished", "bar", "brass", True)
     base_row(s, r, "east", 0.65, [("doors", 0.8), ("sink", 0.9), ("hob", 0.6), ("drawers", 0.9)], style, "tile_white")
-    wall_row(s, r, "east", 0.65, [0.8, -0.9, -0.6, 0.9], style, strip_group="worktop strip", kelvin=s.choose([2700, 4000]))
+    wall_row(
+        s, r, "east", 0.65, [0.8, -0.9, -0.6, 0.9], style, strip_group="worktop strip", kelvin=s.choose([2700, 4000])
+    )
     put(s, r, "east", 1.0, "BlendSwap-CC-0/kitchenaid", off_m=0.1, up_m=TOP_M)
     put(s, r, "east", 3.4, "BlendSwap-CC-BY/breadBox", off_m=0.1, up_m=TOP_M)
     put(s, r, "east", 2.6, "BlendSwap-CC-BY/largePan", off_m=0.25, up_m=TOP_M + 0.006)
@@ -29,12 +31,21 @@ def kitchen_06(s: Stage) -> None:
     table = furniture(s, s.choose(["BlendSwap-CC-0/table", "Scopia/wooden_table_office"]), (cx, cy, 0), 0)
     top, half = table.dimensions.z, table.dimensions.x / 2
     chairs = [(dx * half, dy) for dx in (-0.5, 0.45) for dy in (0.72, -0.78)][:3]
-    around(s, s.choose(["BlendSwap-CC-BY/chairWithCushion", "BlendSwap-CC-BY/chair4", "KatorLegaz/dining-chair"]), (cx, cy), [*chairs, (half + 0.35, 0.0)])
+    around(
+        s,
+        s.choose(["BlendSwap-CC-BY/chairWithCushion", "BlendSwap-CC-BY/chair4", "KatorLegaz/dining-chair"]),
+        (cx, cy),
+        [*chairs, (half + 0.35, 0.0)],
+    )
     furniture(s, "Scopia/birthday_cake", (cx, cy, top), scale=1.25)
     for k in range(7):
         a = k * 2 * math.pi / 7
         at = (cx + 0.1 * math.cos(a), cy + 0.1 * math.sin(a), top + 0.13)
-        s.add(mesh.tube("cake candle", at, (at[0], at[1], at[2] + 0.055), 0.003, sides=8), "cake candle", material=s.choose(["paint_red", "paint_blue", "paint_yellow"]))
+        s.add(
+            mesh.tube("cake candle", at, (at[0], at[1], at[2] + 0.055), 0.003, sides=8),
+            "cake candle",
+            material=s.choose(["paint_red", "paint_blue", "paint_yellow"]),
+        )
         flame = mesh.sphere("flame", (0, 0, 0), 0.005, 10)
         flame.scale, flame.location = (1, 1, 2.2), (at[0], at[1], at[2] + 0.066)
         light.make_lamp(s, flame, "candle", "cake candles", lumen=9)
@@ -46,7 +57,9 @@ def kitchen_06(s: Stage) -> None:
         furniture(s, "BlendSwap-CC-BY/gift", (cx + half * 0.75 + x * 0.5, cy + y, top), s.uniform(0, 90), scale=0.7)
     on, k = s.chance(0.75), s.choose([2700, 3000])
     _ring(s, cx, cy, 2.8, on, k)
-    pendant(s, 2.0, -0.2, 2.8, 0.55, "globe", kind="bulb_40w", on=s.chance(0.5) or not on, size_m=0.2, group="kitchen lamp")
+    pendant(
+        s, 2.0, -0.2, 2.8, 0.55, "globe", kind="bulb_40w", on=s.chance(0.5) or not on, size_m=0.2, group="kitchen lamp"
+    )
     put(s, r, "north", 4.4, "BlendSwap-CC-BY/dresserWithDrawers", off_m=0.02, scale=0.8)
     put(s, r, "north", 4.3, s.choose(["BlendSwap-CC-BY/tulip", "BlendSwap-CC-BY/tulips"]), off_m=0.1, up_m=0.65)
     picture(s, r, "north", 4.4, 1.7, (0.9, 0.6))
@@ -58,7 +71,16 @@ def kitchen_06(s: Stage) -> None:
 def _ring(s: Stage, x: float, y: float, ceiling_m: float, on: bool, kelvin: float) -> None:
     """A brass ring on three cords with six small globes."""
     z, w = ceiling_m - 0.95, 0.36
-    s.add(lathe("ring", [(w - 0.012, 0), (w + 0.012, 0), (w + 0.012, 0.024), (w - 0.012, 0.024), (w - 0.012, 0)], (x, y, z), 48), "lamp ring", material="brass")
+    s.add(
+        lathe(
+            "ring",
+            [(w - 0.012, 0), (w + 0.012, 0), (w + 0.012, 0.024), (w - 0.012, 0.024), (w - 0.012, 0)],
+            (x, y, z),
+            48,
+        ),
+        "lamp ring",
+        material="brass",
+    )
     for k in range(6):
         px, py = x + w * math.cos(k * math.pi / 3), y + w * math.sin(k * math.pi / 3)
         if k % 2 == 0:

@@ -2,7 +2,7 @@ from blender_scenes.kit import Opening, Stage, furniture, recipe, room
 from blender_scenes.kit.home import again, floor_lamp, pendant, put
 from blender_scenes.kit.home_decor import bottle, picture, rug
 from blender_scenes.kit.home_outside import hour, town
-from blender_scenes.kit.mesh import ground, tube
+from blender_scenes.kit.mesh import tube
 
 
 @recipe("living_room", indoor=True)
@@ -12,18 +12,25 @@ def living_room_03(s: Stage) -> None:
     windows = tuple(Opening("north", x, 1.5, 2.35, 0.7, panes=panes) for x in (0.7, 2.75, 4.8))
     r = room(
         s, 7.0, 6.0, 3.7, floor=s.choose(["concrete_polished", "grey_boards", "oak"]),
-        wall={"north": "brick_red", "west": "brick_red", "east": s.choose(["brick_red", "plaster_white"]), "south": "plaster_grey"},
+        wall={"north": "brick_red", "west": "brick_red", "east": s.choose(["brick_red", "plaster_white"]),
+        "south": "plaster_grey"},
         ceiling=s.choose(["concrete", "pine"]), openings=windows, frame="paint_black", skirting=None, outside=None,
+        without=("south",),
     )  # fmt: skip
-    s.add(ground("town ground", (600, 600), (0, 0, -14)), "ground", material="concrete_dark")
     which = hour(s, ["golden", "golden", "morning", "dusk"], "north", off_deg=18, dust=1.5)
     town(s, r, "north", lit=which == "dusk")
     for y in (1.6, 0.2, -1.2):
-        s.add(tube("pipe" if y < 1 else "duct", (-3.5, y, 3.45), (3.5, y, 3.45), 0.05 if y < 1 else 0.15, sides=24), "duct", material="steel")
+        s.add(
+            tube("pipe" if y < 1 else "duct", (-3.5, y, 3.45), (3.5, y, 3.45), 0.05 if y < 1 else 0.15, sides=24),
+            "duct",
+            material="steel",
+        )
     rug(s, (-0.1, 0.55), (3.2, 2.2), s.uniform(-5, 5), (0.25, 0.06, 0.045))
     furniture(s, "BlendSwap-CC-0/winchesterSofa", (-2.1, 0.55, 0), 90 + s.uniform(-3, 3))
     furniture(s, "BlendSwap-CC-0/winchesterArmchair", (0.2, 1.75, 0), s.uniform(-15, 15))
-    furniture(s, s.choose(["Scopia/armchair2", "KatorLegaz/mid-century-chair"]), (1.75, 0.5, 0), -80 + s.uniform(-12, 12))
+    furniture(
+        s, s.choose(["Scopia/armchair2", "KatorLegaz/mid-century-chair"]), (1.75, 0.5, 0), -80 + s.uniform(-12, 12)
+    )
     table = furniture(s, s.choose(["Scopia/table_wood_and_iron", "Scopia/coffee-table2"]), (-0.2, 0.5, 0), 90)
     top = table.dimensions.z
     furniture(s, "BlendSwap-CC-BY/book", (-0.15, 0.25, top), s.uniform(-40, 40))
@@ -35,7 +42,15 @@ def living_room_03(s: Stage) -> None:
     shelf = put(s, r, "east", 2.4, "KatorLegaz/utility-shelving", off_m=0.03, scale=1.5)
     again(s, shelf, (shelf.location.x, shelf.location.y - 0.95, 0), -90)
     for k, up in enumerate((0.42, 0.85, 1.3)):
-        put(s, r, "east", 2.3 + 0.2 * k, s.choose(["Scopia/vase1", "BlendSwap-CC-BY/radio", "Scopia/old_jar"]), off_m=0.1, up_m=up + 0.46 if k else 1.8)
+        put(
+            s,
+            r,
+            "east",
+            2.3 + 0.2 * k,
+            s.choose(["Scopia/vase1", "BlendSwap-CC-BY/radio", "Scopia/old_jar"]),
+            off_m=0.1,
+            up_m=up + 0.46 if k else 1.8,
+        )
     picture(s, r, "west", 3.4, 1.95, (1.5, 1.0), frame="paint_black")
     on = [s.chance(0.85) for _ in range(5)]
     on[2] = True

@@ -1,7 +1,7 @@
 import math
 
 from blender_scenes.kit import Opening, Stage, curtain, furniture, light, mesh, recipe, room
-from blender_scenes.kit.home import boxes, fairy_lights, fire, put, sconce, table_lamp
+from blender_scenes.kit.home import Part, boxes, fairy_lights, fire, put, sconce, table_lamp
 from blender_scenes.kit.home_decor import books, cushion, picture, rug
 from blender_scenes.kit.home_outside import hour, street
 
@@ -23,7 +23,8 @@ def living_room_04(s: Stage) -> None:
     picture(s, r, "north", 2.0, 1.85, (0.9, 0.62), "landscape", "brass")
     tree = furniture(s, "Scopia/christmas_tree", (1.45, 1.35, 0), s.uniform(0, 360))
     tall = tree.dimensions.z
-    loop = [(1.45 + 0.6 * (1 - k / 30) * math.cos(k * 0.8), 1.35 + 0.6 * (1 - k / 30) * math.sin(k * 0.8), tall * (0.2 + 0.72 * k / 30))
+    loop = [(1.45 + 0.6 * (1 - k / 30) * math.cos(k * 0.8), 1.35 + 0.6 * (1 - k / 30) * math.sin(k * 0.8),
+    tall * (0.2 + 0.72 * k / 30))
             for k in range(29)]  # fmt: skip
     fairy_lights(s, loop, 40, kelvin=s.choose([2200, 2700, 4000]), sag_m=0.01)
     for x, y, turn in ((1.0, 0.75, 20), (1.35, 0.55, 70), (1.7, 0.75, 35)):
@@ -48,8 +49,11 @@ def _fireplace(s: Stage, stone: str) -> None:
     """A breast to the ceiling, a hearth opening with a fire in it, a mantel."""
     x, front, back = -0.4, 1.72, 2.2
     deep = back - front
-    body = [((0.42, deep, 1.15), (x + sx * 0.59, (front + back) / 2, 0)) for sx in (-1, 1)]
-    body += [((0.76, deep, 0.4), (x, (front + back) / 2, 0.75)), ((1.3, deep - 0.12, 1.6), (x, back - (deep - 0.12) / 2, 1.15))]
+    body: list[Part] = [((0.42, deep, 1.15), (x + sx * 0.59, (front + back) / 2, 0)) for sx in (-1, 1)]
+    body += [
+        ((0.76, deep, 0.4), (x, (front + back) / 2, 0.75)),
+        ((1.3, deep - 0.12, 1.6), (x, back - (deep - 0.12) / 2, 1.15)),
+    ]
     s.add(boxes("chimney breast", body), "fireplace", material=stone)
     s.add(mesh.box("soot", (0.76, 0.02, 0.75), (x, back - 0.02, 0)), "soot", material="rubber")
     s.add(mesh.box("hearth", (1.8, 0.95, 0.05), (x, back - 0.475, 0)), "hearth", material="concrete_dark")

@@ -10,8 +10,9 @@ def living_room_05(s: Stage) -> None:
     doors = Opening("north", 1.9, 2.6, 2.2, 0.03, kind="window", panes=(3, 1))
     side = Opening("west", 1.9, 2.2, 1.5, 0.8, panes=(3, 1))
     r = room(
-        s, 6.4, 5.4, 2.7, floor=s.choose(["pine", "pine", "tile_white"]), wall=s.choose(["plaster_white", "plaster_white", "plaster_warm"]),
-        openings=(doors, side),
+        s, 6.4, 5.4, 2.7, floor=s.choose(["pine", "pine", "tile_white"]), wall=s.choose(["plaster_white",
+        "plaster_white", "plaster_warm"]),
+        openings=(doors, side), without=("south",),
     )  # fmt: skip
     curtain(s, r, doors, open_share=0.75)
     hour(s, ["morning", "morning", "day", "golden"], "north", off_deg=38)
@@ -24,14 +25,31 @@ def living_room_05(s: Stage) -> None:
            [(-0.75, 0.35), (-0.75, -0.35), (0.75, 0.35), (0.75, -0.35)])  # fmt: skip
     furniture(s, s.choose(["BlendSwap-CC-BY/tulip", "BlendSwap-CC-0/orchids"]), (cx, cy, top))
     for dx, dy in ((-0.25, 0.4), (0.25, -0.4)):
-        furniture(s, "Scopia/ensemble-assiette-couteau-fourchette-cuillere-verre", (cx + dx, cy + dy, top), 90 if dx < 0 else -90)
+        furniture(
+            s,
+            "Scopia/ensemble-assiette-couteau-fourchette-cuillere-verre",
+            (cx + dx, cy + dy, top),
+            90 if dx < 0 else -90,
+        )
     furniture(s, "Scopia/bowlWithFruits", (cx + 0.1, cy - 0.1 + 0.35, top))
     tint = s.choose([(0.5, 0.2, 0.05), (0.05, 0.12, 0.16), (0.6, 0.58, 0.52)])
     on = s.chance(0.7)
     for dy in (-0.35, 0.35):
-        pendant(s, cx, cy + dy, 2.7, 1.05, s.choose(["dome", "cone"]) if dy < 0 else "dome", color=tint, size_m=0.19, on=on or dy > 0)
+        pendant(
+            s,
+            cx,
+            cy + dy,
+            2.7,
+            1.05,
+            s.choose(["dome", "cone"]) if dy < 0 else "dome",
+            color=tint,
+            size_m=0.19,
+            on=on or dy > 0,
+        )
     rug(s, (-1.75, 0.2), (2.0, 2.6), s.uniform(-3, 3), (0.46, 0.40, 0.30))
-    furniture(s, s.choose(["Scopia/burlap_sofa", "BlendSwap-CC-0/sofa2", "Scopia/sofa_white_beige"]), (-2.55, 0.2, 0), 90)
+    furniture(
+        s, s.choose(["Scopia/burlap_sofa", "BlendSwap-CC-0/sofa2", "Scopia/sofa_white_beige"]), (-2.55, 0.2, 0), 90
+    )
     cushion(s, (-2.6, 0.75, 0.62), 90 + s.uniform(-10, 10), 66)
     cushion(s, (-2.55, -0.3, 0.62), 90 + s.uniform(-10, 10), 62)
     low = furniture(s, s.choose(["BlendSwap-CC-BY/coffeeTable", "Scopia/saloon_table"]), (-1.35, 0.2, 0), 90)

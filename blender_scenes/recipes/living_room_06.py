@@ -15,10 +15,26 @@ def living_room_06(s: Stage) -> None:
     which = hour(s, ["dusk", "dusk", "night", "golden"], "north")
     street(s, r, "north", lit=which in ("dusk", "night"))
     for along in (0.2, 1.3):
-        bookcase(s, r, "north", along, 1.08, 2.6, 7, wood=s.choose(["walnut", "oak"]) if along < 1 else "walnut", strip_group="shelf strips")
+        bookcase(
+            s,
+            r,
+            "north",
+            along,
+            1.08,
+            2.6,
+            7,
+            wood=s.choose(["walnut", "oak"]) if along < 1 else "walnut",
+            strip_group="shelf strips",
+        )
     furniture(s, "BlendSwap-CC-BY/piano", (2.39, 0.75, 0), -90)
     furniture(s, "BlendSwap-CC-0/pianoBench", (1.7, 0.75, 0), -90 + s.uniform(-6, 6))
-    desk_lamp(s, (2.45, 1.2, 1.38), -70, group="piano lamp", color=s.choose([(0.03, 0.1, 0.05), (0.03, 0.03, 0.03), (0.4, 0.28, 0.08)]))
+    desk_lamp(
+        s,
+        (2.45, 1.2, 1.38),
+        -70,
+        group="piano lamp",
+        color=s.choose([(0.03, 0.1, 0.05), (0.03, 0.03, 0.03), (0.4, 0.28, 0.08)]),
+    )
     furniture(s, "Scopia/vase1", (2.45, 0.45, 1.38), scale=0.8)
     picture(s, r, "east", 1.2, 1.9, (0.5, 0.5))
     picture(s, r, "east", 1.9, 1.95, (0.6, 0.42))
