@@ -248,6 +248,27 @@ def fern(stage: Stage, size_m: float = 0.7, fronds: int = 11, color: Any = None)
     return built.done("fern", green, green)
 
 
+def flowers(stage: Stage, size_m: float = 1.2, stems: int = 60, height_m: float = 0.4, color: Rgb = (0.6, 0.05, 0.08),
+            bloom_m: float = 0.06) -> Any:  # fmt: skip
+    """A patch of flowering stems, each with leaves and a blossom of two rings of petals."""
+    rng, built = stage.rng, Builder()
+    foot = np.concatenate([rng.uniform(-size_m / 2, size_m / 2, (stems, 2)), np.zeros((stems, 1))], axis=1)
+    top = foot + np.concatenate([rng.normal(0, 0.05, (stems, 2)), height_m * rng.uniform(0.6, 1.1, (stems, 1))], axis=1)
+    for a, b in zip(foot, top, strict=True):
+        built.limb(np.array([a, b]), np.array([0.005, 0.004]), 3)
+    for _ in range(7):
+        p = rng.uniform(0.05, 0.8, (stems, 1))
+        built.leaves(foot * (1 - p) + top * p, _unit(rng, stems) * (0.14, 0.14, 0.07) + (0, 0, 0.03), np.full(stems, 0.04), 0)
+    for ring in range(12):
+        turn = ring * GOLDEN + rng.uniform(0, 1, stems)
+        rise = 0.35 if ring < 7 else 1.1
+        tip = np.stack([np.cos(turn), np.sin(turn), np.full(stems, rise)], axis=1) * bloom_m * 0.6
+        built.leaves(top, tip, np.full(stems, 0.55 * bloom_m), 1)
+    shade = tuple(0.6 * c for c in color)
+    petals = foliage(f"petals {color}", (color, (shade[0], shade[1], shade[2])), 0.3)
+    return built.done("flowers", foliage("stems", ((0.04, 0.10, 0.02), (0.07, 0.14, 0.03)), 0.3), petals)
+
+
 def litter(stage: Stage, size_m: float = 3.0, count: int = 700, leaf_m: float = 0.07, color: Any = None) -> Any:
     """Fallen leaves that lie on flat ground, as a patch to be laid many times."""
     rng, built = stage.rng, Builder()

@@ -63,13 +63,14 @@ class Road:
         return height
 
     def strip(self, stage: Stage, spans: Sequence[tuple[float, float]], off_m: tuple[float, float], up_m: float,
-              name: str, material: Any) -> Any:  # fmt: skip
-        """Ribbons between two offsets over (start, end) spans of y: carriageway, lines, dashes."""
+              name: str, material: Any, ragged_m: float = 0.0) -> Any:  # fmt: skip
+        """Ribbons between two offsets over (start, end) spans of y: carriageway, lines, dashes, tracks (ragged)."""
+        pace = 0.5 if ragged_m else 2.5
         vertices, faces, first = [], [], 0
         for start, end in spans:
-            parts = max(1, math.ceil((end - start) / 2.5))
+            parts = max(1, math.ceil((end - start) / pace))
             for y in np.linspace(start, end, parts + 1):
-                vertices += [self.at(float(y), off_m[0], up_m), self.at(float(y), off_m[1], up_m)]
+                vertices += [self.at(float(y), o + stage.uniform(-ragged_m, ragged_m), up_m) for o in off_m]
             faces += [(first + 2 * i, first + 2 * i + 1, first + 2 * i + 3, first + 2 * i + 2) for i in range(parts)]
             first += 2 * (parts + 1)
         return stage.add(fast_mesh(name, np.array(vertices), np.array(faces)), name, material=material)
@@ -190,7 +191,9 @@ def _pair(stage: Stage, body: Any, turn_deg: float, end: int, kind: str, group: 
     from mathutils.bvhtree import BVHTree
 
     tree = BVHTree.FromPolygons([v.co for v in body.data.vertices], [list(p.vertices) for p in body.data.polygons])
-    size, turn = body.dimensions, Matrix.Rotation(math.radians(turn_deg), 3, "Z")
+    # Not `dimensions`: they are stale until Blender updates its scene.
+    places = np.array([v.co for v in body.data.vertices])
+    size, turn = Vector(np.ptp(places, axis=0)), Matrix.Rotation(math.radians(turn_deg), 3, "Z")
     up = min(0.95, (0.43 if end < 0 else 0.52) * size.z)
     radius = 0.085 if end < 0 else 0.07
     for side in (-1, 1):
@@ -206,7 +209,13 @@ def _pair(stage: Stage, body: Any, turn_deg: float, end: int, kind: str, group: 
         if throw:
             lumen, kelvin = light.CATALOG[kind]
             down = way + Vector((0, 0, -0.035))
-            light.beam(stage, tuple(centre + way * 0.05), tuple(down), lumen, 38, group, kelvin)
+            _dipped(light.beam(stage, tuple(centre + way * 0.05), tuple(down), lumen, 30, group, kelvin))
+
+
+def _dipped(beam: Any) -> None:
+    """Low beam: broad, flat, and without a hard rim."""
+    beam.scale = (2.0, 1.0, 1.0)
+    beam.data.spot_blend = 1.0
 
 
 def own_beams(stage: Stage, eye_m: Vec3, way: Vec3, kind: str = "headlight_halogen", group: str = "own") -> None:
@@ -214,7 +223,7 @@ def own_beams(stage: Stage, eye_m: Vec3, way: Vec3, kind: str = "headlight_halog
     lumen, kelvin = light.CATALOG[kind]
     for side in (-0.7, 0.7):
         at = (eye_m[0] + side, eye_m[1] + 1.6, eye_m[2] - 0.6)
-        light.beam(stage, at, (way[0], way[1], way[2] - 0.04), lumen, 46, group, kelvin)
+        _dipped(light.beam(stage, at, (way[0], way[1], way[2] - 0.05), lumen, 34, group, kelvin))
 
 
 def house(

@@ -74,6 +74,11 @@ def step(low: float, high: float, value: Array) -> Array:
     return np.asarray(t * t * (3 - 2 * t))
 
 
+def rim(x: Array, y: Array, near_m: float = 40.0, rise_m: float = 13.0) -> Array:
+    """A slope all around, from `near_m` on, that closes the view of a wood at `near_m` + 100 m."""
+    return np.asarray(rise_m * step(near_m, near_m + 100, np.hypot(x, y)))
+
+
 def fast_mesh(name: str, vertices: Array, faces: Array, face_material: Array | None = None, smooth: bool = False) -> Any:
     """A mesh object of (N, 3) vertices and (M, k) faces by bulk copies; `face_material` (M,) are slot numbers."""
     import bpy
@@ -262,6 +267,13 @@ def haze(materials: Sequence[Any], color: Rgb = (0.5, 0.58, 0.7), distance_m: fl
         nodes.link(surface, mix.inputs[1])
         nodes.link(veil.outputs[0], mix.inputs[2])
         nodes.link(mix.outputs[0], output.inputs["Surface"])
+
+
+def haze_all(color: Rgb = (0.5, 0.58, 0.7), distance_m: float = 6000.0, most: float = 0.9) -> None:
+    """`haze` on every material of the scene that does not shine; call it last."""
+    import bpy
+
+    haze([m for m in bpy.data.materials if not m.name.startswith(("lamp ", "mist"))], color, distance_m, most)
 
 
 def mist(stage: Stage, size_m: Vec3, at_m: Vec3, density: float = 0.01, forward: float = 0.6) -> Any:

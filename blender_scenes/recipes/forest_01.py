@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, nature, recipe, sky
-from blender_scenes.kit.terrain import Array, Noise, fan, horizon
+from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon, rim
 
 
 @recipe("forest", indoor=False)
@@ -14,13 +14,11 @@ def forest_01(s: Stage) -> None:
 
     def ground(x: Array, y: Array) -> Array:
         away = np.abs(x - path(y))
-        return np.asarray(0.5 * noise.fbm(x, y, 14, 3) * np.clip(away / 4, 0.05, 1) - 0.12 * np.exp(-((away / 1.1) ** 2)))
+        return np.asarray(0.5 * noise.fbm(x, y, 14, 3) * np.clip(away / 4, 0.05, 1) - 0.12 * np.exp(-((away / 1.1) ** 2)) + rim(x, y))
 
     def cover(x: Array, y: Array, z: Array, up: Array) -> Array:
         away = np.abs(x - path(y))
         return np.stack([0 * x, np.clip((away - 0.7) / 1.2, 0, 0.62), 0 * x], axis=2)
-
-    from blender_scenes.kit.terrain import cover_material
 
     floor = fan("floor", (0, -6), (1, 160), ground, cover=cover, cells=(160, 120), half_angle_deg=75)
     s.add(floor, "forest floor", material=cover_material("floor", bare="soil", green="grass", grain_m=0.25))
@@ -33,7 +31,7 @@ def forest_01(s: Stage) -> None:
     def off(x: Array, y: Array) -> Array:
         return np.abs(x - path(y)) > 1.9
 
-    nature.plant(s, kinds, nature.spread(s, 130, (-32, 32), (-2, 85), 2.9, off), "beech", height_m=ground)
+    nature.plant(s, kinds, nature.spread(s, 260, (-60, 60), (-2, 120), 2.9, off), "beech", height_m=ground)
     nature.plant(s, young, nature.spread(s, 40, (-22, 22), (4, 60), 2.0, off), "sapling", height_m=ground)
     nature.plant(s, [nature.fern(s)], nature.spread(s, 160, (-9, 9), (-3, 26), 0.5, lambda x, y: np.abs(x - path(y)) > 1.1),
                  "fern", height_m=ground, size=(0.6, 1.3))  # fmt: skip
