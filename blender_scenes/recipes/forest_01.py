@@ -31,11 +31,13 @@ def forest_01(s: Stage) -> None:
     def off(x: Array, y: Array) -> Array:
         return np.abs(x - path(y)) > 1.9
 
-    nature.plant(s, kinds, nature.spread(s, 260, (-60, 60), (-2, 120), 2.9, off), "beech", height_m=ground)
+    nature.plant(s, kinds, nature.spread(s, 260, (-60, 60), (-2, 120), 3.5, off), "beech", height_m=ground)
     nature.plant(s, young, nature.spread(s, 40, (-22, 22), (4, 60), 2.0, off), "sapling", height_m=ground)
+    thicket = nature.spread(s, 260, (-70, 70), (34, 130), 2.5)
+    nature.plant(s, young, thicket, "thicket", height_m=ground, size=(0.8, 1.9))
     nature.plant(s, [nature.fern(s)], nature.spread(s, 160, (-9, 9), (-3, 26), 0.5, lambda x, y: np.abs(x - path(y)) > 1.1),
                  "fern", height_m=ground, size=(0.6, 1.3))  # fmt: skip
     nature.plant(s, [nature.litter(s)], nature.spread(s, 60, (-9, 9), (-4, 24), 1.4), "litter", height_m=ground, lean_deg=0)
     nature.plant(s, [nature.rock(s, 0.7)], nature.spread(s, 14, (-9, 9), (0, 30), 1.5, off), "stone", height_m=ground)
-    sky.atmosphere(s, s.uniform(9, 24), s.uniform(-12, 12), dust=1.5)
-    s.camera((float(path(np.float64(-4))), -4.5, 1.6), (float(path(np.float64(8))), 8, 2.3), s.uniform(22, 30), jitter_m=0.3)
+    sky.atmosphere(s, s.uniform(17, 33), s.uniform(-16, 16), dust=0.7)
+    s.camera((float(path(np.float64(-4))), -4.5, 1.6), (float(path(np.float64(8))), 8, 3.2), s.uniform(22, 30), jitter_m=0.3)

@@ -36,6 +36,8 @@ def forest_03(s: Stage) -> None:
 
     nature.plant(s, birches, nature.spread(s, 170, (-50, 50), (-2, 110), 2.8, off), "birch", height_m=ground, lean_deg=3)
     nature.plant(s, maples, nature.spread(s, 130, (-60, 60), (10, 125), 4.0, off), "maple", height_m=ground)
+    bush = [nature.broadleaf(s, 2.6, 1.3, 0.04, leaves=1800, leaf_m=0.12, trunk_m=0.04, foliage_material=f) for f in fall[1:]]
+    nature.plant(s, bush, nature.spread(s, 240, (-70, 70), (28, 130), 2.6), "thicket", height_m=ground, size=(0.7, 1.7))
     patches = nature.spread(s, 90, (-9, 9), (-4, 30), 1.3, lambda x, y: np.abs(y - brook(x)) > 2.4)
     nature.plant(s, [nature.litter(s, 2.6, 800, 0.08, f) for f in fall[:2]], patches, "fallen leaves", height_m=ground, lean_deg=0)
     nature.plant(s, [nature.rock(s, 0.8), nature.rock(s, 0.5)],
@@ -50,5 +52,5 @@ def forest_03(s: Stage) -> None:
         for k in (-1.9, 0, 1.9):
             s.add(mesh.box("bridge post", (0.1, 0.1, 1.35), (side, brook_y + k, -0.3)), "bridge rail", material="grey_boards")
         s.add(mesh.box("hand rail", (0.1, 4.2, 0.06), (side, brook_y, 1.02)), "bridge rail", material="grey_boards")
-    sky.atmosphere(s, s.uniform(14, 27), s.uniform(-20, 20), dust=1.2)
+    sky.atmosphere(s, s.uniform(14, 27), s.uniform(-20, 20), dust=0.7)
     s.camera((s.uniform(-0.6, 0.6), -3.5, 1.65), (0, 8, 2.1), s.uniform(22, 29), jitter_m=0.25)

@@ -20,7 +20,7 @@ def garden_01(s: Stage) -> None:
           material=cover_material("lawn", bare="soil", grain_m=0.3))  # fmt: skip
     horizon(s, "grass", -0.5)
     s.add(mesh.box("terrace", (9, 5, 0.2), (0, 3.2, -0.15)), "terrace", material=s.choose(["paving", "tile_terracotta", "stone"]))
-    house(s, (0, 9.7, 0.05), 0, size_m=(13, 8, 5.4), lit=0.7, wall=s.choose(["brick_red", "plaster_white", "plaster_warm"]))
+    house(s, (0, 9.7, 0.05), 0, size_m=(13, 8, 5.4), lit=0.45, wall=s.choose(["brick_red", "plaster_white", "plaster_warm"]))
     table = furniture(s, "Scopia/rattanTable", (0, 2.9, 0.05), scale=1.35)
     top = 0.05 + max(v.co.z for v in table.data.vertices)
     for x, y, turn in ((-1.25, 2.9, 90), (1.25, 2.9, -90), (-0.45, 4.1, 0), (0.5, 1.75, 180)):
@@ -40,7 +40,7 @@ def garden_01(s: Stage) -> None:
             x, y, z = (p + q) / 2
             s.add(mesh.tube("socket", (x, y, z - 0.05), (x, y, z), 0.014, sides=8), "socket", material="plastic_black")
             bulb = mesh.sphere("festoon bulb", (x, y, z - 0.085), 0.03, 14)
-            light.make_lamp(s, bulb, "bulb_40w", "festoon", lumen=70, kelvin=2300)
+            light.make_lamp(s, bulb, "bulb_40w", "festoon", lumen=140, kelvin=2300)
     bushes = [nature.broadleaf(s, 1.5, 0.8, 0.05, leaves=2600, leaf_m=0.07, trunk_m=0.03) for _ in range(2)]
     nature.plant(s, bushes, [(side * (5.3 + s.uniform(0, 1)), y) for side in (-1, 1) for y in np.arange(-3, 5.5, 1.2)], "shrub")
     tree = [nature.broadleaf(s, 7, 2.8, leaves=7000, leaf_m=0.13)]
@@ -49,9 +49,12 @@ def garden_01(s: Stage) -> None:
     nature.plant(s, beds, [(x, 0.2 + s.uniform(-0.2, 0.2)) for x in (-3.6, -2.4, 2.4, 3.6)], "flowers", lean_deg=0)
     nature.plant(s, [nature.grass(s, 1.6, 120, 0.07, wide_m=0.008)], nature.spread(s, 90, (-5, 5), (-7, 0.3), 0.8), "lawn grass",
                  lean_deg=0)  # fmt: skip
+    for x in (-1.9, 0.4, 2.2):
+        s.add(mesh.tube("garden light", (x, -0.9, -0.1), (x, -0.9, 0.42), 0.02, sides=8), "garden light", material="steel")
+        light.make_lamp(s, mesh.sphere("garden lamp", (x, -0.9, 0.46), 0.06, 14), "bulb_40w", "garden", lumen=250)
     furniture(s, "BlendSwap-CC-0/deckChair", (-2.8, -1.6, 0), 150 + s.uniform(-20, 20))
     furniture(s, "KatorLegaz/hose-reel", (5.2, 5.4, 0), 0)
     furniture(s, "Scopia/maceta", (-4.0, 4.8, 0.05))
     furniture(s, "Scopia/maceta", (4.0, 5.0, 0.05))
-    sky.atmosphere(s, s.uniform(-6, -1), s.uniform(120, 240), dust=1.5)
-    s.camera((s.uniform(-2, 2), -4.6, 1.6), (0, 4, 1.75), s.uniform(24, 32), jitter_m=0.3)
+    sky.atmosphere(s, s.uniform(-4, 0), s.uniform(120, 240), dust=1.5)
+    s.camera((s.choose([-1, 1]) * s.uniform(2, 4.2), -3.9, 1.6), (0, 4, 1.7), s.uniform(24, 32), jitter_m=0.3)

@@ -50,5 +50,5 @@ def garden_02(s: Stage) -> None:
     nature.plant(s, wood, nature.spread(s, 46, (-50, 50), (34, 75), 5), "wood", height_m=ground)
     lawn = nature.spread(s, 200, (-8, 8), (-6, 21), 0.9, lambda x, y: (np.abs(x) > 0.9) & ((np.abs(np.abs(x) - 2.6) > 1.9) | (y > 6)))
     nature.plant(s, [nature.grass(s, 1.5, 110, 0.1, wide_m=0.009)], lawn, "lawn grass", height_m=ground, lean_deg=0)
-    sky.atmosphere(s, s.uniform(8, 26), s.uniform(-24, 24), dust=1.3)
+    sky.atmosphere(s, s.uniform(17, 34), s.choose([-1, 1]) * s.uniform(10, 40), dust=0.6)
     s.camera((s.uniform(-0.8, 0.8), -5.6, 1.65), (0, 6, 1.9), s.uniform(22, 28), jitter_m=0.3)

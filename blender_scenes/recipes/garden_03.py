@@ -61,6 +61,6 @@ def garden_03(s: Stage) -> None:
     way = np.array([math.sin(azimuth) * math.cos(height), math.cos(azimuth) * math.cos(height), math.sin(height)])
     area = math.pi * 18.0**2
     light.disc(s, tuple(4000 * way), tuple(-way), 18.0, "moon", "moon", lumen=2500 * math.pi * area, kelvin=4100)
-    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.01, 0.03), 4300)
-    sky.night(s, s.uniform(0.01, 0.03), (0.3, 0.32, 0.4))
+    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.001, 0.003), 4300)
+    sky.night(s, s.uniform(0.0004, 0.001), (0.3, 0.32, 0.4))
     s.camera((s.uniform(-0.6, 0.6), -5.6, 1.7), (0, 6, 1.5), s.uniform(24, 29), jitter_m=0.3)
