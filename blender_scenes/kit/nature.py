@@ -226,7 +226,7 @@ def grass(
     # Blades are whole islands, so that each has one shade.
     vertices = np.concatenate([lower, upper[:, 2:]], axis=1).reshape(-1, 3)
     first = np.arange(n)[:, None] * 6
-    built.put(vertices, np.concatenate([first + (0, 1, 2, 3), first + (3, 2, 4, 5)]), 0)
+    built.put(vertices, np.concatenate([first + np.array(k) for k in ((0, 1, 2, 3), (3, 2, 4, 5))]), 0)
     return built.done("grass", blade_material or foliage("blades", ((0.05, 0.11, 0.02), (0.12, 0.17, 0.04)), 0.35))
 
 
@@ -258,7 +258,9 @@ def flowers(stage: Stage, size_m: float = 1.2, stems: int = 60, height_m: float 
         built.limb(np.array([a, b]), np.array([0.005, 0.004]), 3)
     for _ in range(7):
         p = rng.uniform(0.05, 0.8, (stems, 1))
-        built.leaves(foot * (1 - p) + top * p, _unit(rng, stems) * (0.14, 0.14, 0.07) + (0, 0, 0.03), np.full(stems, 0.04), 0)
+        built.leaves(
+            foot * (1 - p) + top * p, _unit(rng, stems) * (0.14, 0.14, 0.07) + (0, 0, 0.03), np.full(stems, 0.04), 0
+        )
     for ring in range(12):
         turn = ring * GOLDEN + rng.uniform(0, 1, stems)
         rise = 0.35 if ring < 7 else 1.1
@@ -272,7 +274,9 @@ def flowers(stage: Stage, size_m: float = 1.2, stems: int = 60, height_m: float 
 def litter(stage: Stage, size_m: float = 3.0, count: int = 700, leaf_m: float = 0.07, color: Any = None) -> Any:
     """Fallen leaves that lie on flat ground, as a patch to be laid many times."""
     rng, built = stage.rng, Builder()
-    at = np.concatenate([rng.uniform(-size_m / 2, size_m / 2, (count, 2)), rng.uniform(0.004, 0.03, (count, 1))], axis=1)
+    at = np.concatenate(
+        [rng.uniform(-size_m / 2, size_m / 2, (count, 2)), rng.uniform(0.004, 0.03, (count, 1))], axis=1
+    )
     tip = _unit(rng, count) * (1, 1, 0.15)
     size = leaf_m * rng.uniform(0.6, 1.3, count)
     built.leaves(at, tip * size[:, None], 0.7 * size, slot=0, lift=np.full((count, 3), (0, 0, 0.15)) * size[:, None])
@@ -352,11 +356,11 @@ def spread(
     if keep is not None:
         drawn = drawn[np.asarray(keep(drawn[:, 0], drawn[:, 1]), bool)]
     if apart_m <= 0:
-        return drawn[:count]
+        return np.asarray(drawn[:count])
     chosen: list[Array] = []
     for place in drawn:
         if len(chosen) >= count:
             break
         if not chosen or np.min(np.hypot(*(np.array(chosen) - place).T)) >= apart_m:
             chosen.append(place)
-    return np.array(chosen).reshape(-1, 2)
+    return np.asarray(chosen, float).reshape(-1, 2)

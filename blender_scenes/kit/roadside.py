@@ -1,9 +1,10 @@
-"""Country roads: carriageway and markings along a curve, posts, guard rails, fences, poles, cars with lights, houses."""
+"""Country roads: carriageway and markings on a curve, posts, rails, fences, poles, cars with lights, houses."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,9 @@ class Road:
             away = np.abs(x - self.curve(y)) - self.width_m / 2
             ditch = 0.45 * np.exp(-(((away - 2.6) / 1.0) ** 2))
             hills = rough_m * (0.35 + noise.fbm(x, y, size_m, 4)) * step(3.0, 22.0, away)
-            return np.asarray(self.rise(y) - 0.07 - ditch + hills + 0.03 * noise.fbm(x, y, 1.5, 2) * step(0.4, 1.5, away))
+            return np.asarray(
+                self.rise(y) - 0.07 - ditch + hills + 0.03 * noise.fbm(x, y, 1.5, 2) * step(0.4, 1.5, away)
+            )
 
         return height
 
@@ -121,7 +124,9 @@ class Road:
         for y in np.arange(reach_m[0], reach_m[1], every_m):
             x, py, _ = self.at(float(y), off_m)
             z = float(ground(np.array([x]), np.array([py]))[0])
-            stage.add(mesh.tube("fence post", (x, py, z - 0.2), (x, py, z + 1.25), 0.06, 0.05, 7), "fence", material=material)
+            stage.add(
+                mesh.tube("fence post", (x, py, z - 0.2), (x, py, z + 1.25), 0.06, 0.05, 7), "fence", material=material
+            )
             if last is not None:
                 for up in (0.55, 1.05):
                     a, b = (last[0], last[1], last[2] + up), (x, py, z + up)
@@ -139,11 +144,13 @@ class Road:
             stage.add(mesh.box("arm", (1.8, 0.1, 0.1), (x, py, z + height_m - 0.6)), "pole", material="bark")
             ends = [(x + o, py, z + height_m - 0.42) for o in (-0.8, 0.0, 0.8)]
             for end in ends:
-                stage.add(mesh.tube("insulator", (*end[:2], end[2] - 0.1), end, 0.035, sides=8), "pole", material="tile_white")
+                stage.add(
+                    mesh.tube("insulator", (*end[:2], end[2] - 0.1), end, 0.035, sides=8), "pole", material="tile_white"
+                )
             for a, b in zip(last, ends, strict=False):
                 t = np.linspace(0, 1, 13)[:, None]
                 line = np.array(a) * (1 - t) + np.array(b) * t - np.array([0, 0, 3.2]) * t * (1 - t)
-                for p, q in zip(line[:-1], line[1:], strict=True):
+                for p, q in pairwise(line):
                     wire = mesh.tube("wire", tuple(p), tuple(q), 0.012, sides=4)
                     stage.add(wire, "wire", material="plastic_black")
             last = ends
@@ -257,7 +264,12 @@ def house(
     add(mesh.from_data("house", walls, faces), "house", wall)
     for side in (-1, 1):
         low, over = (h - 0.16, y0 + 0.45), x0 + 0.4
-        slab = [(-over, side * low[1], low[0]), (over, side * low[1], low[0]), (over, 0, ridge + 0.05), (-over, 0, ridge + 0.05)]
+        slab = [
+            (-over, side * low[1], low[0]),
+            (over, side * low[1], low[0]),
+            (over, 0, ridge + 0.05),
+            (-over, 0, ridge + 0.05),
+        ]
         thick = slab + [(x, y, z + 0.16) for x, y, z in slab]
         sides = [(0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (3, 0, 4, 7)]
         add(mesh.from_data("roof", thick, sides), "roof", roof)
@@ -286,3 +298,31 @@ def house(
                                     kelvin=stage.choose([2700, 3000, 3500]), one_sided=True)  # fmt: skip
                 else:
                     add(mesh.sheet("pane", corners), "window", tinted("pane", (0.02, 0.025, 0.03), "chrome"))
+
+
+def festoon(
+    stage: Stage, start_m: Vec3, end_m: Vec3, bulbs: int = 10, lumen: float = 140, group: str = "festoon"
+) -> None:
+    """A sagging cable with bulbs in black sockets."""
+    t = np.linspace(0, 1, bulbs + 1)[:, None]
+    line = np.array(start_m) * (1 - t) + np.array(end_m) * t - np.array([0, 0, 2.0]) * t * (1 - t)
+    for p, q in pairwise(line):
+        stage.add(mesh.tube("cable", tuple(p), tuple(q), 0.008, sides=5), "cable", material="plastic_black")
+        x, y, z = (p + q) / 2
+        socket = mesh.tube("socket", (x, y, z - 0.05), (x, y, z), 0.014, sides=8)
+        stage.add(socket, "socket", material="plastic_black")
+        bulb = mesh.sphere("festoon bulb", (x, y, z - 0.085), 0.03, 14)
+        light.make_lamp(stage, bulb, "bulb_40w", group, lumen=lumen, kelvin=2300)
+
+
+def footbridge(stage: Stage, y_m: float, half_m: float = 2.0, surface: str = "grey_boards") -> None:
+    """A plank bridge along y at x = 0, with beams and a hand rail on both sides."""
+    for y in np.arange(y_m - half_m, y_m + half_m, 0.16):
+        plank = mesh.box("plank", (1.7 + stage.uniform(-0.04, 0.04), 0.145, 0.05), (0, float(y), 0.06))
+        stage.add(plank, "plank", material=surface)
+    for side in (-0.78, 0.78):
+        stage.add(mesh.box("beam", (0.16, 2.2 * half_m, 0.2), (side, y_m, -0.14)), "beam", material=surface)
+        for along in (-0.95 * half_m, 0.0, 0.95 * half_m):
+            post = mesh.box("bridge post", (0.1, 0.1, 1.35), (side, y_m + along, -0.3))
+            stage.add(post, "bridge rail", material=surface)
+        stage.add(mesh.box("hand rail", (0.1, 2.1 * half_m, 0.06), (side, y_m, 1.02)), "bridge rail", material=surface)

@@ -103,7 +103,11 @@ def roof(stage: Stage, at_m: Vec3, size_m: tuple[float, float], top_m: float) ->
     for _ in range(1 + int(stage.rng.integers(3))):
         size = (stage.uniform(0.12, 0.3) * w, stage.uniform(0.15, 0.35) * d, stage.uniform(1.8, 4.5))
         place = (x + stage.uniform(-0.28, 0.28) * w, y + stage.uniform(-0.28, 0.28) * d, z)
-        stage.add(mesh.box("plant room", size, place), "roof plant", material=stage.choose(["concrete_dark", "steel", "concrete"]))
+        stage.add(
+            mesh.box("plant room", size, place),
+            "roof plant",
+            material=stage.choose(["concrete_dark", "steel", "concrete"]),
+        )
     if stage.chance(0.4):
         mast(stage, (x + 0.2 * w, y, z), stage.uniform(6, 14))
 
@@ -141,10 +145,14 @@ def town(
             if gap and gap[0] < x * first / y < gap[1]:
                 continue
             near = math.exp(-(((x - centre_m) / (0.5 * half)) ** 2))
-            height = stage.uniform(low, low + (high - low) * (0.3 + 0.7 * near)) * (1 + (rise - 1) * near * stage.uniform(0, 1))
+            height = stage.uniform(low, low + (high - low) * (0.3 + 0.7 * near)) * (
+                1 + (rise - 1) * near * stage.uniform(0, 1)
+            )
             width = min(1.75 * half / count, stage.uniform(16, 38) * (1 + 0.2 * near))
             place = (x, y + stage.uniform(-12, 12), z_m)
-            tower(stage, place, (width, stage.uniform(16, 30)), height, lit=lit * stage.uniform(0.4, 1.5), bright=bright)
+            tower(
+                stage, place, (width, stage.uniform(16, 30)), height, lit=lit * stage.uniform(0.4, 1.5), bright=bright
+            )
 
 
 def street_lamps(stage: Stage, start_m: Vec3, end_m: Vec3, count: int, kind: str = "street_sodium", *,
@@ -152,6 +160,8 @@ def street_lamps(stage: Stage, start_m: Vec3, end_m: Vec3, count: int, kind: str
     """A row of lamp posts with round lamps."""
     for t in np.linspace(0, 1, count):
         x, y, z = (float(a + (b - a) * t) for a, b in zip(start_m, end_m, strict=True))
-        stage.add(mesh.tube("lamp post", (x, y, z), (x, y, z + height_m), 0.09, 0.06, 8), "lamp post", material="paint_black")
+        stage.add(
+            mesh.tube("lamp post", (x, y, z), (x, y, z + height_m), 0.09, 0.06, 8), "lamp post", material="paint_black"
+        )
         lamp = mesh.sphere("street lamp", (x, y, z + height_m + radius_m), radius_m, 12)
         light.make_lamp(stage, lamp, kind, group)

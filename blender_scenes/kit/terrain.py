@@ -79,7 +79,9 @@ def rim(x: Array, y: Array, near_m: float = 40.0, rise_m: float = 13.0) -> Array
     return np.asarray(rise_m * step(near_m, near_m + 100, np.hypot(x, y)))
 
 
-def fast_mesh(name: str, vertices: Array, faces: Array, face_material: Array | None = None, smooth: bool = False) -> Any:
+def fast_mesh(
+    name: str, vertices: Array, faces: Array, face_material: Array | None = None, smooth: bool = False
+) -> Any:
     """A mesh object of (N, 3) vertices and (M, k) faces by bulk copies; `face_material` (M,) are slot numbers."""
     import bpy
 
@@ -225,7 +227,9 @@ def cover_material(
     return made
 
 
-def water_material(name: str = "lake", ripple: float = 0.03, size_m: float = 0.8, color: Rgb = (0.01, 0.03, 0.035)) -> Any:
+def water_material(
+    name: str = "lake", ripple: float = 0.03, size_m: float = 0.8, color: Rgb = (0.01, 0.03, 0.035)
+) -> Any:
     """Water whose shading normal wavers by noise: `ripple` is the tilt's size, `size_m` a wave's length."""
     import bpy
 
@@ -249,7 +253,9 @@ def water_material(name: str = "lake", ripple: float = 0.03, size_m: float = 0.8
     return made
 
 
-def haze(materials: Sequence[Any], color: Rgb = (0.5, 0.58, 0.7), distance_m: float = 6000.0, most: float = 0.9) -> None:
+def haze(
+    materials: Sequence[Any], color: Rgb = (0.5, 0.58, 0.7), distance_m: float = 6000.0, most: float = 0.9
+) -> None:
     """Aerial perspective: with distance a surface turns into pale matter that looks up, so it takes the sky's light.
 
     The share is 1 - exp(-d / `distance_m`), as Koschmieder's law has it. It glows by no light of its own.

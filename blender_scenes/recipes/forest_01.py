@@ -14,7 +14,9 @@ def forest_01(s: Stage) -> None:
 
     def ground(x: Array, y: Array) -> Array:
         away = np.abs(x - path(y))
-        return np.asarray(0.5 * noise.fbm(x, y, 14, 3) * np.clip(away / 4, 0.05, 1) - 0.12 * np.exp(-((away / 1.1) ** 2)) + rim(x, y))
+        return np.asarray(
+            0.5 * noise.fbm(x, y, 14, 3) * np.clip(away / 4, 0.05, 1) - 0.12 * np.exp(-((away / 1.1) ** 2)) + rim(x, y)
+        )
 
     def cover(x: Array, y: Array, z: Array, up: Array) -> Array:
         away = np.abs(x - path(y))
@@ -29,15 +31,25 @@ def forest_01(s: Stage) -> None:
     young = [nature.broadleaf(s, 3.2, 1.1, 0.1, leaves=1800, leaf_m=0.1, trunk_m=0.03, foliage_material=crown)]
 
     def off(x: Array, y: Array) -> Array:
-        return np.abs(x - path(y)) > 1.9
+        return np.asarray(np.abs(x - path(y)) > 1.9)
 
     nature.plant(s, kinds, nature.spread(s, 260, (-60, 60), (-2, 120), 3.5, off), "beech", height_m=ground)
     nature.plant(s, young, nature.spread(s, 40, (-22, 22), (4, 60), 2.0, off), "sapling", height_m=ground)
     thicket = nature.spread(s, 260, (-70, 70), (34, 130), 2.5)
     nature.plant(s, young, thicket, "thicket", height_m=ground, size=(0.8, 1.9))
-    nature.plant(s, [nature.fern(s)], nature.spread(s, 160, (-9, 9), (-3, 26), 0.5, lambda x, y: np.abs(x - path(y)) > 1.1),
-                 "fern", height_m=ground, size=(0.6, 1.3))  # fmt: skip
-    nature.plant(s, [nature.litter(s)], nature.spread(s, 60, (-9, 9), (-4, 24), 1.4), "litter", height_m=ground, lean_deg=0)
+    nature.plant(
+        s,
+        [nature.fern(s)],
+        nature.spread(s, 160, (-9, 9), (-3, 26), 0.5, lambda x, y: np.abs(x - path(y)) > 1.1),
+        "fern",
+        height_m=ground,
+        size=(0.6, 1.3),
+    )
+    nature.plant(
+        s, [nature.litter(s)], nature.spread(s, 60, (-9, 9), (-4, 24), 1.4), "litter", height_m=ground, lean_deg=0
+    )
     nature.plant(s, [nature.rock(s, 0.7)], nature.spread(s, 14, (-9, 9), (0, 30), 1.5, off), "stone", height_m=ground)
     sky.atmosphere(s, s.uniform(17, 33), s.uniform(-16, 16), dust=0.7)
-    s.camera((float(path(np.float64(-4))), -4.5, 1.6), (float(path(np.float64(8))), 8, 3.2), s.uniform(22, 30), jitter_m=0.3)
+    s.camera(
+        (float(path(np.array(-4))), -4.5, 1.6), (float(path(np.array(8))), 8, 3.2), s.uniform(22, 30), jitter_m=0.3
+    )

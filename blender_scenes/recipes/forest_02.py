@@ -11,7 +11,11 @@ def forest_02(s: Stage) -> None:
 
     def ground(x: Array, y: Array) -> Array:
         away = np.abs(x)
-        return np.asarray(0.35 * noise.fbm(x, y, 9, 4) * np.clip((away - 1.5) / 3, 0.04, 1) - 0.25 * np.exp(-((away - 2.5) ** 2)) + rim(x, y))
+        return np.asarray(
+            0.35 * noise.fbm(x, y, 9, 4) * np.clip((away - 1.5) / 3, 0.04, 1)
+            - 0.25 * np.exp(-((away - 2.5) ** 2))
+            + rim(x, y)
+        )
 
     def cover(x: Array, y: Array, z: Array, up: Array) -> Array:
         away = np.abs(np.abs(x) - 0.1)
@@ -22,18 +26,34 @@ def forest_02(s: Stage) -> None:
     s.add(floor, "forest floor", material=cover_material("floor", bare="sand", green="soil", grain_m=0.2))
     horizon(s, "soil", -1.5)
     needles = nature.foliage("spruce", ((0.02, 0.055, 0.02), (0.045, 0.09, 0.03)), 0.3)
-    tall = [nature.conifer(s, s.uniform(19, 24), 2.6, 0.33, trunk_m=s.uniform(0.17, 0.24), needles=needles, whorls=20, twigs=7)
-            for _ in range(3)]  # fmt: skip
+    tall = [
+        nature.conifer(
+            s, s.uniform(19, 24), 2.6, 0.33, trunk_m=s.uniform(0.17, 0.24), needles=needles, whorls=20, twigs=7
+        )
+        for _ in range(3)
+    ]
     small = [nature.conifer(s, 2.6, 0.9, 0.03, twigs=7, whorls=14, trunk_m=0.04, needles=needles)]
     x, y = np.meshgrid(np.r_[np.arange(-42, -3, 3.6), np.arange(3.6, 43, 3.6)], np.arange(-3, 125, 4.2))
     rows = np.stack([x.ravel(), y.ravel()], 1) + s.rng.normal(0, 0.4, (x.size, 2))
     nature.plant(s, tall, rows[s.rng.uniform(size=len(rows)) < 0.7], "spruce", height_m=ground, size=(0.85, 1.1))
     nature.plant(s, small, nature.spread(s, 26, (-12, 12), (4, 50), 2, lambda x, y: np.abs(x) > 2.8), "young spruce",
                  height_m=ground, size=(0.4, 1.1))  # fmt: skip
-    nature.plant(s, [nature.fern(s, 0.6)], nature.spread(s, 90, (-8, 8), (-3, 26), 0.6, lambda x, y: np.abs(x) > 2.2), "fern",
-                 height_m=ground, size=(0.5, 1.2))  # fmt: skip
-    nature.plant(s, [nature.grass(s, 1.6, 60, 0.22)], nature.spread(s, 60, (-6, 6), (-4, 30), 1, lambda x, y: np.abs(x) > 1.9),
-                 "grass", height_m=ground, lean_deg=0)  # fmt: skip
+    nature.plant(
+        s,
+        [nature.fern(s, 0.6)],
+        nature.spread(s, 90, (-8, 8), (-3, 26), 0.6, lambda x, y: np.abs(x) > 2.2),
+        "fern",
+        height_m=ground,
+        size=(0.5, 1.2),
+    )
+    nature.plant(
+        s,
+        [nature.grass(s, 1.6, 60, 0.22)],
+        nature.spread(s, 60, (-6, 6), (-4, 30), 1, lambda x, y: np.abs(x) > 1.9),
+        "grass",
+        height_m=ground,
+        lean_deg=0,
+    )
     side = s.choose([-1, 1])
     for row, count in ((0, 6), (1, 5), (2, 4)):
         for k in range(count):

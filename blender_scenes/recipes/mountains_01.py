@@ -29,16 +29,36 @@ def mountains_01(s: Stage) -> None:
     land = cover_material("alps", grain_m=35.0)
     shore = cover_material("shore", bare="soil", grain_m=0.5)
     haze([land], (0.42, 0.52, 0.68), 9000)
-    s.add(fan("alps", (0, -10), (130, 14000), ground, cover=cover, cells=(330, 330), half_angle_deg=50), "alps", material=land)
-    s.add(fan("shore", (0, -10), (0.8, 125), ground, cover=cover, cells=(130, 130), half_angle_deg=75), "shore", material=shore)
-    s.add(mesh.ground("lake", (30000, 30000), (0, 0, -2)), "lake", material=water_material("lake", s.uniform(0.05, 0.1), 1.2))
+    s.add(
+        fan("alps", (0, -10), (130, 14000), ground, cover=cover, cells=(330, 330), half_angle_deg=50),
+        "alps",
+        material=land,
+    )
+    s.add(
+        fan("shore", (0, -10), (0.8, 125), ground, cover=cover, cells=(130, 130), half_angle_deg=75),
+        "shore",
+        material=shore,
+    )
+    s.add(
+        mesh.ground("lake", (30000, 30000), (0, 0, -2)),
+        "lake",
+        material=water_material("lake", s.uniform(0.05, 0.1), 1.2),
+    )
     stones = [nature.rock(s, 1.1, flat=0.5), nature.rock(s, 0.7)]
     nature.plant(s, stones, nature.spread(s, 26, (-14, 14), (1, 17), 1.2), "rock", height_m=ground, size=(0.3, 1.5))
-    nature.plant(s, [nature.grass(s, 2, 80, 0.3)], nature.spread(s, 60, (-12, 12), (-7, 9), 1.1), "grass", height_m=ground,
-                 lean_deg=0)  # fmt: skip
+    nature.plant(
+        s,
+        [nature.grass(s, 2, 80, 0.3)],
+        nature.spread(s, 60, (-12, 12), (-7, 9), 1.1),
+        "grass",
+        height_m=ground,
+        lean_deg=0,
+    )
     firs = [nature.conifer(s, 11, 2.1), nature.conifer(s, 8, 1.8)]
     edge = s.choose([-1, 1])
-    nature.plant(s, firs, [(edge * 8.5, 7), (edge * 11, 4), (edge * 12.5, 11), (-edge * 15, 12)], "fir", height_m=ground)
+    nature.plant(
+        s, firs, [(edge * 8.5, 7), (edge * 11, 4), (edge * 12.5, 11), (-edge * 15, 12)], "fir", height_m=ground
+    )
     azimuth = s.choose([-1, 1]) * s.uniform(6, 30)
     sky.atmosphere(s, s.uniform(22, 30), azimuth, dust=0.8)
     s.camera((0, -9.5, 3.2), (40 * math.sin(math.radians(azimuth)), 100, 24), s.uniform(22, 28), jitter_m=0.5)

@@ -16,8 +16,11 @@ def road_01(s: Stage) -> None:
         away = np.abs(x - road.curve(y)) - 3.1
         return np.stack([0 * x, np.clip(away / 2 + 0.25, 0, 0.85), 0 * x], axis=2)
 
-    s.add(fan("fields", (0, -9), (1, 900), ground, cover=cover), "fields",
-          material=cover_material("fields", bare="soil", green=s.choose(["grass", "grass_dry"]), grain_m=0.6))  # fmt: skip
+    s.add(
+        fan("fields", (0, -9), (1, 900), ground, cover=cover),
+        "fields",
+        material=cover_material("fields", bare="soil", green=s.choose(["grass", "grass_dry"]), grain_m=0.6),
+    )
     horizon(s, "grass", -3)
     road.pave(s, surface="asphalt_wet", middle=s.choose(["dashes", "solid"]))
     road.posts(s, (5, 260))

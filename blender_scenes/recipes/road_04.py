@@ -7,7 +7,7 @@ from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizo
 
 @recipe("road", indoor=False)
 def road_04(s: Stage) -> None:
-    """Entering a village after rain at sunset: sodium lamps, a stone wall, parked cars, headlights against the low sun."""
+    """Entering a village after rain at sunset: sodium lamps, a stone wall, parked cars, headlights and the low sun."""
     bend, noise = s.uniform(-7, 7), Noise(s.rng)
     road = Road(6.0, lambda y: bend * (1 - np.cos(np.clip(y, 0, 220) / 70.0)))
     ground = road.ground(noise, 0.6, 40)
@@ -16,7 +16,11 @@ def road_04(s: Stage) -> None:
         away = np.abs(x - road.curve(y)) - 3
         return np.stack([0 * x, np.clip(away / 2 + 0.2, 0, 0.85), 0 * x], axis=2)
 
-    s.add(fan("land", (0, -9), (1, 900), ground, cover=cover), "land", material=cover_material("land", bare="soil", grain_m=0.6))
+    s.add(
+        fan("land", (0, -9), (1, 900), ground, cover=cover),
+        "land",
+        material=cover_material("land", bare="soil", grain_m=0.6),
+    )
     horizon(s, "grass", -3)
     wet = s.choose(["asphalt_wet", "asphalt_wet", "asphalt"])
     road.pave(s, (-30, 260), surface=wet, middle=s.choose(["dashes", "none"]))
@@ -32,13 +36,23 @@ def road_04(s: Stage) -> None:
                   roof=s.choose(["roof_tile", "roof_slate"]))  # fmt: skip
     for y in np.arange(16, 150, 27.0):
         x, py, _ = road.at(float(y), 5.0)
-        s.add(mesh.tube("lamp post", (x, py, -0.2), (x, py, 6.4), 0.075, 0.05, 10), "street lamp", material="steel_brushed")
-        s.add(mesh.tube("arm", (x, py, 6.35), (x - 1.5, py, 6.6), 0.04, sides=8), "street lamp", material="steel_brushed")
+        s.add(
+            mesh.tube("lamp post", (x, py, -0.2), (x, py, 6.4), 0.075, 0.05, 10),
+            "street lamp",
+            material="steel_brushed",
+        )
+        s.add(
+            mesh.tube("arm", (x, py, 6.35), (x - 1.5, py, 6.6), 0.04, sides=8), "street lamp", material="steel_brushed"
+        )
         s.add(mesh.box("head", (0.75, 0.28, 0.14), (x - 1.75, py, 6.55)), "street lamp", material="paint_black")
         light.panel(s, (x - 1.75, py, 6.54), (0.55, 0.2), "street_sodium", "street")
     for k in range(14):
         x, py, z = road.at(-4 + 2.1 * k, -5.2)
-        s.add(mesh.box("wall", (0.42, 2.12, 1.3 + s.uniform(-0.03, 0.03)), (x, py, z - 0.4)), "stone wall", material="stone")
+        s.add(
+            mesh.box("wall", (0.42, 2.12, 1.3 + s.uniform(-0.03, 0.03)), (x, py, z - 0.4)),
+            "stone wall",
+            material="stone",
+        )
     sign(s, road.at(9, 4.2), "limit")
     trees = [nature.broadleaf(s, 9, 3, leaves=6000), nature.broadleaf(s, 6.5, 2.4, 0.2, leaves=4500)]
     places = [road.at(float(y), float(o))[:2] for y, o in zip(s.rng.uniform(4, 190, 26), s.rng.choice([-1, 1], 26) *

@@ -8,7 +8,11 @@ from blender_scenes.kit.terrain import water_material
 @recipe("skyline", indoor=False)
 def skyline_01(s: Stage) -> None:
     """Towers beyond a river at night: hundreds of lit windows, lamps along the far quay, all of it in the water."""
-    s.add(mesh.ground("river", (4000, 330), (0, 85, -3)), "river", material=water_material("river", s.uniform(0.02, 0.05), 2.5))
+    s.add(
+        mesh.ground("river", (4000, 330), (0, 85, -3)),
+        "river",
+        material=water_material("river", s.uniform(0.02, 0.05), 2.5),
+    )
     s.add(mesh.box("far quay", (4000, 2000, 4), (0, 1250, -3.2)), "far quay", material="concrete_dark")
     lit = s.uniform(0.22, 0.42)
     town(s, ((275, 13, 14, 30), (330, 12, 30, 75), (430, 13, 45, 120), (600, 14, 50, 150)), 230, z_m=0.8, lit=lit,
@@ -27,7 +31,11 @@ def skyline_01(s: Stage) -> None:
     for up in (0.45, 0.8, 1.1):
         s.add(mesh.tube("rail", (-30, -0.8, up), (30, -0.8, up), 0.025, sides=8), "railing", material="paint_black")
     side = s.choose([-1, 1])
-    s.add(mesh.tube("post", (side * 4, -2, 0), (side * 4, -2, 4.2), 0.08, 0.05, 10), "lamp post", material="paint_black")
-    light.make_lamp(s, mesh.sphere("globe", (side * 4, -2, 4.4), 0.2), "street_sodium", "near lamp", lumen=3500, kelvin=2700)
+    s.add(
+        mesh.tube("post", (side * 4, -2, 0), (side * 4, -2, 4.2), 0.08, 0.05, 10), "lamp post", material="paint_black"
+    )
+    light.make_lamp(
+        s, mesh.sphere("globe", (side * 4, -2, 4.4), 0.2), "street_sodium", "near lamp", lumen=3500, kelvin=2700
+    )
     sky.night(s, s.uniform(0.04, 0.12), (0.6, 0.4, 0.26))
     s.camera((0, -9, 1.7), (s.uniform(-25, 25), 250, 38), s.uniform(24, 38), jitter_m=0.5)

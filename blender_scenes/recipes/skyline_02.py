@@ -10,11 +10,15 @@ from blender_scenes.kit.terrain import haze_all, horizon
 
 @recipe("skyline", indoor=False)
 def skyline_02(s: Stage) -> None:
-    """From a roof terrace at dusk: parapet, vents and a water tank near by, a neon sign, a city of lit windows to the west."""
+    """From a roof terrace at dusk: vents, a water tank, a neon sign, a city of lit windows in the west."""
     deck = 46.0
     horizon(s, "concrete_dark", 0.0)
     s.add(mesh.box("own house", (26, 16, deck), (0, -6, 0)), "own house", material="brick_red")
-    s.add(mesh.ground("deck", (25, 15), (0, -6, deck + 0.02)), "deck", material=s.choose(["paving", "concrete", "grey_boards"]))
+    s.add(
+        mesh.ground("deck", (25, 15), (0, -6, deck + 0.02)),
+        "deck",
+        material=s.choose(["paving", "concrete", "grey_boards"]),
+    )
     s.add(mesh.box("parapet", (26, 0.35, 0.95), (0, 1.9, deck)), "parapet", material="brick_red")
     s.add(mesh.box("coping", (26.2, 0.5, 0.08), (0, 1.9, deck + 0.95)), "coping", material="stone")
     side = s.choose([-1, 1])
@@ -24,14 +28,24 @@ def skyline_02(s: Stage) -> None:
         furniture(s, "Scopia/external-unity-air-conditioning", (x, 0.6, deck + 0.12), s.choose([0, 180]))
     for x, y, h in ((-side * 2.0, 0.9, 1.7), (-side * 2.5, 1.0, 1.3), (side * 6.6, 0.4, 2.2)):
         s.add(mesh.tube("flue", (x, y, deck), (x, y, deck + h), 0.13, sides=16), "flue", material="steel")
-        s.add(mesh.tube("cowl", (x, y, deck + h + 0.08), (x, y, deck + h + 0.25), 0.24, 0.03, 16), "flue", material="steel")
+        s.add(
+            mesh.tube("cowl", (x, y, deck + h + 0.08), (x, y, deck + h + 0.25), 0.24, 0.03, 16),
+            "flue",
+            material="steel",
+        )
     tx, ty = -side * 6.0, -0.6
     for dx, dy in ((-0.9, -0.9), (0.9, -0.9), (-0.9, 0.9), (0.9, 0.9)):
         s.add(mesh.box("leg", (0.14, 0.14, 2.2), (tx + dx, ty + dy, deck)), "tank leg", material="rust")
     s.add(mesh.tube("tank", (tx, ty, deck + 2.2), (tx, ty, deck + 5.0), 1.35, 1.3, 28), "water tank", material="walnut")
-    s.add(mesh.tube("tank roof", (tx, ty, deck + 5.0), (tx, ty, deck + 5.9), 1.5, 0.05, 28), "water tank", material="roof_slate")
+    s.add(
+        mesh.tube("tank roof", (tx, ty, deck + 5.0), (tx, ty, deck + 5.9), 1.5, 0.05, 28),
+        "water tank",
+        material="roof_slate",
+    )
     for up in (2.5, 3.4, 4.3):
-        s.add(mesh.tube("hoop", (tx, ty, deck + up), (tx, ty, deck + up + 0.07), 1.37, sides=28), "hoop", material="rust")
+        s.add(
+            mesh.tube("hoop", (tx, ty, deck + up), (tx, ty, deck + up + 0.07), 1.37, sides=28), "hoop", material="rust"
+        )
     lamp = (side * 1.2, 1.55, deck + 0.95)
     s.add(mesh.box("lamp foot", (0.2, 0.2, 0.1), (lamp[0], 1.9, deck + 1.03)), "deck lamp", material="paint_black")
     light.make_lamp(s, mesh.sphere("deck lamp", (lamp[0], 1.9, deck + 1.23), 0.11), "bulb_60w", "deck", kelvin=2700)
@@ -49,6 +63,6 @@ def skyline_02(s: Stage) -> None:
         for a, b in zip(ring, ring[1:] + ring[: 1 if k % 3 else 0], strict=False):
             light.make_lamp(s, mesh.tube("neon", a, b, 0.07, sides=8), "neon", "neon", color_rgb=color, lumen=500)
     mast(s, (s.uniform(-50, 50), 330, 80), 110, thick_m=1.6)
-    sky.atmosphere(s, s.uniform(-3.5, 2.0), s.uniform(-25, 25), dust=2)
+    sky.atmosphere(s, s.uniform(-5.0, 1.0), s.uniform(-25, 25), dust=2)
     haze_all((0.45, 0.42, 0.45), 1500)
-    s.camera((s.uniform(-1, 1), -4.6, deck + 1.75), (s.uniform(-6, 6), 60, deck + 3), s.uniform(24, 32), jitter_m=0.4)
+    s.camera((s.uniform(-1, 1), -2.7, deck + 2.05), (s.uniform(-6, 6), 60, deck + 7), s.uniform(24, 32), jitter_m=0.4)
