@@ -69,11 +69,13 @@ class Road:
               name: str, material: Any, ragged_m: float = 0.0) -> Any:  # fmt: skip
         """Ribbons between two offsets over (start, end) spans of y: carriageway, lines, dashes, tracks (ragged)."""
         pace = 0.5 if ragged_m else 2.5
+        phases = [(stage.uniform(0, 6.3), stage.uniform(0, 6.3)) for _ in range(2)] if ragged_m else [(0.0, 0.0)] * 2
         vertices, faces, first = [], [], 0
         for start, end in spans:
             parts = max(1, math.ceil((end - start) / pace))
             for y in np.linspace(start, end, parts + 1):
-                vertices += [self.at(float(y), o + stage.uniform(-ragged_m, ragged_m), up_m) for o in off_m]
+                wander = [ragged_m * (math.sin(0.9 * y + a) + 0.6 * math.sin(2.3 * y + b)) for a, b in phases]
+                vertices += [self.at(float(y), o + w, up_m) for o, w in zip(off_m, wander, strict=True)]
             faces += [(first + 2 * i, first + 2 * i + 1, first + 2 * i + 3, first + 2 * i + 2) for i in range(parts)]
             first += 2 * (parts + 1)
         return stage.add(fast_mesh(name, np.array(vertices), np.array(faces)), name, material=material)
@@ -228,9 +230,9 @@ def _dipped(beam: Any) -> None:
 def own_beams(stage: Stage, eye_m: Vec3, way: Vec3, kind: str = "headlight_halogen", group: str = "own") -> None:
     """The headlights of the car that the camera sits in: beams from below and beside the eye, a little ahead."""
     lumen, kelvin = light.CATALOG[kind]
-    for side in (-0.7, 0.7):
+    for side in (-0.5, 0.5):
         at = (eye_m[0] + side, eye_m[1] + 1.6, eye_m[2] - 0.6)
-        _dipped(light.beam(stage, at, (way[0], way[1], way[2] - 0.05), lumen, 34, group, kelvin))
+        _dipped(light.beam(stage, at, (way[0], way[1], way[2] - 0.06), lumen, 62, group, kelvin))
 
 
 def house(

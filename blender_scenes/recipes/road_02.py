@@ -52,11 +52,12 @@ def road_02(s: Stage) -> None:
         material="steel",
     )
     light.make_lamp(s, mesh.sphere("yard lamp", (x + 8, y - 6, z + 5.1), 0.15), "street_mercury", "yard")
-    for number, place in enumerate((s.uniform(26, 40), s.uniform(58, 90))):
+    for number, place in enumerate((s.uniform(13, 30), s.uniform(50, 85))):
         kind = s.choose(["headlight_halogen", "headlight_led"])
         car(s, road.at(place, -1.7), -road.yaw_deg(place), s.choose(CARS), head=kind, group=("near", "far")[number])
     back = s.uniform(17, 24)
     car(s, road.at(back, 1.7), 180 - road.yaw_deg(back), s.choose(CARS), group="ahead")
     sky.atmosphere(s, s.uniform(-4.5, -1), s.uniform(-40, 40), dust=1.5)
     haze_all((0.4, 0.42, 0.5), 5000)
-    s.camera((1.2, -8, 1.6), (road.at(40)[0] * 0.4, 30, 0.6), s.uniform(28, 38), jitter_m=0.3)
+    aside = s.choose([1.4, float(np.sign(turn)) * 4.4])
+    s.camera((aside, -8, 1.6), (road.at(40)[0] * 0.35, 30, 0.6), s.uniform(30, 40), jitter_m=0.3)

@@ -24,7 +24,7 @@ def road_03(s: Stage) -> None:
     horizon(s, "snow", -3)
     road.pave(s, (-30, 250), surface="asphalt_wet", middle="none", edges=False)
     for low_m, high_m in ((-3.05, -2.5), (-1.95, -1.25), (-0.55, 0.55), (1.2, 1.95), (2.5, 3.05)):
-        road.strip(s, [(-30, 250)], (low_m, high_m), 0.012, "packed snow", "snow", ragged_m=0.16)
+        road.strip(s, [(-30, 250)], (low_m, high_m), 0.012, "packed snow", "snow", ragged_m=0.06)
     road.posts(s, (6, 200), 20, 0.5)
     sign(s, road.at(16, 5.0), "arrow")
     firs = [nature.conifer(s, s.uniform(11, 17), 2.4, 0.05, snow=s.chance(0.8)) for _ in range(3)]

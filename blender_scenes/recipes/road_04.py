@@ -66,4 +66,4 @@ def road_04(s: Stage) -> None:
     y = s.uniform(14, 34)
     car(s, road.at(y, -1.6), -road.yaw_deg(y), s.choose(CARS), head=s.choose(["headlight_halogen", "headlight_led"]))
     sky.atmosphere(s, s.uniform(-1.0, 4.0), s.uniform(-16, 16), dust=2)
-    s.camera((1.0, -7, 1.5), (0.2, 25, 2.6), s.uniform(26, 36), jitter_m=0.3)
+    s.camera((s.choose([-4.0, 1.0]), -7, 1.6), (0.2, 25, 2.6), s.uniform(26, 36), jitter_m=0.3)
