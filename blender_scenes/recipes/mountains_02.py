@@ -79,7 +79,7 @@ def mountains_02(s: Stage) -> None:
         s, firs, nature.spread(s, 45, (-38, 40), (6, 60), 3.4, free), "spruce", height_m=ground, size=(0.6, 1.1)
     )
     nature.plant(s, firs, nature.spread(s, 140, (-130, 130), (60, 170), 4.5), "spruce", height_m=ground)
-    evening = s.chance(0.6)
+    evening = s.chance(0.35)
     sky.atmosphere(
         s, s.uniform(0.5, 4) if evening else s.uniform(-5, -2), s.choose([-1, 1]) * s.uniform(115, 170), dust=1.0
     )

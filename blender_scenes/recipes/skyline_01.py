@@ -32,10 +32,12 @@ def skyline_01(s: Stage) -> None:
         s.add(mesh.tube("rail", (-30, -0.8, up), (30, -0.8, up), 0.025, sides=8), "railing", material="paint_black")
     side = s.choose([-1, 1])
     s.add(
-        mesh.tube("post", (side * 4, -2, 0), (side * 4, -2, 4.2), 0.08, 0.05, 10), "lamp post", material="paint_black"
+        mesh.tube("post", (side * 2.5, -2, 0), (side * 2.5, -2, 4.2), 0.08, 0.05, 10),
+        "lamp post",
+        material="paint_black",
     )
     light.make_lamp(
-        s, mesh.sphere("globe", (side * 4, -2, 4.4), 0.2), "street_sodium", "near lamp", lumen=3500, kelvin=2700
+        s, mesh.sphere("globe", (side * 2.5, -2, 4.4), 0.2), "street_sodium", "near lamp", lumen=3500, kelvin=2700
     )
     sky.night(s, s.uniform(0.04, 0.12), (0.6, 0.4, 0.26))
     s.camera((0, -9, 1.7), (s.uniform(-25, 25), 250, 38), s.uniform(24, 38), jitter_m=0.5)

@@ -19,7 +19,11 @@ def skyline_02(s: Stage) -> None:
         "deck",
         material=s.choose(["paving", "concrete", "grey_boards"]),
     )
-    s.add(mesh.box("parapet", (26, 0.35, 0.95), (0, 1.9, deck)), "parapet", material="brick_red")
+    s.add(
+        mesh.box("parapet", (26, 0.35, 0.95), (0, 1.9, deck)),
+        "parapet",
+        material=s.choose(["concrete", "plaster_warm", "plaster_grey"]),
+    )
     s.add(mesh.box("coping", (26.2, 0.5, 0.08), (0, 1.9, deck + 0.95)), "coping", material="stone")
     side = s.choose([-1, 1])
     for k in range(3):
