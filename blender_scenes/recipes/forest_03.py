@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, mesh, nature, recipe, sky
-from blender_scenes.kit.roadside import footbridge
+from blender_scenes.kit.country_road import footbridge
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon, rim, water_material
 
 

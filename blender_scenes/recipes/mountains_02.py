@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, furniture, light, mesh, nature, recipe, sky
-from blender_scenes.kit.roadside import house
+from blender_scenes.kit.country_road import house
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, haze, step
 
 

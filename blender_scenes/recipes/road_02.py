@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, light, mesh, nature, recipe, sky
-from blender_scenes.kit.roadside import CARS, Road, car, house, sign
+from blender_scenes.kit.country_road import CARS, Road, car, house, sign
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, haze_all, horizon, step
 
 

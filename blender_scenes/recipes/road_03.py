@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, light, mesh, nature, recipe, sky
-from blender_scenes.kit.roadside import CARS, Road, car, own_beams, sign
+from blender_scenes.kit.country_road import CARS, Road, car, own_beams, sign
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon
 
 

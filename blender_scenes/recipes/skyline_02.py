@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from blender_scenes.kit import Stage, furniture, light, mesh, recipe, sky
-from blender_scenes.kit.roadside import RED
+from blender_scenes.kit.country_road import RED
 from blender_scenes.kit.skyline import mast, tower, town
 from blender_scenes.kit.terrain import haze_all, horizon
 
