@@ -52,9 +52,10 @@ def _child(what: str, count: int) -> dict[str, Any]:
 
 def _cost() -> dict[str, Any]:
     start = time.perf_counter()
+    from uniser_core.seeding import generator
+
     from halo_render.blender import build, frame, session
     from halo_render.scenes import find_scenes
-    from uniser_core.seeding import generator
 
     session.reset()
     start_s = time.perf_counter() - start
@@ -99,11 +100,11 @@ def _plain_render(scene: Any, settings: Any, seed: int) -> None:
 def _memory(count: int) -> dict[str, Any]:
     """Least-squares slope of resident memory over frames of many seeds, after the first tenth."""
     import numpy as np
+    from uniser_core.seeding import generator
+    from uniser_core.supervisor import resident_mb, tune_process
 
     from halo_render.blender import build, frame, session
     from halo_render.scenes import find_scenes
-    from uniser_core.seeding import generator
-    from uniser_core.supervisor import resident_mb, tune_process
 
     tune_process()
     ref = find_scenes(SCENE)[0]

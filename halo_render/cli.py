@@ -83,9 +83,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Render one draft frame of each archetype, then say hours, disk and the farm's command lines."""
+    from uniser_core.output import print_json, print_table
+
     from halo_render.blender.session import RenderSettings
     from halo_render.plan import farm_lines, measure
-    from uniser_core.output import print_json, print_table
 
     width, height = parse_resolution(resolution)
     settings = RenderSettings(width, height, samples, threads=threads)

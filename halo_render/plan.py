@@ -9,12 +9,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from halo_render.frame_job import FrameJob
-from halo_render.scenes import all_scenes
 from uniser_core.frame_row import FRAME_SCHEMA
 from uniser_core.job import Plan
 from uniser_core.runner import RunOptions, run_job
 from uniser_core.shard import PairSet
+
+from halo_render.frame_job import FrameJob
+from halo_render.scenes import all_scenes
 
 if TYPE_CHECKING:
     from halo_render.blender.session import RenderSettings
