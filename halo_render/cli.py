@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="HALO: Blender scenes to HDR frames
 def scenes(
     scene: Annotated[str, typer.Option(help="names, an archetype, all, or a path")] = "all",
     sheet: Annotated[str | None, typer.Option(help="render a thumbnail of each into this PNG or JPEG")] = None,
+    frames: Annotated[str | None, typer.Option(help="make the sheet of these frames instead of rendering")] = None,
     size: Annotated[int, typer.Option(help="thumbnail size in pixels")] = 160,
     seed: Annotated[int, typer.Option()] = 0,
     as_json: Annotated[bool, typer.Option("--json")] = False,
@@ -24,8 +25,11 @@ def scenes(
 
     found = find_scenes(scene)
     if sheet:
-        from halo_render.sheet import write_sheet
+        from halo_render.sheet import sheet_of_frames, write_sheet
 
+        if frames:
+            sheet_of_frames(frames, sheet, size)
+            return
         write_sheet(scene, sheet, size, seed)
         return
     rows = [

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from uniser_core.errors import InputError
 
+from halo_render.user_scene import settings_of, settings_path
+
 if TYPE_CHECKING:
     from blender_scenes.kit.stage import Recipe
 
@@ -73,6 +75,9 @@ def find_scenes(names: str) -> list[SceneRef]:
 def _file(path: Path) -> SceneRef:
     if not path.is_file():
         raise InputError(f"--scene {path}", "does not exist", "check the path")
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return SceneRef(f"{path.stem}-{digest[:10]}", "user", str(path.resolve()), digest)
+    settings = settings_of(path)
+    digest = hashlib.sha256(path.read_bytes())
+    if settings_path(path).is_file():
+        digest.update(settings_path(path).read_bytes())
+    version = digest.hexdigest()
+    return SceneRef(f"{path.stem}-{version[:10]}", settings.archetype, str(path.resolve()), version, about=path.name)

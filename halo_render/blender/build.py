@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from halo_render.blender import session
 from halo_render.scenes import recipes
+from halo_render.user_scene import settings_of
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class BuiltScene:
     objects: list[dict[str, Any]]
     credits: list[Credit]
     own_license: str
+    own_attribution: str = ""
 
     @property
     def license(self) -> str:
@@ -35,7 +37,8 @@ class BuiltScene:
     @property
     def attribution(self) -> str:
         """Who made what."""
-        return "; ".join(f"{c.asset} by {c.author} ({c.license})" for c in self.credits)
+        credits = [f"{c.asset} by {c.author} ({c.license})" for c in self.credits]
+        return "; ".join([self.own_attribution] * bool(self.own_attribution) + credits)
 
     def objects_json(self) -> str:
         """The row's `objects`."""
@@ -91,13 +94,17 @@ def _open(path: Path, rng: np.random.Generator, camera: int) -> BuiltScene:
         objects.append({"id": number, "name": thing.name, "asset": path.name})
     if scene.world is None and not any(o.type == "LIGHT" for o in scene.objects):
         _grey_world(scene)
+    settings = settings_of(path)
     cameras = [o for o in scene.objects if o.type == "CAMERA"]
-    if camera <= len(cameras):
+    if settings.camera is not None and camera == 1:
+        wanted = settings.camera
+        _add_camera(scene, np.array(wanted.eye_m), np.array(wanted.target_m), wanted.focal_mm, reach_m=1e3)
+    elif camera <= len(cameras):
         scene.camera = sorted(cameras, key=lambda o: o.name)[camera - 1]
     else:
         _place_camera(scene, meshes, rng)
     bpy.context.view_layer.update()
-    return BuiltScene(scene, objects, [], "LicenseRef-user-scene")
+    return BuiltScene(scene, objects, [], settings.license, settings.attribution)
 
 
 def _grey_world(scene: Any) -> None:
@@ -117,13 +124,19 @@ def _place_camera(scene: Any, meshes: list[Any], rng: np.random.Generator) -> No
     turn, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 0.45)
     distance = radius * rng.uniform(1.5, 2.1)
     offset = np.array([math.cos(turn) * math.cos(rise), math.sin(turn) * math.cos(rise), math.sin(rise)])
+    _add_camera(scene, centre + offset * distance, centre, 35.0, reach_m=radius)
+
+
+def _add_camera(scene: Any, eye_m: Any, target_m: Any, focal_mm: float, reach_m: float) -> None:
+    from mathutils import Vector
+
     bpy = session.blender()
     data = bpy.data.cameras.new("uniser camera")
-    data.lens = 35.0
-    data.clip_start, data.clip_end = max(1e-3, radius / 1000), radius * 100
+    data.lens = focal_mm
+    data.clip_start, data.clip_end = min(0.01, reach_m / 1000), reach_m * 100
     made = bpy.data.objects.new("uniser camera", data)
-    made.location = centre + offset * distance
+    made.location = eye_m
     made.rotation_mode = "QUATERNION"
-    made.rotation_quaternion = Vector(-offset).to_track_quat("-Z", "Y")
+    made.rotation_quaternion = Vector(target_m - eye_m).to_track_quat("-Z", "Y")
     scene.collection.objects.link(made)
     scene.camera = made

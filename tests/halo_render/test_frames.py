@@ -200,6 +200,26 @@ def test_a_gltf_without_cameras_or_lights_gets_both(tmp_path):
     assert first.objects == [{"id": 1, "name": "box", "asset": "box.glb"}]
 
 
+def test_a_settings_file_beside_the_scene_is_kept_to(tmp_path):
+    session.reset()
+    path = save(tmp_path / "mine.blend")
+    before = find_scenes(str(path))[0]
+    (tmp_path / "mine.yaml").write_text(
+        "license: CC-BY-4.0\nattribution: Jane Doe\narchetype: street\n"
+        "camera: {eye_m: [0, -5, 1], target_m: [0, 0, 1], focal_mm: 70}\n"
+    )
+    ref = find_scenes(str(path))[0]
+    assert (ref.archetype, ref.scene_id != before.scene_id) == ("street", True)
+    built = build.build_scene(ref, generator(1), 1)
+    camera = frame.camera_of(built.scene, 64, 48)
+    assert camera.focal_mm == 70
+    assert np.allclose(camera.pose[:3, 3], (0, -5, 1))
+    assert (built.license, built.attribution) == ("CC-BY-4.0", "Jane Doe")
+    (tmp_path / "mine.yaml").write_text("licence: CC0\n")
+    with pytest.raises(InputError, match=r"mine\.yaml: licence"):
+        find_scenes(str(path))
+
+
 def test_a_corrupt_an_empty_and_a_missing_file_are_said(tmp_path):
     corrupt = tmp_path / "corrupt.blend"
     corrupt.write_bytes(b"BLENDER-v500" + bytes(100))
