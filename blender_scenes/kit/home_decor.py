@@ -324,7 +324,7 @@ def display(
     off_m: float,
     size_m: Vec2,
     color: Rgb,
-    group: str = "displays",
+    group: str = "appliances",
 ) -> None:
     """A small lit display: a clock's digits, an oven's timer."""
     light.panel(

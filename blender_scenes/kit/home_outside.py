@@ -122,9 +122,7 @@ def _lit_window(
     y = origin[1] + c * math.sin(a) - 0.012 * math.cos(a)
     facing = {0.0: "-y", -90.0: "-x", 180.0: "+y", 90.0: "+x"}[turn]
     lumen, kelvin = s.uniform(40, 260), s.uniform(2500, 3600)
-    light.panel(
-        s, (x, y, origin[2] + z + h / 2), (w, h), "shop_window", "neighbours", facing, lumen=lumen, kelvin=kelvin
-    )
+    light.panel(s, (x, y, origin[2] + z + h / 2), (w, h), "shop_window", "outside", facing, lumen=lumen, kelvin=kelvin)
 
 
 def street_lamp(s: Stage, at_m: tuple[float, float, float], height_m: float = 4.6, on: bool = True) -> Any:
@@ -140,7 +138,7 @@ def street_lamp(s: Stage, at_m: tuple[float, float, float], height_m: float = 4.
     globe = mesh.sphere("globe", (x, y, z + height_m + 0.27), 0.2)
     if not on:
         return s.add(globe, "street lamp globe", material="plastic_white")
-    return light.make_lamp(s, globe, kind, "street lamps", lumen=s.uniform(3500, 7000))
+    return light.make_lamp(s, globe, kind, "outside", lumen=s.uniform(3500, 7000))
 
 
 def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) -> None:
@@ -179,4 +177,4 @@ def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) ->
                     boxes("windows", parts), "windows", material=pane if n == 3 else warm[n], at=at, turn_deg=turn
                 )
                 if n != 3:
-                    glow.lightgroup = "town"
+                    glow.lightgroup = "outside"

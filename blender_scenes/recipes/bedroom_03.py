@@ -15,7 +15,7 @@ def bedroom_03(s: Stage) -> None:
               "west": s.choose(["plaster_white", "plaster_blue"])},
     )  # fmt: skip
     hour(s, ["dusk", "dusk", "golden", "night"], "north")
-    garden(s, r, "north", near_m=7)
+    garden(s, r, "north", near_m=7, tree="Scopia/cypress")
     curtain(s, r, window, "fabric_blue" if s.chance(0.5) else "curtain", open_share=0.7)
     bed = furniture(s, "BlendSwap-CC-BY/bunkBed", (-1.6, 0.95, 0))
     tall = bed.dimensions.z

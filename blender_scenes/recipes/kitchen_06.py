@@ -17,7 +17,7 @@ def kitchen_06(s: Stage) -> None:
         wall=s.choose(["plaster_warm", "plaster_blue", "plaster_white"]),
     )  # fmt: skip
     hour(s, ["dusk", "dusk", "golden", "night"], "north", off_deg=20)
-    garden(s, r, "north", near_m=7)
+    garden(s, r, "north", near_m=7, tree="Scopia/cypress")
     curtain(s, r, window, open_share=0.7)
     style = Style(s.choose(["oak", "paint_white"]), "concrete_polished", "bar", "brass", True)
     base_row(s, r, "east", 0.65, [("doors", 0.8), ("sink", 0.9), ("hob", 0.6), ("drawers", 0.9)], style, "tile_white")

@@ -18,8 +18,8 @@ def living_room_04(s: Stage) -> None:
     _fireplace(s, s.choose(["stone", "brick_red", "marble"]))
     for x in (-0.95, -0.78, 0.0):
         if s.chance(0.8):
-            light.candle(s, (x, 1.78, 1.215), height_m=s.uniform(0.1, 0.2))
-    light.candle(s, (0.12, 1.78, 1.215), height_m=0.22)
+            light.candle(s, (x, 1.78, 1.215), group="fire", height_m=s.uniform(0.1, 0.2))
+    light.candle(s, (0.12, 1.78, 1.215), group="fire", height_m=0.22)
     picture(s, r, "north", 2.0, 1.85, (0.9, 0.62), "landscape", "brass")
     tree = furniture(s, "Scopia/christmas_tree", (1.45, 1.35, 0), s.uniform(0, 360))
     tall = tree.dimensions.z
@@ -35,9 +35,16 @@ def living_room_04(s: Stage) -> None:
     furniture(s, chair, (0.75, -0.45, 0), 205 + s.uniform(-10, 10))
     cushion(s, (-1.82, 0.72, 0.62), 62, 65)
     table = furniture(s, "BlendSwap-CC-BY/green_stool", (-1.75, 1.55, 0))
-    table_lamp(s, (-1.75, 1.55, table.dimensions.z), style=s.choose(["drum", "globe"]), kelvin=3000, kind="bulb_60w")
+    table_lamp(
+        s,
+        (-1.75, 1.55, table.dimensions.z),
+        style=s.choose(["drum", "globe"]),
+        kelvin=3000,
+        kind="bulb_60w",
+        group="lamps",
+    )
     for along in (0.55, 3.6):
-        sconce(s, r, "north", along, 1.75, kelvin=3200, on=s.chance(0.8))
+        sconce(s, r, "north", along, 1.75, group="lamps", kelvin=3200, on=s.chance(0.8))
     put(s, r, "west", 1.6, "BlendSwap-CC-0/cupboard", off_m=0.02)
     books(s, r, "west", 1.25, 0.6, 1.5, 0.05, 0.24)
     put(s, r, "north", 0.75, "Scopia/wood_logs", off_m=0.1, turn_deg=0)

@@ -55,7 +55,7 @@ def living_room_05(s: Stage) -> None:
     low = furniture(s, s.choose(["BlendSwap-CC-BY/coffeeTable", "Scopia/saloon_table"]), (-1.35, 0.2, 0), 90)
     furniture(s, "Scopia/teapot", (-1.35, 0.1, low.dimensions.z), s.uniform(0, 360))
     furniture(s, "BlendSwap-CC-BY/book", (-1.3, 0.5, low.dimensions.z), s.uniform(0, 90))
-    put(s, r, "north", 1.0, "BlendSwap-CC-BY/spatifilum", off_m=0.15)
+    put(s, r, "north", 1.0, "Scopia/maceta", off_m=0.15)
     put(s, r, "north", 5.5, "BlendSwap-CC-BY/yuccaPlant", off_m=0.1)
     bookcase(s, r, "east", 1.2, 1.2, 2.0, 5, wood="paint_white")
     put(s, r, "east", 3.6, "BlendSwap-CC-BY/dresserWithDrawers", off_m=0.02)

@@ -50,8 +50,10 @@ def living_room_06(s: Stage) -> None:
     furniture(s, "BlendSwap-CC-0/electricGuitar", (-2.35, -0.3, 0), 90)
     put(s, r, "north", 4.3, "BlendSwap-CC-0/plant", off_m=0.1)
     put(s, r, "west", 1.2, "BlendSwap-CC-0/speaker3", off_m=0.1, scale=1.4)
-    furniture(s, "Scopia/puff", (-0.75, -0.25, 0), s.uniform(0, 90), scale=0.75)
+    low = furniture(s, "Scopia/coffee_table", (-0.75, -0.1, 0), 20 + s.uniform(-20, 20))
+    furniture(s, "Scopia/teapot", (-0.85, -0.12, low.dimensions.z), s.uniform(0, 360), scale=0.8)
+    furniture(s, "BlendSwap-CC-BY/book", (-0.55, -0.03, low.dimensions.z), s.uniform(-40, 40))
     for x in (-1.5, 0.2, 1.9):
         if s.chance(0.5):
-            downlight(s, x, 1.5, 2.9)
+            downlight(s, x, 1.5, 2.9, group="wall lamps")
     s.camera((0.75, -1.95, 1.6), (0.05, 1.9, 1.15), s.uniform(19, 23), jitter_m=0.2)
