@@ -24,7 +24,7 @@ def facade(
     pitch_m: float = 2.6,
     floor_m: float = 3.1,
     lit: int = 0,
-    group: str = "town",
+    group: str = "street",
 ) -> None:
     """A house block that faces -y before turning: `lit` of its windows shine. Size is (width, depth, height)."""
     width, depth, height = size_m

@@ -22,7 +22,7 @@ def office_03(s: Stage) -> None:
         outside=None,
         frame="paint_black",
     )
-    skyline(s, -40, 60, 90, lit=6)
+    skyline(s, -40, 60, 90, lit=3)
     for i in range(2):
         prop(s, "Scopia/black_table", (0.0, -0.9 + 1.7 * i, 0), 90)
     top = tall("Scopia/black_table")

@@ -1,4 +1,5 @@
 from blender_scenes.kit import Stage, light, mesh, recipe, room, sky
+from blender_scenes.kit.interior_sets import relight
 from blender_scenes.kit.interiors import merged, pendant, prop, sconce, tall
 from blender_scenes.kit.stagecraft import drape, haze, seats, spot, truss
 
@@ -49,7 +50,7 @@ def stage_02(s: Stage) -> None:
     for i in range(11):
         x = -4.2 + 0.84 * i
         s.add(mesh.box("footlight hood", (0.22, 0.03, 0.14), (x, 3.05, 1.0)), "footlight hood", material="brass")
-        light.bulb(s, (x, 3.16, 1.07), "bulb_40w", "footlights", 0.035)
+        relight(light.bulb(s, (x, 3.16, 1.07), "bulb_40w", "footlights", 0.035), 130, 2600)
     truss(s, (-4.6, 5.0, 6.3), (4.6, 5.0, 6.3))
     for i in range(5):
         spot(

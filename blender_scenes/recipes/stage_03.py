@@ -82,7 +82,7 @@ def stage_03(s: Stage) -> None:
     )
     for side in (-1, 1):
         for y in (-2.6, 0.2, 2.0):
-            sconce(s, (side * 4.5, y, 1.9), -90 * side, "wall lamps", "bulb_40w")
+            sconce(s, (side * 4.5, y, 1.9), -90 * side, "wall lamps", "bulb_60w")
     spots = ((-2.7, 0.9), (-0.6, 0.5), (1.6, 0.8), (3.2, -0.2), (-1.9, -1.3), (0.6, -1.2))
     for x, y in spots:
         dining(

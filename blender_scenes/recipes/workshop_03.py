@@ -91,6 +91,6 @@ def workshop_03(s: Stage) -> None:
             sparks.append(mesh.tube("spark", tuple(start), tuple(start + step), 0.0022, 0.0005, sides=5))
     light.make_lamp(s, merged("sparks", sparks), "bulb_40w", "sparks", lumen=240, kelvin=2200)
     work_light(s, Place(0.6, -0.3, 0, 70 + s.uniform(-20, 20)), lumen=4000)
-    exit_sign(s, (3.4, 8.97, 3.9))
+    exit_sign(s, (3.4, 8.97, 3.9), group="work light")
     sky.atmosphere(s, s.uniform(-4, -0.5), s.uniform(-60, 60))
     s.camera((s.uniform(-2.2, 2.2), -8.4, 1.75), (0.2, 0.5, 2.1), s.uniform(20, 25), jitter_m=0.3)
