@@ -273,6 +273,30 @@ def lattice(
             parts.bar(vec(p + c), vec(q + d), radius_m * 0.6, surface, 4)
 
 
+def quay_crane(stage: Stage, at_m: Vec3, paint: str) -> None:
+    """A container crane astride its rails, its boom out over +x: floodlights below the boom, a red light on top."""
+    crane = Parts()
+    for x, yy in ((-9, -7), (-9, 7), (6, -7), (6, 7)):
+        crane.box((x, yy, 0), (1.2, 2.6, 1.3), "steel_brushed")
+        crane.box((x, yy, 1.2), (1.0, 1.0, 27), paint)
+    for yy in (-7, 7):
+        crane.box((-1.5, yy, 9), (15, 0.9, 1.0), paint)
+        crane.bar((-9, yy, 9.5), (6, yy, 26), 0.3, paint)
+        lattice(crane, (-22, yy * 0.35, 28.5), (42, yy * 0.35, 28.5), 1.8, paint, 22, 0.12)
+        crane.bar((6, yy * 0.35, 42), (38, yy * 0.35, 29.5), 0.14, paint)
+        crane.bar((6, yy * 0.35, 42), (-20, yy * 0.35, 29.5), 0.14, paint)
+        crane.bar((6, yy, 28), (6, yy * 0.35, 42), 0.35, paint)
+    crane.box((-12, 0, 29.6), (8, 5, 3.4), "plastic_white")
+    for x in (-6, 3, 14, 26):  # brackets of the floodlights
+        crane.bar((x, -2.6, 27.9), (x, -3.38, 27.24), 0.06, "steel_brushed")
+    crane.build(stage, "quay crane", at_m)
+    for x in (-6, 3, 14, 26):
+        spot = world(at_m, 0, (x, -3.4, 27.2))
+        light.disc(stage, spot, (0.1, -0.35, -1), 0.3, "floodlight", "crane_lights", lumen=14000)
+    top = mesh.sphere("crane light", world(at_m, 0, (6, 0, 42.6)), 0.22, 12)
+    light.make_lamp(stage, top, "signal_lamp", "crane_lights", lumen=300, color_rgb=(4.2, 0.12, 0.05))
+
+
 def suspension_bridge(
     stage: Stage, start_m: Vec3, end_m: Vec3, *, tower_m: float = 42.0, deck_w_m: float = 9.0, lamps: int = 18,
     kind: str = "street_sodium", on: bool = True,

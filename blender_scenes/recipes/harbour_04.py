@@ -1,5 +1,5 @@
-from blender_scenes.kit import Stage, furniture, light, mesh, recipe
-from blender_scenes.kit.harbour import container, hills, lattice, mooring, quay, sea
+from blender_scenes.kit import Stage, furniture, light, recipe
+from blender_scenes.kit.harbour import container, hills, mooring, quay, quay_crane, sea
 from blender_scenes.kit.materials import tinted
 from blender_scenes.kit.parts import Parts
 from blender_scenes.kit.urban import time_of_day
@@ -26,29 +26,22 @@ def harbour_04(s: Stage) -> None:
         s,
         [(-150, -80), (9, -80), (9, 260), (-150, 260)],
         2.6,
-        deck=s.choose(["asphalt_wet", "concrete"]),
+        deck=s.choose(["asphalt_wet", "asphalt", "asphalt_worn"]),
         wall="concrete",
     )
     z = 2.6
     crane_paint = s.choose(["paint_blue", "paint_red", "paint_yellow"])
     for y in (26 + s.uniform(-3, 3), 78):
-        crane = Parts()
-        for x, yy in ((-9, -7), (-9, 7), (6, -7), (6, 7)):
-            crane.box((x, yy, 0), (1.2, 2.6, 1.3), "steel_brushed")
-            crane.box((x, yy, 1.2), (1.0, 1.0, 27), crane_paint)
-        for yy in (-7, 7):
-            crane.box((-1.5, yy, 9), (15, 0.9, 1.0), crane_paint)
-            crane.bar((-9, yy, 9.5), (6, yy, 26), 0.3, crane_paint)
-            lattice(crane, (-22, yy * 0.35, 28.5), (42, yy * 0.35, 28.5), 1.8, crane_paint, 22, 0.12)
-            crane.bar((6, yy * 0.35, 42), (38, yy * 0.35, 29.5), 0.14, crane_paint)
-            crane.bar((6, yy * 0.35, 42), (-20, yy * 0.35, 29.5), 0.14, crane_paint)
-            crane.bar((6, yy, 28), (6, yy * 0.35, 42), 0.35, crane_paint)
-        crane.box((-12, 0, 29.6), (8, 5, 3.4), "plastic_white")
-        crane.build(s, "quay crane", (0, y, z))
-        for x in (-6, 3, 14, 26):
-            light.disc(s, (x, y - 3.4, z + 27.2), (0.1, -0.35, -1), 0.3, "floodlight", "crane_lights", lumen=14000)
-        body = mesh.sphere("crane light", (6, y, z + 42.6), 0.22, 12)
-        light.make_lamp(s, body, "signal_lamp", "crane_lights", lumen=300, color_rgb=(4.2, 0.12, 0.05))
+        quay_crane(s, (0, y, z), crane_paint)
+    marks = Parts()
+    for x in (-9, 6):  # crane rails in their grooves
+        for off in (-0.12, 0.12):
+            marks.box((x + off, 90, z), (0.08, 330, 0.012), "steel_brushed")
+    for line_x in (-6.9, -0.3, 3.4):
+        marks.box((line_x, 90, z), (0.15, 330, 0.005), "road_paint_yellow")
+    for k in range(12):
+        marks.box((-3.6, -20 + 9 * k, z), (0.14, 3.0, 0.005), "road_paint")
+    marks.build(s, "rails and lines")
     hull = tinted("ship", s.choose(PAINTS[:4]), "plaster_white")
     ship = Parts()
     outline = [(11.0, 8.0), (17, -4), (24, 8.0), (26, 30), (26, 128), (11, 128), (11, 30)]
