@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blender_scenes.kit import light, mesh
-from blender_scenes.kit.materials import tinted
 from blender_scenes.kit.country_road import RED
+from blender_scenes.kit.materials import tinted
 from blender_scenes.kit.terrain import Array, fast_mesh
 
 if TYPE_CHECKING:
