@@ -191,7 +191,7 @@ def car(
     if head:
         _pair(stage, body, turn_deg, -1, head, group, throw)
     if tail:
-        _pair(stage, body, turn_deg, 1, "tail_light", f"{group} tails", False)
+        _pair(stage, body, turn_deg, 1, "tail_light", "tails", False)
     return body
 
 
@@ -285,7 +285,7 @@ def house(
                 add(mesh.box("step", (1.6, 1.0, 0.5), (x, -y0 - 0.5, -0.45)), "step", "concrete")
                 if porch:
                     lamp = mesh.sphere("porch lamp", world(x + 0.8, -y0 - 0.13, 2.15), 0.07, 14)
-                    light.make_lamp(stage, lamp, "bulb_60w", f"{group} porch")
+                    light.make_lamp(stage, lamp, "bulb_60w", group)
                 continue
             z = 0.95 + 2.6 * row
             add(mesh.box("frame", (1.2, 0.08, 1.35), (x, -y0, z)), "window frame", "paint_white")
@@ -328,3 +328,17 @@ def footbridge(stage: Stage, y_m: float, half_m: float = 2.0, surface: str = "gr
             post = mesh.box("bridge post", (0.1, 0.1, 1.35), (side, y_m + along, -0.3))
             stage.add(post, "bridge rail", material=surface)
         stage.add(mesh.box("hand rail", (0.1, 2.1 * half_m, 0.06), (side, y_m, 1.02)), "bridge rail", material=surface)
+
+
+def lantern(stage: Stage, at_m: Vec3, lumen: float = 120, group: str = "lantern", kelvin: float = 2300) -> None:
+    """A hand lantern of 35 cm that stands at `at_m`: foot, four bars, hood, ring, and a glowing mantle."""
+    x, y, z = at_m
+    stage.add(mesh.tube("lantern foot", at_m, (x, y, z + 0.06), 0.085, 0.07, 18), "lantern", material="paint_green")
+    for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+        a, b = (x + 0.05 * dx, y + 0.05 * dy, z + 0.06), (x + 0.045 * dx, y + 0.045 * dy, z + 0.25)
+        stage.add(mesh.tube("lantern bar", a, b, 0.005, sides=6), "lantern", material="steel")
+    stage.add(mesh.tube("hood", (x, y, z + 0.25), (x, y, z + 0.32), 0.085, 0.03, 18), "lantern", material="paint_green")
+    stage.add(mesh.tube("ring", (x, y, z + 0.32), (x, y, z + 0.36), 0.012, sides=8), "lantern", material="steel")
+    light.make_lamp(
+        stage, mesh.sphere("mantle", (x, y, z + 0.155), 0.038, 16), "candle", group, lumen=lumen, kelvin=kelvin
+    )

@@ -1,6 +1,7 @@
 import numpy as np
 
-from blender_scenes.kit import Stage, nature, recipe, sky
+from blender_scenes.kit import Stage, mesh, nature, recipe, sky
+from blender_scenes.kit.country_road import lantern
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon, rim
 
 
@@ -49,6 +50,12 @@ def forest_01(s: Stage) -> None:
         s, [nature.litter(s)], nature.spread(s, 60, (-9, 9), (-4, 24), 1.4), "litter", height_m=ground, lean_deg=0
     )
     nature.plant(s, [nature.rock(s, 0.7)], nature.spread(s, 14, (-9, 9), (0, 30), 1.5, off), "stone", height_m=ground)
+    y = s.uniform(2.5, 5)
+    x = float(path(np.array(y))) + s.choose([-1, 1]) * 1.35
+    z = float(ground(np.array(x), np.array(y)))
+    s.add(mesh.tube("stump", (x, y, z - 0.1), (x, y, z + 0.42), 0.27, 0.23, 14), "stump", material="bark")
+    s.add(mesh.tube("stump top", (x, y, z + 0.42), (x, y, z + 0.43), 0.22, sides=20), "stump", material="pine")
+    lantern(s, (x, y, z + 0.43), 300)
     sky.atmosphere(s, s.uniform(17, 33), s.uniform(-16, 16), dust=0.7)
     s.camera(
         (float(path(np.array(-4))), -4.5, 1.6), (float(path(np.array(8))), 8, 3.2), s.uniform(22, 30), jitter_m=0.3

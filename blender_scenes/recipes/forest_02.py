@@ -1,6 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, furniture, mesh, nature, recipe, sky
+from blender_scenes.kit.country_road import car
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon, mist, rim
 
 
@@ -61,6 +62,9 @@ def forest_02(s: Stage) -> None:
             log = mesh.tube("log", (place[0], 3.5, place[1]), (place[0], 7.4 + s.uniform(-0.2, 0.2), place[1]), 0.165)
             s.add(log, "log", material=s.choose(["bark", "pine"]))
     furniture(s, "Scopia/wood_bank", (-side * 3.2, 4.5, -0.1), -side * 90)
+    if s.chance(0.7):
+        kind = s.choose(["headlight_halogen", "headlight_led"])
+        car(s, (s.uniform(-0.3, 0.3), s.uniform(22, 40), 0.0), 0, "Scopia/suv", head=kind, tail=False, group="car")
     if s.chance(0.85):
         mist(s, (110, 140, 20), (0, 60, -2), s.uniform(0.012, 0.024))
     sky.atmosphere(s, s.uniform(10, 18), s.uniform(-9, 9), dust=2)

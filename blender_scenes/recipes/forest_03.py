@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Stage, mesh, nature, recipe, sky
-from blender_scenes.kit.country_road import footbridge
+from blender_scenes.kit.country_road import footbridge, lantern
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, horizon, rim, water_material
 
 
@@ -82,5 +82,6 @@ def forest_03(s: Stage) -> None:
         height_m=ground,
     )
     footbridge(s, brook_y)
+    lantern(s, (s.choose([-0.62, 0.62]), brook_y - 1.8, 0.11), 300)
     sky.atmosphere(s, s.uniform(14, 27), s.uniform(-20, 20), dust=0.7)
     s.camera((s.uniform(-0.6, 0.6), -3.5, 1.65), (0, 8, 2.1), s.uniform(22, 29), jitter_m=0.25)

@@ -2,7 +2,8 @@ import math
 
 import numpy as np
 
-from blender_scenes.kit import Stage, mesh, nature, recipe, sky
+from blender_scenes.kit import Stage, furniture, mesh, nature, recipe, sky
+from blender_scenes.kit.country_road import lantern
 from blender_scenes.kit.terrain import Array, Noise, cover_material, fan, haze, step, water_material
 
 
@@ -59,6 +60,9 @@ def mountains_01(s: Stage) -> None:
     nature.plant(
         s, firs, [(edge * 8.5, 7), (edge * 11, 4), (edge * 12.5, 11), (-edge * 15, 12)], "fir", height_m=ground
     )
+    bx, by = -edge * s.uniform(2.5, 5.5), s.uniform(21, 24)
+    furniture(s, "BlendSwap-CC-BY/rowboat", (bx, by, -2.03), s.uniform(20, 80))
+    lantern(s, (bx, by, -1.9), 400)
     azimuth = s.choose([-1, 1]) * s.uniform(6, 30)
     sky.atmosphere(s, s.uniform(22, 30), azimuth, dust=0.8)
     s.camera((0, -9.5, 3.2), (40 * math.sin(math.radians(azimuth)), 100, 24), s.uniform(22, 28), jitter_m=0.5)

@@ -33,7 +33,7 @@ def road_01(s: Stage) -> None:
     y = s.uniform(24, 48)
     car(s, road.at(y, -1.6), -road.yaw_deg(y), s.choose(CARS), head=s.choose(["headlight_halogen", "headlight_led"]))
     far = y + s.uniform(35, 70)
-    car(s, road.at(far, -1.6), -road.yaw_deg(far), s.choose(CARS), head="headlight_led", group="far")
+    car(s, road.at(far, -1.6), -road.yaw_deg(far), s.choose(CARS), head="headlight_led")
     ahead = s.uniform(16, 30)
     car(s, road.at(ahead, 1.6), 180 - road.yaw_deg(ahead), s.choose(CARS), head="headlight_halogen", group="ahead")
     sky.night(s, s.uniform(0.002, 0.008), (0.5, 0.4, 0.34))

@@ -51,10 +51,10 @@ def road_02(s: Stage) -> None:
         "yard lamp",
         material="steel",
     )
-    light.make_lamp(s, mesh.sphere("yard lamp", (x + 8, y - 6, z + 5.1), 0.15), "street_mercury", "yard")
-    for number, place in enumerate((s.uniform(13, 30), s.uniform(50, 85))):
+    light.make_lamp(s, mesh.sphere("yard lamp", (x + 8, y - 6, z + 5.1), 0.15), "street_mercury", "houses")
+    for place in (s.uniform(13, 30), s.uniform(50, 85)):
         kind = s.choose(["headlight_halogen", "headlight_led"])
-        car(s, road.at(place, -1.7), -road.yaw_deg(place), s.choose(CARS), head=kind, group=("near", "far")[number])
+        car(s, road.at(place, -1.7), -road.yaw_deg(place), s.choose(CARS), head=kind, group="oncoming")
     back = s.uniform(17, 24)
     car(s, road.at(back, 1.7), 180 - road.yaw_deg(back), s.choose(CARS), group="ahead")
     sky.atmosphere(s, s.uniform(-4.5, -1), s.uniform(-40, 40), dust=1.5)

@@ -41,14 +41,14 @@ def road_03(s: Stage) -> None:
                  np.abs(np.abs(x - road.curve(y)) - 4.6) < 0.8), "clod", height_m=ground, size=(0.2, 0.7))  # fmt: skip
     y = s.uniform(26, 46)
     big = s.choose(["Scopia/van", "Scopia/truck", "Scopia/bus"])
-    truck = car(s, road.at(y, -1.55), -road.yaw_deg(y), big, head="headlight_halogen", group="truck")
+    truck = car(s, road.at(y, -1.55), -road.yaw_deg(y), big, head="headlight_halogen", group="oncoming")
     if big != "Scopia/van":
         x, py, z = truck.location
         top = z + max(v.co.z for v in truck.data.vertices)
         for side in (-0.6, 0.0, 0.6):
-            light.make_lamp(s, mesh.sphere("marker", (x + side, py, top + 0.04), 0.05, 10), "tail_light", "truck")
+            light.make_lamp(s, mesh.sphere("marker", (x + side, py, top + 0.04), 0.05, 10), "tail_light", "oncoming")
     back = y + s.uniform(22, 40)
-    car(s, road.at(back, -1.5), -road.yaw_deg(back), s.choose(CARS), head="headlight_led", group="far")
+    car(s, road.at(back, -1.5), -road.yaw_deg(back), s.choose(CARS), head="headlight_led")
     sky.night(s, s.uniform(0.0015, 0.004), (0.3, 0.32, 0.42))
     own_beams(s, (1.5, -7, 1.25), (0, 1, 0), s.choose(["headlight_halogen", "headlight_led"]))
     s.camera((1.45, -7, 1.4), (road.at(35)[0] * 0.5, 30, 1.5), s.uniform(28, 38), jitter_m=0.2)
