@@ -45,18 +45,11 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Verify files, counts, split, and every picture through its byte range; exit 3 when something is wrong."""
-    from uniser_core.errors import EXIT_ITEMS_FAILED
-    from uniser_core.output import print_json
+    from uniser_core.cli_pairs import finish_check
 
     from aggregate.check import check_corpus
 
-    report = check_corpus(uri, workers)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        for line in report.lines():
-            typer.echo(line)
-    raise typer.Exit(EXIT_ITEMS_FAILED if report.problems else 0)
+    finish_check(check_corpus(uri, workers), as_json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,11 +17,16 @@ def check(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Verify schema, sizes, hashes and decoding, and render some pairs again; exit 3 when something is wrong."""
-    from uniser_core.errors import EXIT_ITEMS_FAILED
-    from uniser_core.output import print_json
     from uniser_core.pair_check import check_pairs
 
-    report = check_pairs(uri, replay_every=replay, tolerance=tolerance)
+    finish_check(check_pairs(uri, replay_every=replay, tolerance=tolerance), as_json)
+
+
+def finish_check(report: Any, as_json: bool) -> None:
+    """Print a report with `lines()`, `as_dict()` and `problems`; exit 3 when something is wrong."""
+    from uniser_core.errors import EXIT_ITEMS_FAILED
+    from uniser_core.output import print_json
+
     if as_json:
         print_json(report.as_dict())
     else:
