@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from uniser_core import codecs
-from uniser_core.camera import Camera
+from uniser_core.camera import Camera, meter_ev
 from uniser_core.frame_row import FRAME_SCHEMA
 from uniser_core.shard import PairSet
 from uniser_core.sheet import contact_sheet, write_picture
@@ -18,10 +17,9 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 def develop_row(row: dict[str, Any]) -> UInt8:
-    """A frame row as an 8-bit picture, exposed as its camera metered it."""
-    exposure_ev = float(json.loads(row["camera"])["exposure_ev"])
+    """A frame row as an 8-bit picture, metered."""
     rgb = np.asarray(codecs.decode_exr(row["rgb"]), np.float32)
-    return Camera(exposure_ev, "filmic").develop(rgb)
+    return Camera(meter_ev(rgb), "filmic").develop(rgb)
 
 
 def write_sheet(scene: str, path: str, size_px: int, seed: int, workers: int = 1) -> None:
@@ -41,6 +39,6 @@ def write_sheet(scene: str, path: str, size_px: int, seed: int, workers: int = 1
 
 def sheet_of_frames(uri: str, path: str, cell_px: int = 256) -> None:
     """Write a sheet (PNG or JPEG by the file's ending) of every frame in a run folder."""
-    rows = PairSet(uri, FRAME_SCHEMA).rows(["scene_id", "camera_id", "rgb", "camera"])
+    rows = PairSet(uri, FRAME_SCHEMA).rows(["scene_id", "camera_id", "rgb"])
     sheet = contact_sheet(((f"{r['scene_id']} {r['camera_id'][-2:]}", develop_row(r)) for r in rows), cell_px)
     write_picture(path, sheet)

@@ -20,8 +20,10 @@ UInt8 = npt.NDArray[np.uint8]
 RESPONSES = ("srgb", "filmic")
 # The filmic shoulder begins here: below, it is the identity, so mid-tones keep their colour.
 SHOULDER_START = 0.6
-# HDR frames are metered so that this share of pixels may clip, and this is where the key lands.
+# Metering: the geometric mean aims at this key, but highlights may clip by so many stops and no more.
+METER_KEY = 0.12
 METER_PERCENTILE = 98.0
+METER_CLIP_EV = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,26 @@ def filmic_shoulder(x: Float32) -> Float32:
     return np.where(x < SHOULDER_START, x, SHOULDER_START + span * over / (over + span)).astype(np.float32)
 
 
+def meter_ev(rgb_HWC: Float32) -> float:
+    """Stops that expose scene-referred light as a photographer would.
+
+    The geometric mean of luminance is brought to a key of 0.12 (Reinhard et al. 2002 use 0.18); against
+    the light, where that would burn the picture, no further than two stops over the 98th percentile's white.
+    """
+    light = np.maximum(color.luminance(rgb_HWC), 1e-9)
+    highlights_ev = -float(np.log2(np.percentile(light, METER_PERCENTILE)))
+    key_ev = float(np.log2(METER_KEY) - np.mean(np.log2(light), dtype=np.float64))
+    return min(max(key_ev, highlights_ev), highlights_ev + METER_CLIP_EV)
+
+
 def camera_for(frame: Frame, rng: np.random.Generator, dither: bool = False) -> Camera:
     """The camera of one clean picture: the identity for photos; metered with a drawn offset for scene-referred frames.
 
-    Metering puts the 98th percentile of luminance at display white, plus U(-0.5, 0.5) stops. An 8-bit
-    photo is rounded already, so `dither` is for deeper pictures alone.
+    Metering is `meter_ev` plus U(-0.5, 0.5) stops. An 8-bit photo is rounded already, so `dither` is for
+    deeper pictures alone.
     """
     dither_seed = int(rng.integers(2**32)) if dither and frame.is_hdr else None
     if not frame.is_scene_referred:
         return Camera(dither_seed=dither_seed)
-    bright = float(np.percentile(color.luminance(frame.rgb_HWC), METER_PERCENTILE))
-    metered_ev = -float(np.log2(max(bright, 1e-6)))
-    return Camera(
-        exposure_ev=round(metered_ev + float(rng.uniform(-0.5, 0.5)), 4), response="filmic", dither_seed=dither_seed
-    )
+    exposure_ev = round(meter_ev(frame.rgb_HWC) + float(rng.uniform(-0.5, 0.5)), 4)
+    return Camera(exposure_ev=exposure_ev, response="filmic", dither_seed=dither_seed)

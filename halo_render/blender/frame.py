@@ -14,6 +14,7 @@ from halo_render.blender.lights import lights_table, sky_with_sun
 from halo_render.denoise import denoise_groups
 from halo_render.optics_geometry import PinholeCamera
 from uniser_core import codecs
+from uniser_core.camera import meter_ev
 from uniser_core.color import luminance
 
 if TYPE_CHECKING:
@@ -92,18 +93,12 @@ def render_frame(scene: Any, settings: RenderSettings, seed: int) -> dict[str, A
         **_blobs(passes, rgb),
         "lights": json.dumps(lights, ensure_ascii=False),
         "camera": json.dumps({**camera.describe(), "f_number": round(float(scene.camera.data.dof.aperture_fstop), 3),
-                              "exposure_ev": _exposure_ev(rgb)}),
+                              "exposure_ev": round(meter_ev(rgb), 4)}),
         "render": json.dumps(settings.describe()),
         "width": settings.width,
         "height": settings.height,
         "sha256": hashlib.sha256(codecs.to_half(rgb).tobytes()).digest(),
     }  # fmt: skip
-
-
-def _exposure_ev(rgb_HWC: Float32) -> float:
-    """Stops that bring the 98th percentile of luminance to 1."""
-    bright = float(np.percentile(luminance(rgb_HWC), 98))
-    return round(-float(np.log2(max(bright, 1e-9))), 4)
 
 
 def _blobs(passes: Passes, rgb_HWC: Float32) -> dict[str, Any]:

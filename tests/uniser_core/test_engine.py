@@ -6,7 +6,7 @@ import pytest
 
 from tests.uniser_core.jobs import Dim, noise_frame
 from uniser_core import codecs, color, engine, registry
-from uniser_core.camera import Camera, camera_for, filmic_shoulder
+from uniser_core.camera import Camera, camera_for, filmic_shoulder, meter_ev
 from uniser_core.depth import DepthMap, quantize_inverse, quantize_metres
 from uniser_core.effect import EffectParams, Layers, effect
 from uniser_core.errors import InputError, RefusedError
@@ -116,7 +116,7 @@ def test_hdr_frames_are_metered_and_refuse_recipes(dim):
     frame = Frame("hdr", 16, 16, {"rgb": lambda: light}, kind="render")
     row = render(dim, frame).rows[0]
     assert row["origin"] == "render_3d"
-    assert json.loads(row["params"])["camera"]["exposure_ev"] < -3
+    assert json.loads(row["params"])["camera"]["exposure_ev"] < -2
     with pytest.raises(InputError, match="HDR"):
         render(dim, frame, store="recipe")
 
@@ -135,6 +135,15 @@ def test_camera_is_the_same_for_every_variant_and_identity_for_photos():
     assert (np.diff(y) >= 0).all()
     assert y.max() < 1
     assert np.array_equal(y[x < 0.6], x[x < 0.6])
+
+
+def test_metering_lifts_shadows_but_burns_only_so_much():
+    even = np.full((40, 40, 3), 5.0, np.float32)
+    assert meter_ev(even) == pytest.approx(-np.log2(5.0))  # white at white: nothing to lift
+    against_light = np.full((40, 40, 3), 0.001, np.float32)
+    against_light[:10] = 50.0
+    assert meter_ev(against_light) == pytest.approx(-np.log2(50.0) + 2)
+    assert meter_ev(against_light * 8) == pytest.approx(meter_ev(against_light) - 3)
 
 
 def test_missing_channel_is_named(dim, monkeypatch):
