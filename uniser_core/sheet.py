@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 LABEL_PX = 16
 QUALITY = 88
+WEBP_QUALITY = 78
 GROUND = 24
 
 
@@ -50,10 +51,12 @@ def _cell(name: str, picture: UInt8, width: int, height: int) -> UInt8:
 
 def write_picture(path: str, rgb8_HWC: UInt8) -> None:
     """Write PNG, JPEG or WebP by the file's ending. Raises InputError on another."""
-    if Path(path).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+    jpeg = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    options = {".png": [], ".jpg": jpeg, ".jpeg": jpeg, ".webp": [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY]}
+    ending = Path(path).suffix.lower()
+    if ending not in options:
         raise InputError(path, "must end in .png, .jpg or .webp", "rename it")
-    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_WEBP_QUALITY, QUALITY]
-    _, data = cv2.imencode(Path(path).suffix.lower(), rgb8_HWC[..., ::-1], options)
+    _, data = cv2.imencode(ending, rgb8_HWC[..., ::-1], options[ending])
     Path(path).write_bytes(data.tobytes())
 
 
