@@ -33,6 +33,7 @@ PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_IDLE_DEATHS = 3
 LOG_TAIL_BYTES = 4000
+POLL_S = 0.25
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
@@ -136,7 +137,7 @@ class Supervisor:
                 for worker in pool:
                     if worker.shard is None and queue:
                         self._assign(worker, queue.pop(0))
-                ready = wait([w.connection for w in pool], timeout=1.0)
+                ready = wait([w.connection for w in pool], timeout=POLL_S)
                 for worker in list(pool):
                     if worker.connection in ready:
                         yield from self._listen(worker, pool, queue)

@@ -89,7 +89,8 @@ def test_killing_blender_loses_nothing(scene, tmp_path, reference, kills):
 
 def test_a_frame_that_kills_blender_is_set_aside_with_its_log(scene, tmp_path):
     """A memory cap that nothing can keep stands for a scene that is too large."""
-    done = uniser(*frames(scene, tmp_path / "out", "--limit", 1, "--memory-mb", 50), code=3)
+    slow = ("--resolution", 512, "--samples", 400, "--min-samples", 200)
+    done = uniser(*frames(scene, tmp_path / "out", "--limit", 1, "--memory-mb", 50, *slow), code=3)
     assert "took more than 50 MB of memory" in done.stdout
     failed = pq.read_table(tmp_path / "out" / "_run" / "failed.parquet").to_pylist()
     assert failed[0]["item"].endswith("camera01")

@@ -140,7 +140,8 @@ def test_minutes_become_steps_once(bert: str, corpus: MemoryCorpus, tmp_path: Pa
     go(config, tmp_path, corpus)
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == steps
     prompts = PromptCache(bert)
-    assert steps_for(0.2, config, corpus, prompts, "cpu") > 1.3 * steps_for(0.1, config, corpus, prompts, "cpu")
+    # Twenty times the minutes: far apart, whatever else the machine does meanwhile.
+    assert steps_for(1.0, config, corpus, prompts, "cpu") > 3 * steps_for(0.05, config, corpus, prompts, "cpu")
 
 
 def test_weights_of_another_architecture_are_refused_with_the_difference(
