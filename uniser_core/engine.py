@@ -158,7 +158,7 @@ def _row(
         "width": int(input8.shape[1]),
         "height": int(input8.shape[0]),
         "prompt": effect.prompt,
-        "params": dump_params(effect, frame, params, camera),
+        "params": dump_params(effect, frame, params, camera, number),
         "seed": seed,
         "effect_version": effect.version,
         "generator": generator_name(),
@@ -227,13 +227,19 @@ def _depth_blob(frame: Frame) -> bytes:
     return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
 
 
-def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> str:
-    """The row's `params`: the effect's own at the top, the engine's under `camera` and `depth`."""
+def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera, number: int) -> str:
+    """The row's `params`: the effect's own at the top, the engine's under `camera`, `depth` and, for renders, `frame`.
+
+    `frame` names scene and camera, and the effect among that frame's variants.
+    """
     values = params.model_dump(mode="json")
     # Rows of deeper pictures than 8 bits cannot re-render from their stored target.
     values["camera"] = {**camera.describe(), "source_bits": 32 if frame.is_hdr else 8}
     if "depth" in effect.needs:
         values["depth"] = frame.depth.describe()
+    if "scene_id" in frame.facts:
+        values["frame"] = {k: frame.facts[k] for k in ("scene_id", "camera_id")}
+        values["frame"]["effect_id"] = f"{params.variant_name or effect.name}{number:03d}"
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
