@@ -9,7 +9,12 @@ import typer
 app = typer.Typer(add_completion=False)
 
 
-@app.callback(invoke_without_command=True, no_args_is_help=True, context_settings={"allow_interspersed_args": True})
+@app.callback(
+    invoke_without_command=True,
+    no_args_is_help=True,
+    subcommand_metavar="",
+    context_settings={"allow_interspersed_args": True},
+)
 def import_set(
     name: Annotated[str, typer.Argument(help="the set: halo")],
     root: Annotated[str, typer.Argument(help="its folder or archive, as published")],
