@@ -66,10 +66,11 @@ def frames(
     from uniser_core.runner import RunOptions, run_job
     from uniser_core.supervisor import WorkerLimits
 
-    from halo_render.blender.session import RenderSettings
+    from halo_render.blender.session import RenderSettings, check_device
     from halo_render.frame_job import FrameJob
 
     width, height = parse_resolution(resolution)
+    check_device(device)
     settings = RenderSettings(width, height, samples, min_samples, noise_threshold, denoise, device, threads)
     limits = WorkerLimits(item_timeout_s, memory_mb, recycle)
     job = FrameJob(scene, cameras, settings, seed, limit)
