@@ -24,7 +24,7 @@ def mountains_03(s: Stage) -> None:
     def cover(x: Array, y: Array, z: Array, up: Array) -> Array:
         snow = step(0, 160, z) * step(0.5, 0.75, up) * 0.9
         green = np.where(y < 60, 0.25 + 0.5 * noise.fbm(x, y, 3.0, 2), step(0.5, 0.75, up) * step(100, -100, z) * 0.8)
-        drift = step(0.52, 0.62, noise.fbm(x, y, 2.6, 4)) * step(0.55, 0.8, up)
+        drift = step(0.44, 0.54, noise.fbm(x, y, 2.6, 4)) * step(0.55, 0.8, up)
         return np.stack([np.where(y > 200, snow, drift), green, step(-40, -200, z) * (y > 200)], axis=2)
 
     s.add(fan("ridges", (0, -10), (140, 26000), ridges, cover=cover, cells=(380, 330), half_angle_deg=48), "ridges",

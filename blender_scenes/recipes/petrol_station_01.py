@@ -53,5 +53,12 @@ def petrol_station_01(s: Stage) -> None:
     for k in range(3):
         furniture(s, "BlendSwap-CC-0/crate", (8.6 + 0.65 * k, 18.2, 0), 0)
     people(s, [(-3.2, 5.4, 0, 100), (3.0, 16.4, 0, s.uniform(0, 360))])
-    car(s, s.choose(SMALL_CARS), (s.uniform(-8, 7), -3.2, 0), 90 + s.uniform(-12, 12), tail=True, head=True)
+    car(
+        s,
+        s.choose(SMALL_CARS),
+        (s.choose([-1, 1]) * s.uniform(10, 13), s.uniform(-2.5, 0), 0),
+        90 + s.uniform(-12, 12),
+        tail=True,
+        head=True,
+    )
     s.camera((s.uniform(-9, 6), -8.5, 1.65), (-0.5, 9, 2.6), s.uniform(22, 29), jitter_m=0.6)
