@@ -67,7 +67,7 @@ def garden_03(s: Stage) -> None:
         s,
         [tuft, nature.fern(s, 0.5)],
         nature.spread(
-            s, 70, (-7, 7), (-2, 12), 0.7, lambda x, y: (pond(x, y) > 1.2) & (np.abs(x + 0.2 * y - 0.9) > 0.9)
+            s, 420, (-8, 8), (-4.5, 13), 0.3, lambda x, y: (pond(x, y) > 1.2) & (np.abs(x + 0.2 * y - 0.9) > 0.9)
         ),
         "sedge",
         height_m=ground,
@@ -76,6 +76,6 @@ def garden_03(s: Stage) -> None:
     way = np.array([math.sin(azimuth) * math.cos(height), math.cos(azimuth) * math.cos(height), math.sin(height)])
     area = math.pi * 18.0**2
     light.disc(s, tuple(4000 * way), tuple(-way), 18.0, "moon", "moon", lumen=2500 * math.pi * area, kelvin=4100)
-    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.004, 0.010), 4300)
-    sky.night(s, s.uniform(0.0008, 0.002), (0.3, 0.32, 0.4))
+    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.0015, 0.0035), 4300)
+    sky.night(s, s.uniform(0.0005, 0.0012), (0.3, 0.32, 0.4))
     s.camera((s.uniform(-0.6, 0.6), -5.6, 1.7), (0, 6, 1.5), s.uniform(24, 29), jitter_m=0.3)
