@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -193,8 +194,7 @@ def render(scene: Any) -> Passes:
 
     if scene.camera is None:
         raise InputError(f"scene {scene.name}", "has no camera", "add one, or let uniser place it")
-    folder = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+    with _scratch() as place:
         path = os.path.join(place, "frame.exr")
         scene.render.filepath = path
         blender().ops.render.render(write_still=True, scene=scene.name)
@@ -202,6 +202,24 @@ def render(scene: Any) -> Passes:
             raise InputError(f"scene {scene.name}", "was not rendered", "see Blender's log")
         with OpenEXR.File(path) as file:
             return _passes(file, scene)
+
+
+SCRATCH = "uniser-frame"
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory for Blender's file, named after this process.
+
+    What killed processes left behind goes first: a frame of 4K is a gigabyte of memory.
+    """
+    memory = Path("/dev/shm")  # noqa: S108
+    if not memory.is_dir():
+        return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{os.getpid()}-")
+    for left in memory.glob(f"{SCRATCH}-*"):
+        owner = left.name.split("-")[2]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{os.getpid()}-", dir=memory)
 
 
 def _passes(file: Any, scene: Any) -> Passes:

@@ -250,3 +250,27 @@ def test_missing_textures_are_named(tmp_path, capfd):
     (tmp_path / "wood.png").unlink()
     build.build_scene(find_scenes(str(path))[0], generator(1), 1)
     assert "missing textures: wood.png" in capfd.readouterr().out
+
+
+def test_what_a_killed_process_left_in_memory_is_removed():
+    import multiprocessing
+    import os
+    from pathlib import Path
+
+    child = multiprocessing.get_context("spawn").Process(target=int)
+    child.start()
+    child.join()
+    left = Path(f"/dev/shm/{session.SCRATCH}-{child.pid}-abc")
+    mine = Path(f"/dev/shm/{session.SCRATCH}-{os.getpid()}-abc")
+    for folder in (left, mine):
+        folder.mkdir()
+        (folder / "frame.exr").write_bytes(bytes(9))
+    try:
+        s = lamp_on_floor()
+        ready(s, session.RenderSettings(16, 16, samples=1, min_samples=1))
+        assert not left.exists()
+        assert (mine / "frame.exr").exists()
+    finally:
+        import shutil
+
+        shutil.rmtree(mine)
