@@ -59,7 +59,7 @@ def mountains_03(s: Stage) -> None:
         at=(tx, ty, tz),
         turn_deg=side * 20,
     )
-    light.make_lamp(s, mesh.sphere("camp lamp", (tx, ty - 0.6, tz + 0.55), 0.07), "bulb_40w", "camp", kelvin=2500)
+    light.make_lamp(s, mesh.sphere("camp lamp", (tx, ty - 0.1, tz + 1.0), 0.07), "bulb_40w", "camp", kelvin=2500)
     boulders = [nature.rock(s, 1.6), nature.rock(s, 1.0, flat=0.8), nature.rock(s, 0.6)]
     spots = nature.spread(
         s, 46, (-13, 13), (-4, 9), 0.9, lambda x, y: (np.hypot(x - tx, y - ty) > 1.9) & (np.hypot(x, y + 8) > 3.2)
