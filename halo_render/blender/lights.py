@@ -167,7 +167,7 @@ def _emitter(thing: Any, camera: PinholeCamera, passes: Passes, pending: list[_U
         entry["visible_fraction"] = round(_visible(points, polygons, full, camera, passes), 4)
         entry["seen_by"] = "emission"
         if entry["visible_fraction"] > 0:
-            entry["area_px"] = round(_silhouette(points, polygons, None)[1], 3)
+            entry["area_px"] = round(_silhouette(points, polygons)[1], 3)
     if front.any() and not (drawn and inside.all()):
         pending.append(_Unseen(entry, shape.points, thing, not drawn))
     return entry
@@ -193,21 +193,25 @@ def _visible(
     points_N2: Float64, polygons: Sequence[Any], full: Float64, camera: PinholeCamera, passes: Passes
 ) -> float:
     """Light seen inside the lamp's silhouette over `full`, the irradiance (3,) of the whole unhidden lamp."""
-    mask, area_px = _silhouette(points_N2, polygons, (camera.width, camera.height))
-    if area_px <= 0 or mask is None or not mask.any():
+    xy_N2, area_px = _silhouette(points_N2, polygons)
+    size = np.array([camera.width, camera.height])
+    xy_N2 = xy_N2[((xy_N2 >= 0) & (xy_N2 < size)).all(axis=1)]
+    if area_px <= 0 or not len(xy_N2):
         return 0.0
-    # A pixel's filter spreads a lamp over its neighbours.
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    rows, columns = np.nonzero(near)
+    # A pixel's filter spreads a lamp over its neighbours: within a window, for a frame has many lamps.
+    low = np.maximum(xy_N2.min(axis=0) - 2, 0)
+    high = np.minimum(xy_N2.max(axis=0) + 3, size)
+    mask = np.zeros((high - low)[::-1], np.uint8)
+    mask[xy_N2[:, 1] - low[1], xy_N2[:, 0] - low[0]] = 1
+    rows, columns = np.nonzero(cv2.dilate(mask, np.ones((5, 5), np.uint8)))
+    rows, columns = rows + low[1], columns + low[0]
     seen = luminance(passes.emission_HWC[rows, columns]).astype(np.float64) @ camera.pixel_sr(columns, rows)
     whole = float(luminance(full.astype(np.float32)[None])[0])
     return float(np.clip(seen / whole, 0.0, 1.0)) if whole > 0 else 0.0
 
 
-def _silhouette(
-    points_N2: Float64, polygons: Sequence[Any], size: tuple[int, int] | None
-) -> tuple[npt.NDArray[np.bool_] | None, float]:
-    """(mask (H, W) of the pixels it touches, or None without a size; area in pixels of the whole silhouette)."""
+def _silhouette(points_N2: Float64, polygons: Sequence[Any]) -> tuple[npt.NDArray[np.int64], float]:
+    """(pixels (N, 2) that it touches, in the frame or out of it, some more than once; its whole area in pixels)."""
     low, high = points_N2.min(axis=0) - 1, points_N2.max(axis=0) + 1
     # A huge lamp needs no fine grid.
     scale = min(float(SUPERSAMPLE), 4096 / max(float((high - low).max()), 1.0))
@@ -220,14 +224,8 @@ def _silhouette(
     contours, _ = cv2.findContours(canvas, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     border = sum(cv2.arcLength(c, closed=True) for c in contours)
     area = max(0.0, len(rows) - border / 2 - len(contours)) / (scale * scale)
-    if size is None:
-        return None, area
-    x = np.floor(columns / scale + low[0]).astype(np.int64)
-    y = np.floor(rows / scale + low[1]).astype(np.int64)
-    inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
-    mask = np.zeros((size[1], size[0]), bool)
-    mask[y[inside], x[inside]] = True
-    return mask, area
+    xy = np.stack([columns, rows], axis=1) / scale + low
+    return np.floor(xy).astype(np.int64), area
 
 
 def _lamp(thing: Any, camera: PinholeCamera) -> dict[str, Any]:
