@@ -94,5 +94,5 @@ def workshop_03(s: Stage) -> None:
     work_light(s, Place(0.6, -0.3, 0, 70 + s.uniform(-20, 20)), lumen=4000)
     exit_sign(s, (3.4, 8.97, 3.9), group="work light")
     sky.atmosphere(s, s.uniform(-4, -0.5), s.uniform(-60, 60))
-    stains(s, (-5, 5, "concrete_dark"), (-7.5, 6), 70)
+    stains(s, (-5, 5), (-7.5, 6), 70, "concrete_dark")
     s.camera((s.uniform(-2.2, 2.2), -8.4, 1.75), (0.2, 0.5, 2.1), s.uniform(20, 25), jitter_m=0.3)

@@ -184,3 +184,13 @@ def test_the_dask_line_makes_every_part(tmp_path):
     rows = [r for p in sorted((tmp_path / "out").glob("*.parquet")) for r in pq.read_table(p).to_pylist()]
     assert len(rows) == 2
     assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_a_plan_reckons_a_frame_from_two_drafts(scene):
+    """A quick scene costs its start-up and little more: the frame must not cost that once a pixel."""
+    size = ("--resolution", "640x360", "--samples", 8, "--threads", 1)
+    found = json.loads(uniser("halo", "plan", "--scene", scene, "--pairs", 600, *size, "--json").stdout)
+    assert (found["frames"], found["cameras a scene"]) == (20, 20)
+    assert 0.1 < found["seconds a frame, this machine"] < 300
+    assert found["hours, 1 workers"] == pytest.approx(found["seconds a frame, this machine"] * 20 / 3600, abs=0.01)
+    assert f"--scene '{scene}'" in found["commands"][0]
