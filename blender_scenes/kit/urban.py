@@ -180,9 +180,7 @@ def _repairs(stage: Stage, line: Street) -> None:
         parts.build(stage, "road repairs")
 
 
-def stains(
-    stage: Stage, x_m: tuple[float, float], y_m: tuple[float, float], count: int, surface: str = "asphalt_patch"
-) -> None:
+def stains(stage: Stage, x_m: tuple[float, float], y_m: tuple[float, float], count: int) -> None:
     """Oil spots and repairs on a yard or a car park."""
     parts = Parts()
     for _ in range(count):
@@ -190,7 +188,7 @@ def stains(
         bumps = [r * stage.uniform(0.75, 1.1) for _ in range(14)]
         turns = np.linspace(0, 2 * math.pi, 15)[:-1].tolist()
         parts.face([(x + b * math.cos(t), y + 0.8 * b * math.sin(t), 0.003) for b, t in zip(bumps, turns, strict=True)],
-                   surface)  # fmt: skip
+                   "asphalt_patch")  # fmt: skip
     parts.build(stage, "stains")
 
 
