@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB, luminance
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
+
+Float32 = npt.NDArray[np.float32]
 
 # Statistics need no more pixels than this along a side.
 PROBE_PX = 256
@@ -17,6 +21,10 @@ PROBE_PX = 256
 FAR_SHARE, VEIL_SHARE = 0.25, 0.1
 # An 8-bit picture whose brightest tenth lies below 1 / DUSK_GAIN counts as dark.
 DUSK_GAIN, DARKEST_WHITE = 2.5, 0.12
+# Mean luminance over white below which a picture counts as taken at night.
+NIGHT_MEAN = 0.09
+# Patch of the dark channel, as a share of the longest side, and the share of pixels that may be darker than the veil.
+PATCH_SHARE, VEIL_QUANTILE = 1 / 40, 0.05
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,21 @@ class Scene:
     own_rgb: tuple[float, float, float]  # mean colour of the bright far region
     white: float  # luminance of the picture's white
     median_path_m: float  # of finite depth; nan when everything is infinitely far
+    mean: float  # luminance of the picture
+    ground_rgb: tuple[float, float, float]  # mean colour of the near lower part, over its luminance
+    veil: float  # dark channel that nearly all of the picture exceeds, over its white: the haze it has already
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether it looks like night: far from what daylight gives."""
+        return self.mean < NIGHT_MEAN * self.white
 
 
-def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Scene:
-    """Bright far colour after the dark channel (He, Sun, Tang, CVPR 2009), white level and median path."""
-    step = max(1, max(frame.height, frame.width) // PROBE_PX)
-    rgb = np.maximum(frame.rgb_HWC[::step, ::step].reshape(-1, 3), 0)
+def survey(frame: Frame, path_HW: Float32) -> Scene:
+    """Bright far colour and veil after the dark channel (He, Sun, Tang, CVPR 2009), white level, ground and median path."""
+    step = probe_step(frame)
+    picture = np.maximum(frame.rgb_HWC[::step, ::step], 0)
+    rgb = picture.reshape(-1, 3)
     path = path_HW[::step, ::step].reshape(-1)
     far = path >= np.quantile(path, 1 - FAR_SHARE, method="lower")
     dark = rgb.min(axis=1)
@@ -43,7 +60,21 @@ def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float3
     finite = path[np.isfinite(path)]
     own = [float(v) for v in rgb[veiled].mean(axis=0, dtype=np.float64)]
     median = float(np.median(finite)) if finite.size else float("nan")
-    return Scene((own[0], own[1], own[2]), max(white, 1e-6), median)
+    white = max(white, 1e-6)
+    lower = picture[picture.shape[0] // 2 :].reshape(-1, 3).mean(axis=0, dtype=np.float64) + 1e-3 * white
+    ground = [float(v) for v in np.clip(lower / (lower @ LUMINANCE_RGB.astype(np.float64)), 0.5, 1.6)]
+    patch = max(1, round(PATCH_SHARE * max(picture.shape[:2])))
+    eroded = cv2.erode(np.ascontiguousarray(picture.min(axis=2)), np.ones((patch, patch), np.uint8)).reshape(-1)
+    near = eroded[np.isfinite(path)]
+    veil = float(np.quantile(near, VEIL_QUANTILE)) / white if near.size else 0.0
+    return Scene(
+        (own[0], own[1], own[2]), white, median, float(light.mean()), (ground[0], ground[1], ground[2]), veil
+    )
+
+
+def probe_step(frame: Frame) -> int:
+    """Every how many pixels statistics are taken, so that the longest side stays near PROBE_PX."""
+    return max(1, max(frame.height, frame.width) // PROBE_PX)
 
 
 def blend(scene: Scene, tint_rgb: tuple[float, ...], level: float, own_share: float) -> tuple[float, float, float]:

@@ -1,0 +1,168 @@
+"""Light that scatters forward and still arrives: the blur of what is far, and the glow of lamps at night.
+
+Light of each pixel is spread by its own optical depth over a Gaussian pyramid (weights: `syn_haze.apsf`),
+on a grid of about half a degree. Blur is normalised, so it moves light and makes none: a white scene stays
+white. Glow is added to the airlight in front of each pixel, and holds less light than the lamp has lost.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import cv2
+import numba
+import numpy as np
+import numpy.typing as npt
+from uniser_core.color import LUMINANCE_RGB
+
+from syn_haze.apsf import FINEST_DEG, TAUS, pyramid_weights
+from syn_haze.kernels import exp32
+
+if TYPE_CHECKING:
+    from syn_haze.view import View
+
+Float32 = npt.NDArray[np.float32]
+
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+# Optical depth taken for sky: all of its forward light is spread.
+TAU_MAX = np.float32(8.0)
+# By day wider levels than these are left out: they are even light, as the airlight is.
+DAY_LEVELS = 4
+# A lamp is this bright (display white is 1), this much brighter than its surroundings, and small.
+LAMP_WHITE, LAMP_OVER_AROUND, AROUND_SHARE = 0.7, 2.5, 1 / 16
+# Share of a lamp's light that is scattered forward again and again before it leaves the beam for good.
+KEPT_FORWARD = 0.8
+
+
+def cell_px(view: View, width: int) -> int:
+    """Pixels along a side of one grid cell: about the finest Gaussian's deviation."""
+    hfov_deg = 2 * math.degrees(math.atan(view.half_width))
+    return max(1, round(width * FINEST_DEG / max(hfov_deg, 1e-3)))
+
+
+def blurred(clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: int) -> Float32:
+    """Clean light with the forward `share` of scattering spread: float32 (3, H, W), linear.
+
+    A pixel at optical depth t keeps exp(-share t) of its light sharp.
+    """
+    height, width = tau_HW.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    sums = np.zeros((rows, columns, 5), np.float32)
+    _gather(clean_CHW, tau_HW, np.float32(share), cell, sums)
+    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
+    spread = _spread(sums[..., :4], tau, pyramid_weights(q)[:, :DAY_LEVELS])
+    ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
+    fine = np.stack([_to_pixels(np.ascontiguousarray(ratio[..., c]), height, width, cell) for c in range(3)])
+    _mix(clean_CHW, tau_HW, np.float32(share), fine)
+    return fine
+
+
+def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
+    """Light of the picture's lamps alone: float32 (3, H, W), 0 elsewhere. Linear, as the picture."""
+    light = np.tensordot(LUMINANCE_RGB, clean_CHW, 1).astype(np.float32)
+    white = max(float(np.quantile(light, 0.98)), 1e-6) if is_hdr else 1.0
+    deviation = max(1.0, AROUND_SHARE * max(light.shape))
+    small = cv2.resize(light, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) if min(light.shape) > 16 else light
+    around = cv2.GaussianBlur(np.minimum(small, 4 * white), (0, 0), deviation * small.shape[1] / light.shape[1])
+    around = cv2.resize(around, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    peak = clean_CHW.max(axis=0)
+    over = np.clip((peak / (LAMP_WHITE * white) - 1) / 0.2, 0, 1) * np.clip(light / (LAMP_OVER_AROUND * around) - 1, 0, 1)
+    return np.asarray(clean_CHW * over, np.float32)
+
+
+def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
+    """Light that the haze in front of each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
+
+    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it.
+    """
+    height, width = tau_HW.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    sums = np.zeros((rows, columns, 5), np.float32)
+    _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums)
+    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
+    spread = _spread(np.ascontiguousarray(sums[..., :3]), tau, pyramid_weights(q))
+    return np.stack([_to_pixels(np.ascontiguousarray(spread[..., c]), height, width, cell) for c in range(3)])
+
+
+def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: npt.NDArray[np.float64]) -> Float32:
+    """Each cell's light over the levels its optical depth asks for, summed."""
+    place = np.log(np.clip(tau_HW, TAUS[0], TAUS[-1]))
+    weights_TL = weights_TL / np.maximum(weights_TL.sum(axis=1, keepdims=True), 1e-9)
+    total = None
+    for level in range(weights_TL.shape[1] - 1, -1, -1):
+        weight = np.interp(place, np.log(TAUS), weights_TL[:, level]).astype(np.float32)
+        layer = np.ascontiguousarray(sums_HWC * weight[..., None])
+        for step in range(1, level + 1):
+            layer = cv2.resize(layer, _size_at(sums_HWC, step), interpolation=cv2.INTER_AREA)
+        layer = cv2.GaussianBlur(layer, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
+        if total is not None:
+            layer = layer + total
+        total = layer if level == 0 else cv2.resize(layer, _size_at(sums_HWC, level - 1), interpolation=cv2.INTER_LINEAR)
+    assert total is not None
+    return np.asarray(total, np.float32)
+
+
+def _size_at(picture: Float32, level: int) -> tuple[int, int]:
+    height, width = picture.shape[:2]
+    for _ in range(level):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return width, height
+
+
+def _to_pixels(coarse: Float32, height: int, width: int, cell: int) -> Float32:
+    full = cv2.resize(coarse, (coarse.shape[1] * cell, coarse.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(full[:height, :width])
+
+
+@numba.njit(nogil=True, forceinline=True)
+def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
+    return ONE - exp32(-share * min(tau, TAU_MAX))
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
+    height, width = tau_HW.shape
+    weighted = np.empty((5, width), np.float32)
+    for y in range(height):
+        for x in range(width):
+            weighted[3, x] = _spread_share(tau_HW[y, x], share)
+            weighted[4, x] = weighted[3, x] * min(tau_HW[y, x], TAU_MAX)
+        for c in range(3):
+            for x in range(width):
+                weighted[c, x] = weighted[3, x] * clean_CHW[c, y, x]
+        row = y // cell
+        for column in range(sums.shape[1]):
+            for x in range(column * cell, min(column * cell + cell, width)):
+                for c in range(5):
+                    sums[row, column, c] += weighted[c, x]
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather_lamps(lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32) -> None:
+    height, width = tau_HW.shape
+    for y in range(height):
+        for x in range(width):
+            light = lamps_CHW[0, y, x] + lamps_CHW[1, y, x] + lamps_CHW[2, y, x]
+            if light > ZERO:
+                tau = min(tau_HW[y, x], TAU_MAX)
+                arriving = gain * (exp32(np.float32(KEPT_FORWARD - 1.0) * tau) - exp32(-tau))
+                row, column = y // cell, x // cell
+                for c in range(3):
+                    sums[row, column, c] += arriving * lamps_CHW[c, y, x]
+                sums[row, column, 3] += light
+                sums[row, column, 4] += light * tau
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(clean_CHW: Float32, tau_HW: Float32, share: np.float32, blurred_CHW: Float32) -> None:
+    """Into `blurred_CHW`: clean light where haze is thin, its spread light where it is thick."""
+    height, width = tau_HW.shape
+    weight = np.empty(width, np.float32)
+    for y in range(height):
+        for x in range(width):
+            weight[x] = _spread_share(tau_HW[y, x], share)
+        for c in range(3):
+            for x in range(width):
+                clean = clean_CHW[c, y, x]
+                blurred_CHW[c, y, x] = clean + weight[x] * (blurred_CHW[c, y, x] - clean)
