@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # At night airlight is so much of the picture's mean light, at most: haze cannot outshine what lights it.
 NIGHT_OVER_MEAN = 1.6
+# A row with less sky than this share says nothing about the horizon.
+LEAST_ROW_SHARE = 0.03
 
 
 def field_of_view_deg(frame: Frame) -> float:
@@ -51,6 +53,15 @@ def known_sun(frame: Frame) -> tuple[float, float] | None:
     pitch = math.radians(pose[0])
     ahead, rise = -back * math.cos(pitch) - up * math.sin(pitch), -back * math.sin(pitch) + up * math.cos(pitch)
     return math.degrees(math.atan2(right, ahead)), math.degrees(math.asin(min(max(rise, -1.0), 1.0)))
+
+
+def horizon_pitch_deg(frame: Frame, hfov_deg: float) -> float:
+    """Least pitch of the camera that leaves all sky above the horizon; -90 without sky."""
+    rows = np.flatnonzero((sky_of(frame).code_HW == 0).mean(axis=1) > LEAST_ROW_SHARE)
+    if not rows.size:
+        return -90.0
+    lowest = (rows[-1] + 1) * 2 / frame.height - 1
+    return math.degrees(math.atan(lowest * math.tan(math.radians(hfov_deg) / 2) * frame.height / frame.width))
 
 
 def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -> HazeParams:
@@ -85,6 +96,7 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
     wind, stretch = float(rng.uniform(0, 360)), uniform(preset.wind_stretch)
 
     pose, sun = known_pose(frame), known_sun(frame)
+    pitch = max(pitch, horizon_pitch_deg(frame, hfov_deg))
     if pose is not None:
         pitch, camera_height = pose
     if sun is not None:

@@ -56,7 +56,7 @@ class HazeParams(EffectParams):
     wind_azimuth_deg: float = Field(0.0, ge=0, lt=360, description="0 along the view, 90 to the right")
     wind_stretch: float = Field(1.0, ge=1, le=20, description="patches drawn out along the wind")
     depth_source: str = Field("", description="where the depth came from")
-    sky_share: float = Field(0.0, ge=0, le=1, description="share of the picture that is sky")
+    sky_share: float | None = Field(None, ge=0, le=1, description="share of the picture that is sky; none: look for it")
     clean_veil: float = Field(0.0, ge=0, description="veil that the clean picture has, over its white (dark channel)")
 
     @property

@@ -15,7 +15,7 @@ from syn_haze import glow, kernels
 from syn_haze.light import airlights, phase_HW
 from syn_haze.noise import optical_depth
 from syn_haze.path import ground_lengths, path_lengths
-from syn_haze.sky import Sky, find_sky
+from syn_haze.sky import Sky, find_sky, unmixed
 from syn_haze.view import Profile, View
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Air:
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
     """Hazy linear light and transmission, float32 (H, W, 3) each."""
-    air, sky = _air(frame, params), sky_of(frame)
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
     out, through = air.linear()
     if sky.index.size:
         out.reshape(-1, 3)[sky.index], through.reshape(-1, 3)[sky.index] = _border(frame, air, sky)
@@ -86,7 +86,7 @@ def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
 
 def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     """The same picture in 8-bit sRGB, bit for bit as `encode_srgb8(render_linear(...)[0])`."""
-    air, sky = _air(frame, params), sky_of(frame)
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
     out = air.srgb8()
     if sky.index.size:
         out.reshape(-1, 3)[sky.index] = encode_srgb8(_border(frame, air, sky)[0])
@@ -111,7 +111,7 @@ def _air(frame: Frame, params: HazeParams) -> Air:
     view = params.view(frame.width, frame.height)
     clean, ratios = planes_of(frame), np.array(params.spectral_ratio_rgb)
     if params.noise_amount == 0:
-        path = ground_lengths(path_of(frame, params.hfov_deg), view, params.profile)
+        path = ground_lengths(path_of(frame, params.hfov_deg, params.sky_share), view, params.profile)
         extinction = (ratios * params.beta_per_m).astype(np.float32)
     else:
         path = _uneven_depth(frame, params, view)
@@ -134,13 +134,13 @@ def _air(frame: Frame, params: HazeParams) -> Air:
 
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
     """Optical depth through the density field."""
-    code = sky_of(frame).code_HW
+    code = sky_of(frame, params.sky_share).code_HW
     tau = optical_depth(
         code, metres_of_code(frame), view.half_width, view.half_height, params.beta_per_m, params.field
     )
     if params.profile == Profile():
         return tau
-    even = path_of(frame, params.hfov_deg)
+    even = path_of(frame, params.hfov_deg, params.sky_share)
     thinned = ground_lengths(even, view, params.profile)
     with np.errstate(invalid="ignore"):
         share = np.where(np.isfinite(even), thinned / even, 0)
@@ -159,21 +159,21 @@ def planes_of(frame: Frame) -> Float32:
     return frame.memo(("haze clean planes",), make)
 
 
-def path_of(frame: Frame, hfov_deg: float) -> Float32:
+def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Float32:
     """Length of the view ray to each pixel, metres, inf for sky: shared by all variants of a frame."""
     from syn_haze.params import HazeParams
 
     view = HazeParams(visibility_m=1, hfov_deg=hfov_deg).view(frame.width, frame.height)
     return frame.memo(
         ("haze path", hfov_deg),
-        lambda: path_lengths(sky_of(frame).code_HW, depth_of(frame).inverse_per_code_per_m, view),
+        lambda: path_lengths(sky_of(frame, sky_share).code_HW, depth_of(frame).inverse_per_code_per_m, view),
     )
 
 
-def sky_of(frame: Frame) -> Sky:
-    """The frame's sky and its matte, found once."""
-    depth_of(frame)
-    return frame.memo(("haze sky",), lambda: find_sky(frame))
+def sky_of(frame: Frame, share: float | None = None) -> Sky:
+    """The frame's sky and its matte, found once; a `share` of 0 says that there is none, and spares the search."""
+    depth = depth_of(frame)
+    return frame.memo(("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame))
 
 
 def depth_of(frame: Frame) -> DepthMap:

@@ -29,6 +29,8 @@ BAND_SHARE, BAND_MIN_PX = 1 / 110, 2
 NOISE = 0.06
 # Longest side at which sky is looked for in pictures whose depth does not mark it.
 SEARCH_PX = 256
+# What keeps two parts of one sky apart may be so thick at that size.
+WIRE_PX = 7
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,16 @@ def find_sky(frame: Frame) -> Sky:
     mask = code == 0
     if not mask.any() and not frame.depth.metric:
         mask = plausible_sky(frame)
-    empty = np.empty(0, np.int64)
-    nothing = np.empty((3, 1, 0), np.float32)
     share = float(mask.mean())
     if share in (0.0, 1.0):
-        return Sky(code, empty, np.empty(0, np.float32), nothing, nothing, empty, share)
+        return unmixed(code, share)
     return _matte(np.maximum(frame.rgb_HWC, 0), code, mask)
+
+
+def unmixed(code_HW: UInt16, share: float = 0.0) -> Sky:
+    """No border: nothing is sky, or all of it."""
+    index, sides = np.empty(0, np.int64), np.empty((3, 1, 0), np.float32)
+    return Sky(code_HW, index, np.empty(0, np.float32), sides, sides, index, share)
 
 
 def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
@@ -71,9 +77,10 @@ def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
     # Thin things and small gaps have no sure core: where nothing sure is near, the depth's word is taken.
     sure_sky = _sure(inner.astype(bool), mask_HW, radius)
     sure_near = _sure(~outer.astype(bool), ~mask_HW, radius)
-    sky_rgb, near_rgb = _local_mean(rgb_HWC, sure_sky, radius), _local_mean(rgb_HWC, sure_near, radius)
-    band = (outer.astype(bool) & ~inner.astype(bool)).reshape(-1)
-    light, far, near = (x.reshape(-1, 3)[band].astype(np.float64) for x in (rgb_HWC, sky_rgb, near_rgb))
+    edge = outer.astype(bool) & ~inner.astype(bool)
+    band = edge.reshape(-1)
+    light = rgb_HWC.reshape(-1, 3)[band].astype(np.float64)
+    far, near = (_local_mean(rgb_HWC, side, radius, edge).astype(np.float64) for side in (sure_sky, sure_near))
     soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
     apart = far - near
     hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
@@ -107,17 +114,17 @@ def _sure(core: Bool, mask: Bool, radius: int) -> Bool:
     return core | (mask & ~reach)
 
 
-def _local_mean(rgb_HWC: Float32, where: Bool, radius: int) -> Float32:
-    """Mean colour of the chosen pixels around each pixel, by nearest ones where the window holds none."""
+def _local_mean(rgb_HWC: Float32, where: Bool, radius: int, wanted: Bool) -> Float32:
+    """Mean colour of the chosen pixels around each wanted one, (n, 3); the nearest one's where the window holds none."""
     window = (4 * radius + 1, 4 * radius + 1)
     weight = where.astype(np.float32)
     total = cv2.boxFilter(rgb_HWC * weight[..., None], cv2.CV_32F, window, normalize=False)
     count = cv2.boxFilter(weight, cv2.CV_32F, window, normalize=False)
-    mean = total / np.maximum(count, 1)[..., None]
-    missing = count < 0.5
+    mean = np.asarray(total[wanted] / np.maximum(count[wanted], 1)[:, None], np.float32)
+    missing = count[wanted] < 0.5
     if missing.any() and where.any():
-        mean[missing] = rgb_HWC.reshape(-1, 3)[_nearest(where)[missing]]
-    return np.asarray(mean, np.float32)
+        mean[missing] = rgb_HWC.reshape(-1, 3)[_nearest(where)[wanted][missing]]
+    return mean
 
 
 def _unmix(
@@ -166,27 +173,66 @@ def plausible_sky(frame: Frame) -> Bool:
     nothing = np.zeros((height, width), bool)
     if min(height, width) < 8:
         return nothing
-    rgb = np.sqrt(np.clip(cv2.resize(frame.rgb_HWC, size, interpolation=cv2.INTER_AREA), 0, 1))
+    rgb = np.sqrt(np.clip(cv2.resize(frame.rgb_HWC, size, interpolation=cv2.INTER_AREA), 0, 1)).astype(np.float32)
     far = cv2.resize(frame.depth.code_HW.astype(np.float32) / MAX_CODE, size, interpolation=cv2.INTER_AREA)
-    light = rgb.mean(axis=2)
+    red, green, own_blue = cv2.split(rgb)
+    light = (red + green + own_blue) / 3
     rough = cv2.boxFilter(
         np.abs(cv2.Laplacian(light, cv2.CV_32F)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) / 4, cv2.CV_32F, (3, 3)
     )
-    blue = (rgb[..., 2] > 1.06 * rgb[..., 0]) & (rgb[..., 2] > rgb[..., 1]) & (light > 0.3)
-    white = (light > 0.82) & (rgb.max(axis=2) - rgb.min(axis=2) < 0.12)
+    blue = (own_blue > 1.06 * red) & (own_blue > green) & (light > 0.3)
+    spread = np.maximum(np.maximum(red, green), own_blue) - np.minimum(np.minimum(red, green), own_blue)
+    white = (light > 0.82) & (spread < 0.12)
+    smooth_light = ((rough < 0.05) & (blue | white)).astype(np.uint8)
     is_far = far <= np.quantile(far, 0.6)
-    candidate = (rough < 0.05) & (blue | white) & is_far
-    candidate = cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, _disc(1))
+    candidate = cv2.morphologyEx(smooth_light & is_far.astype(np.uint8), cv2.MORPH_OPEN, _disc(1))
     _, labels = cv2.connectedComponents(candidate, connectivity=4)
-    top = labels[:2]
-    wide = [n for n in np.unique(top[top > 0]) if (top == n).any(axis=0).mean() > 0.2]
-    found = np.isin(labels, wide)
+    found = np.isin(labels, [n for n in np.unique(labels[:2]) if n > 0 and _is_sky(labels == n, blue)])
     if not 0.02 < found.mean() < 0.8:
         return nothing
+    found = _with_clouds(_across_wires(found, smooth_light), (light > 0.75) & (own_blue > 0.96 * red))
     # Back out to the true border, which opening and smoothness have kept away from: like colour, next to what was found.
     for _ in range(3):
-        around = cv2.dilate(found.astype(np.uint8), _disc(1)).astype(bool)
-        mean = _local_mean(rgb.astype(np.float32), found, 3)
-        found |= around & (np.abs(rgb - mean).max(axis=2) < 0.08)
+        found |= _like(found, rgb, 1, 0.08)
+    left = smooth_light.astype(bool) & ~found
+    # As much again that looks the same but is not sky: the picture is not understood, and half a sky is worse than none.
+    if left[: int(np.flatnonzero(found.any(axis=1))[-1]) + 1].sum() > 0.5 * found.sum() or found.mean() > 0.9:
+        return nothing
     grown = cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(grown > 0.5, bool)
+
+
+def _is_sky(part: Bool, blue: Bool) -> bool:
+    """Whether a part of the picture touches enough of the top edge: more where it is white, as lamps and walls are."""
+    along_top = float(part[:2].any(axis=0).mean())
+    return along_top > (0.2 if blue[part].mean() > 0.5 else 0.6)
+
+
+def _like(found: Bool, rgb: Float32, reach: int, difference: float) -> Bool:
+    """Pixels within `reach` of what was found whose colour is that of what was found around them."""
+    around = cv2.dilate(found.astype(np.uint8), _disc(reach)).astype(bool) & ~found
+    mean = _local_mean(rgb, found, 2 * reach + 1, around)
+    alike = np.zeros_like(found)
+    alike[around] = np.abs(rgb[around] - mean).max(axis=1) < difference
+    return alike
+
+
+def _across_wires(found: Bool, smooth_light: npt.NDArray[np.uint8]) -> Bool:
+    """Adds parts as bright and smooth that only something thin, a cable or a branch, keeps apart from what was found."""
+    for _ in range(4):
+        _, labels = cv2.connectedComponents(smooth_light & ~found.astype(np.uint8) & 1, connectivity=4)
+        around = cv2.dilate(found.astype(np.uint8), _disc(WIRE_PX)).astype(bool)
+        met = np.unique(labels[around & ~found])
+        more = np.isin(labels, met[met > 0])
+        if not more.any():
+            break
+        found = found | more
+    return found
+
+
+def _with_clouds(found: Bool, cloud: Bool) -> Bool:
+    """Adds bright clouds that hang together with what was found, down to its lower edge."""
+    lowest = int(np.flatnonzero(found.any(axis=1))[-1])
+    near = found | (cloud & (np.arange(found.shape[0]) <= lowest + 2 * WIRE_PX)[:, None])
+    _, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
+    return np.isin(labels, np.unique(labels[found]))
