@@ -45,7 +45,7 @@ class Scene:
 
 
 def survey(frame: Frame, path_HW: Float32) -> Scene:
-    """Bright far colour and veil after the dark channel (He, Sun, Tang, CVPR 2009), white level, ground and median path."""
+    """Bright far colour and veil after the dark channel (He, Sun, Tang, CVPR 2009), white, ground, median path."""
     step = probe_step(frame)
     picture = np.maximum(frame.rgb_HWC[::step, ::step], 0)
     rgb = picture.reshape(-1, 3)
@@ -67,9 +67,7 @@ def survey(frame: Frame, path_HW: Float32) -> Scene:
     eroded = cv2.erode(np.ascontiguousarray(picture.min(axis=2)), np.ones((patch, patch), np.uint8)).reshape(-1)
     near = eroded[np.isfinite(path)]
     veil = float(np.quantile(near, VEIL_QUANTILE)) / white if near.size else 0.0
-    return Scene(
-        (own[0], own[1], own[2]), white, median, float(light.mean()), (ground[0], ground[1], ground[2]), veil
-    )
+    return Scene((own[0], own[1], own[2]), white, median, float(light.mean()), (ground[0], ground[1], ground[2]), veil)
 
 
 def probe_step(frame: Frame) -> int:

@@ -1,7 +1,7 @@
 """How scattering spreads a point of light: the atmospheric point spread function, as weights of a Gaussian pyramid.
 
-From optical depth 1 on after S. G. Narasimhan and S. K. Nayar, "Shedding Light on the Weather" (CVPR 2003): a Legendre series
-in the angle with g_m = exp(-beta_m T - (m + 1) ln T). It diverges in thinner air, where one scattering
+From optical depth 1 on after S. G. Narasimhan and S. K. Nayar, "Shedding Light on the Weather" (CVPR 2003): a
+Legendre series in the angle with g_m = exp(-beta_m T - (m + 1) ln T). It diverges in thinner air, where one scattering
 does nearly all: there the light at angle a is the phase function's integral from a to pi over sin a.
 """
 
@@ -27,7 +27,7 @@ WIDEST_DEG = 35.0
 
 
 def profile(angle_rad: Float64, tau: float, q: float) -> Float64:
-    """Light at each angle from its source, any unit: single scattering in thin air, the series in thick, blended between."""
+    """Light at each angle from its source, any unit: one scattering in thin air, the series in thick, blended."""
     single, series = _single(angle_rad, q), _series(angle_rad, max(tau, SERIES_FROM), q)
     mix = min(max(math.log(tau / SINGLE_BELOW) / math.log(SERIES_FROM / SINGLE_BELOW), 0.0), 1.0)
     share = np.maximum(np.sin(angle_rad), 1e-6)
@@ -52,7 +52,8 @@ def _series(angle_rad: Float64, tau: float, q: float) -> Float64:
     m = np.arange(1, TERMS + 2)
     g = np.exp(-(2 * m + 1) / m * (1 - q ** (m - 1.0)) * tau - (m + 1) * math.log(tau))
     g = np.concatenate([[0.0], g])
-    return np.maximum(legendre.legval(np.cos(angle_rad), g[:-1] + g[1:]), 0)
+    light: Float64 = legendre.legval(np.cos(angle_rad), g[:-1] + g[1:])  # type: ignore[no-untyped-call]
+    return np.asarray(np.maximum(light, 0))
 
 
 @cache

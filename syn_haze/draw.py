@@ -65,7 +65,7 @@ def horizon_pitch_deg(frame: Frame, hfov_deg: float) -> float:
 
 
 def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -> HazeParams:
-    """One variant. Every draw comes in one fixed order, so that a preset's ranges can change without shifting the others."""
+    """One variant. Draws come in one fixed order, so that a preset's ranges can change without shifting the others."""
     hfov_deg = field_of_view_deg(frame)
 
     def uniform(limits: tuple[float, float]) -> float:
@@ -88,7 +88,10 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
     )
     forward_g, forward_share = uniform(preset.forward_g), uniform(preset.forward_share)
     pitch, camera_height = uniform(preset.pitch_deg), log_uniform(preset.camera_height_m)
-    thinning, thinning_m = log_uniform(preset.scale_height or (1.0, 2.0)), log_uniform(preset.scale_height_m or (1.0, 2.0))
+    thinning, thinning_m = (
+        log_uniform(preset.scale_height or (1.0, 2.0)),
+        log_uniform(preset.scale_height_m or (1.0, 2.0)),
+    )
     blur, q, gain = uniform(preset.blur), uniform(preset.apsf_q), log_uniform(preset.lamp_gain or (1.0, 2.0))
     amount, scale = uniform(preset.noise_amount), log_uniform(preset.noise_scale) * scene.median_path_m
     octaves = int(rng.integers(preset.noise_octaves[0], preset.noise_octaves[1] + 1))

@@ -67,12 +67,14 @@ def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
     around = cv2.GaussianBlur(np.minimum(small, 4 * white), (0, 0), deviation * small.shape[1] / light.shape[1])
     around = cv2.resize(around, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
     peak = clean_CHW.max(axis=0)
-    over = np.clip((peak / (LAMP_WHITE * white) - 1) / 0.2, 0, 1) * np.clip(light / (LAMP_OVER_AROUND * around) - 1, 0, 1)
+    over = np.clip((peak / (LAMP_WHITE * white) - 1) / 0.2, 0, 1) * np.clip(
+        light / (LAMP_OVER_AROUND * around) - 1, 0, 1
+    )
     return np.asarray(clean_CHW * over, np.float32)
 
 
 def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
-    """Light that the haze in front of each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
+    """Light that the haze before each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
 
     A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it.
     """
@@ -98,7 +100,9 @@ def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: npt.NDArray[np.float
         layer = cv2.GaussianBlur(layer, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
         if total is not None:
             layer = layer + total
-        total = layer if level == 0 else cv2.resize(layer, _size_at(sums_HWC, level - 1), interpolation=cv2.INTER_LINEAR)
+        total = (
+            layer if level == 0 else cv2.resize(layer, _size_at(sums_HWC, level - 1), interpolation=cv2.INTER_LINEAR)
+        )
     assert total is not None
     return np.asarray(total, np.float32)
 
@@ -117,7 +121,8 @@ def _to_pixels(coarse: Float32, height: int, width: int, cell: int) -> Float32:
 
 @numba.njit(nogil=True, forceinline=True)
 def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
-    return ONE - exp32(-share * min(tau, TAU_MAX))
+    spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
+    return spread
 
 
 @numba.njit(cache=True, nogil=True)

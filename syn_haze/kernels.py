@@ -176,7 +176,7 @@ def mix_lit_srgb8(
     table: UInt32,
     out_HWC: UInt8,
 ) -> None:
-    """As `mix_srgb8` with airlight that differs by direction: airlight_C + sunlit_C * phase_HW + glow_CHW (empty: none)."""
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (empty: none)."""
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     bits = light.view(np.uint32)
@@ -184,7 +184,14 @@ def mix_lit_srgb8(
     for y in range(height):
         for c in range(3):
             _lit_row(
-                clean_CHW[c, y], path_HW[y], extinction_C[c], airlight_C[c], sunlit_C[c], phase_HW[y], light[c], through[c]
+                clean_CHW[c, y],
+                path_HW[y],
+                extinction_C[c],
+                airlight_C[c],
+                sunlit_C[c],
+                phase_HW[y],
+                light[c],
+                through[c],
             )
             if glows:
                 _add_glow_row(glow_CHW[c, y], through[c], light[c])
@@ -215,7 +222,14 @@ def mix_lit_linear(
     for y in range(height):
         for c in range(3):
             _lit_row(
-                clean_CHW[c, y], path_HW[y], extinction_C[c], airlight_C[c], sunlit_C[c], phase_HW[y], light[c], through[c]
+                clean_CHW[c, y],
+                path_HW[y],
+                extinction_C[c],
+                airlight_C[c],
+                sunlit_C[c],
+                phase_HW[y],
+                light[c],
+                through[c],
             )
             if glows:
                 _add_glow_row(glow_CHW[c, y], through[c], light[c])

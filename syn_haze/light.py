@@ -69,7 +69,7 @@ def phase_HW(params: HazeParams, view: View, width: int, height: int) -> Float32
     cosine = (x * sun[0] + y * sun[1] + sun[2]) / np.sqrt(1 + x * x + y * y)
     coarse = (4 * math.pi * phase(cosine, params)).astype(np.float32)
     fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.maximum(fine, np.float32(0)).astype(np.float32)
+    return np.asarray(np.maximum(fine, np.float32(0)), np.float32)
 
 
 def reddened_sun(elevation_deg: float) -> Rgb:
@@ -96,7 +96,7 @@ def absorbed(albedo_rgb: Rgb) -> Float64:
 
 
 def airlights(params: HazeParams) -> tuple[Float32, Float32]:
-    """Light of the haze the same in all directions, and its sunlit part to be multiplied by `phase_HW`: float32 (3,) each."""
+    """Light of the haze that is the same all ways, and its sunlit part to multiply by `phase_HW`: float32 (3,) each."""
     kept, base = absorbed(params.albedo_rgb), np.array(params.airlight_rgb)
     even = (base * (1 - params.sun_share) + np.array(params.bounce_rgb)) * kept
     sunlit = params.sun_share * base * np.array(params.sun_rgb) * kept

@@ -8,7 +8,7 @@ from pydantic import Field
 from uniser_core.effect import EffectParams
 
 from syn_haze.noise import DensityField
-from syn_haze.presets import Variant
+from syn_haze.presets import Variant  # noqa: TC001
 from syn_haze.view import Profile, View
 
 # Where the sRGB primaries' response is centred, weighted by daylight.

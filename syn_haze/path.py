@@ -7,13 +7,16 @@ passes (exp(-h0 / H) - exp(-h1 / H)) H / m of ground-level air up to height h1, 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from syn_haze.kernels import exp32
-from syn_haze.view import Profile, View
+
+if TYPE_CHECKING:
+    from syn_haze.view import Profile, View
 
 Float32 = npt.NDArray[np.float32]
 UInt16 = npt.NDArray[np.uint16]

@@ -94,7 +94,7 @@ def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
 
 
 def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
-    """Where sky and scene share pixels: each side hazed at its own distance, mixed by the matte. float32 (n, 3) each."""
+    """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
     near, far = sky.near_C1n, sky.far_C1n
     clean = planes_of(frame)
     if air.clean_CHW is not clean:
@@ -135,9 +135,7 @@ def _air(frame: Frame, params: HazeParams) -> Air:
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
     """Optical depth through the density field."""
     code = sky_of(frame, params.sky_share).code_HW
-    tau = optical_depth(
-        code, metres_of_code(frame), view.half_width, view.half_height, params.beta_per_m, params.field
-    )
+    tau = optical_depth(code, metres_of_code(frame), view.half_width, view.half_height, params.beta_per_m, params.field)
     if params.profile == Profile():
         return tau
     even = path_of(frame, params.hfov_deg, params.sky_share)

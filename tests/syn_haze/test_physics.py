@@ -102,6 +102,7 @@ def test_haze_grows_with_distance_and_density() -> None:
 
 def test_hdr_frames_are_hazed_in_scene_light() -> None:
     light = np.full((3, 5, 3), 7.5, np.float32)
+    light[0, :2] = 0.1
     depth = quantize_metres(np.full((3, 5), 10, np.float32), "render")
     camera = {"focal_mm": 50.0, "sensor_mm": 36.0}
     frame = Frame("r", 5, 3, {"rgb": lambda: light, "depth": lambda: depth, "camera": lambda: camera}, kind="render")

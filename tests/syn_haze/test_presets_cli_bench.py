@@ -29,9 +29,11 @@ test_picture.__test__ = False  # type: ignore[attr-defined]
 
 def test_there_are_even_and_uneven_presets_of_every_kind() -> None:
     found = all_presets()
-    assert len(found) >= 12
-    assert {p.variant for p in found} == {"haze", "fog", "mist", "smog", "smoke", "dust"}
-    assert {p.group for p in found} == {"homogeneous", "non-homogeneous"}
+    assert len(found) >= 40
+    kinds = {"haze", "fog", "mist", "smog", "smoke", "dust", "low-lying", "night"}
+    for group in ("homogeneous", "non-homogeneous"):
+        assert {p.variant for p in found if p.group == group} == kinds
+    assert {"night-fog", "ground-fog", "soot"} <= {p.name for p in found}
     assert all(p.about for p in found)
 
 
