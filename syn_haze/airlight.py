@@ -21,7 +21,7 @@ PROBE_PX = 256
 FAR_SHARE, VEIL_SHARE = 0.25, 0.1
 # An 8-bit picture whose brightest tenth lies below 1 / DUSK_GAIN counts as dark.
 DUSK_GAIN, DARKEST_WHITE = 2.5, 0.12
-# Mean luminance over white below which a picture counts as taken at night.
+# Mean luminance over display white (scene white in renders) below which a picture counts as taken at night.
 NIGHT_MEAN = 0.09
 # Patch of the dark channel, as a share of the longest side, and the share of pixels that may be darker than the veil.
 PATCH_SHARE, VEIL_QUANTILE = 1 / 40, 0.05
@@ -37,11 +37,7 @@ class Scene:
     mean: float  # luminance of the picture
     ground_rgb: tuple[float, float, float]  # mean colour of the near lower part, over its luminance
     veil: float  # dark channel that nearly all of the picture exceeds, over its white: the haze it has already
-
-    @property
-    def is_dark(self) -> bool:
-        """Whether it looks like night: far from what daylight gives."""
-        return self.mean < NIGHT_MEAN * self.white
+    is_dark: bool  # whether it looks like dusk or night: far from what daylight gives
 
 
 def survey(frame: Frame, path_HW: Float32) -> Scene:
@@ -67,7 +63,9 @@ def survey(frame: Frame, path_HW: Float32) -> Scene:
     eroded = cv2.erode(np.ascontiguousarray(picture.min(axis=2)), np.ones((patch, patch), np.uint8)).reshape(-1)
     near = eroded[np.isfinite(path)]
     veil = float(np.quantile(near, VEIL_QUANTILE)) / white if near.size else 0.0
-    return Scene((own[0], own[1], own[2]), white, median, float(light.mean()), (ground[0], ground[1], ground[2]), veil)
+    mean = float(light.mean())
+    dark = mean < NIGHT_MEAN * (white if frame.is_scene_referred else 1.0)
+    return Scene((own[0], own[1], own[2]), white, median, mean, (ground[0], ground[1], ground[2]), veil, dark)
 
 
 def probe_step(frame: Frame) -> int:

@@ -1,8 +1,8 @@
 """How scattering spreads a point of light: the atmospheric point spread function, as weights of a Gaussian pyramid.
 
-From optical depth 1 on after S. G. Narasimhan and S. K. Nayar, "Shedding Light on the Weather" (CVPR 2003): a
-Legendre series in the angle with g_m = exp(-beta_m T - (m + 1) ln T). It diverges in thinner air, where one scattering
-does nearly all: there the light at angle a is the phase function's integral from a to pi over sin a.
+Light scattered many times goes after S. G. Narasimhan and S. K. Nayar, "Shedding Light on the Weather" (CVPR 2003): a
+Legendre series in the angle with g_m = exp(-beta_m T - (m + 1) ln T), which holds from optical depth 1 on. Light
+scattered once arrives at angle a as the phase function's integral from a to pi over sin a.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ from scipy.optimize import nnls
 Float64 = npt.NDArray[np.float64]
 
 # Deviation of the narrowest Gaussian, in degrees, and levels above it, each twice as wide.
-FINEST_DEG, LEVELS = 0.5, 5
+FINEST_DEG, LEVELS = 0.5, 6
 # Optical depths at which weights are tabulated; between them they are interpolated in the logarithm.
 TAUS = np.geomspace(0.1, 8.0, 12)
-SINGLE_BELOW, SERIES_FROM, TERMS = 0.6, 1.15, 160
+SERIES_FROM, TERMS = 1.15, 160
 # A glow wider than this is even light, which belongs to the airlight.
 WIDEST_DEG = 35.0
 
 
 def profile(angle_rad: Float64, tau: float, q: float) -> Float64:
-    """Light at each angle from its source, any unit: one scattering in thin air, the series in thick, blended."""
+    """Light at each angle from its source, any unit: that scattered once, and more often, in their shares."""
     single, series = _single(angle_rad, q), _series(angle_rad, max(tau, SERIES_FROM), q)
-    mix = min(max(math.log(tau / SINGLE_BELOW) / math.log(SERIES_FROM / SINGLE_BELOW), 0.0), 1.0)
+    # Of photons scattered a Poisson number of times with mean tau, those scattered just once.
+    once = tau / math.expm1(tau)
     share = np.maximum(np.sin(angle_rad), 1e-6)
 
     def normal(light: Float64) -> Float64:
         energy = light * share
         return np.asarray(light / ((energy[1:] + energy[:-1]) / 2 * np.diff(angle_rad)).sum())
 
-    return (1 - mix) * normal(single) + mix * normal(series)
+    return once * normal(single) + (1 - once) * normal(series)
 
 
 def _single(angle_rad: Float64, q: float) -> Float64:
@@ -58,9 +59,10 @@ def _series(angle_rad: Float64, tau: float, q: float) -> Float64:
 
 @cache
 def pyramid_weights(q: float) -> Float64:
-    """Weight of each Gaussian by optical depth: float64 (len(TAUS), LEVELS + 1), rows sum to 1.
+    """Weight of each Gaussian by optical depth: float64 (len(TAUS), LEVELS + 1), non-negative.
 
-    Level k has a deviation of FINEST_DEG 2^k degrees; weights are the best non-negative fit by solid angle.
+    Level k has a deviation of FINEST_DEG 2^k degrees. Weights are the best fit of the share of all the
+    scattered light that arrives within each angle up to WIDEST_DEG.
     """
     edges = np.geomspace(0.1, WIDEST_DEG, 60)
     angle_deg = np.concatenate([[0.0], edges])
@@ -69,10 +71,10 @@ def pyramid_weights(q: float) -> Float64:
     basis = 1 - np.exp(-(angle_deg[1:, None] ** 2) / (2 * deviation**2))
     rows = []
     for tau in TAUS:
-        fine = np.radians(np.linspace(1e-3, WIDEST_DEG, 3000))
+        fine = np.radians(np.geomspace(1e-3, 180, 4000))
         light = profile(fine, float(tau), q) * np.sin(fine)
         within = np.concatenate([[0.0], np.cumsum((light[1:] + light[:-1]) / 2 * np.diff(fine))])
         target = np.interp(np.radians(edges), fine, within / within[-1])
         weights, _ = nnls(basis, target)
-        rows.append(weights / weights.sum())
+        rows.append(weights)
     return np.array(rows)

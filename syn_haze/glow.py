@@ -27,7 +27,7 @@ Float32 = npt.NDArray[np.float32]
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 # Optical depth taken for sky: all of its forward light is spread.
 TAU_MAX = np.float32(8.0)
-# By day wider levels than these are left out: they are even light, as the airlight is.
+# By day the last of these takes the place of all wider ones, which would only even out the picture.
 DAY_LEVELS = 4
 # A lamp is this bright (display white is 1), this much brighter than its surroundings, and small.
 LAMP_WHITE, LAMP_OVER_AROUND, AROUND_SHARE = 0.7, 2.5, 1 / 16
@@ -51,9 +51,11 @@ def blurred(clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: i
     sums = np.zeros((rows, columns, 5), np.float32)
     _gather(clean_CHW, tau_HW, np.float32(share), cell, sums)
     tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
-    spread = _spread(sums[..., :4], tau, pyramid_weights(q)[:, :DAY_LEVELS])
+    weights = pyramid_weights(q)
+    narrow = np.column_stack([weights[:, : DAY_LEVELS - 1], weights[:, DAY_LEVELS - 1 :].sum(axis=1)])
+    spread = _spread(sums[..., :4], tau, narrow)
     ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
-    fine = np.stack([_to_pixels(np.ascontiguousarray(ratio[..., c]), height, width, cell) for c in range(3)])
+    fine = _to_pixels(ratio, height, width, cell)
     _mix(clean_CHW, tau_HW, np.float32(share), fine)
     return fine
 
@@ -84,13 +86,12 @@ def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: 
     _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums)
     tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
     spread = _spread(np.ascontiguousarray(sums[..., :3]), tau, pyramid_weights(q))
-    return np.stack([_to_pixels(np.ascontiguousarray(spread[..., c]), height, width, cell) for c in range(3)])
+    return _to_pixels(spread, height, width, cell)
 
 
 def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: npt.NDArray[np.float64]) -> Float32:
     """Each cell's light over the levels its optical depth asks for, summed."""
     place = np.log(np.clip(tau_HW, TAUS[0], TAUS[-1]))
-    weights_TL = weights_TL / np.maximum(weights_TL.sum(axis=1, keepdims=True), 1e-9)
     total = None
     for level in range(weights_TL.shape[1] - 1, -1, -1):
         weight = np.interp(place, np.log(TAUS), weights_TL[:, level]).astype(np.float32)
@@ -114,9 +115,13 @@ def _size_at(picture: Float32, level: int) -> tuple[int, int]:
     return width, height
 
 
-def _to_pixels(coarse: Float32, height: int, width: int, cell: int) -> Float32:
-    full = cv2.resize(coarse, (coarse.shape[1] * cell, coarse.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(full[:height, :width])
+def _to_pixels(coarse_HWC: Float32, height: int, width: int, cell: int) -> Float32:
+    """Cells to pixels, in planes: float32 (3, H, W)."""
+    out = np.empty((3, height, width), np.float32)
+    size = coarse_HWC.shape[1] * cell, coarse_HWC.shape[0] * cell
+    for plane, coarse in zip(out, cv2.split(coarse_HWC), strict=True):
+        plane[:] = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return out
 
 
 @numba.njit(nogil=True, forceinline=True)
@@ -129,14 +134,17 @@ def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
 def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
     height, width = tau_HW.shape
     weighted = np.empty((5, width), np.float32)
-    for y in range(height):
-        for x in range(width):
-            weighted[3, x] = _spread_share(tau_HW[y, x], share)
-            weighted[4, x] = weighted[3, x] * min(tau_HW[y, x], TAU_MAX)
-        for c in range(3):
+    for row in range(sums.shape[0]):
+        weighted[:] = ZERO
+        for y in range(row * cell, min(row * cell + cell, height)):
             for x in range(width):
-                weighted[c, x] = weighted[3, x] * clean_CHW[c, y, x]
-        row = y // cell
+                tau = min(tau_HW[y, x], TAU_MAX)
+                spread = _spread_share(tau, share)
+                weighted[0, x] += spread * clean_CHW[0, y, x]
+                weighted[1, x] += spread * clean_CHW[1, y, x]
+                weighted[2, x] += spread * clean_CHW[2, y, x]
+                weighted[3, x] += spread
+                weighted[4, x] += spread * tau
         for column in range(sums.shape[1]):
             for x in range(column * cell, min(column * cell + cell, width)):
                 for c in range(5):

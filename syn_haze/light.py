@@ -22,7 +22,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 # Grid across the picture on which the phase function is evaluated; it is smooth, and read by cubic weights.
-PHASE_GRID = 48
+PHASE_GRID = 96
 # Share of light that has been scattered before, in each order of scattering.
 EARLIER_SHARE = 0.5
 LUMINANCE = LUMINANCE_RGB.astype(np.float64)

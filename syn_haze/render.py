@@ -141,8 +141,8 @@ def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
     even = path_of(frame, params.hfov_deg, params.sky_share)
     thinned = ground_lengths(even, view, params.profile)
     with np.errstate(invalid="ignore"):
-        share = np.where(np.isfinite(even), thinned / even, 0)
-    return np.where(np.isfinite(even), tau * share, thinned * params.beta_per_m).astype(np.float32)
+        uneven = tau * (thinned / even)
+    return np.where(np.isfinite(even), uneven, thinned * params.beta_per_m).astype(np.float32)
 
 
 def planes_of(frame: Frame) -> Float32:

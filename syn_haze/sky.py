@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from syn_haze.sky_search import Bool, Float32, Int64, disc, local_mean, nearest, plausible_sky
+from syn_haze.sky_search import LEAST_WEIGHT, Bool, Float32, Int64, disc, local_mean, nearest, plausible_sky
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -74,7 +74,10 @@ def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
     edge = outer.astype(bool) & ~inner.astype(bool)
     band = edge.reshape(-1)
     light = rgb_HWC.reshape(-1, 3)[band].astype(np.float64)
-    far, near = (local_mean(rgb_HWC, side, radius, edge).astype(np.float64) for side in (sure_sky, sure_near))
+    far = local_mean(rgb_HWC, sure_sky, radius, edge).astype(np.float64)
+    # What is thin has no pixel to itself: those least like the sky say most of its colour.
+    unlike = ((rgb_HWC - rgb_HWC[sure_sky].mean(axis=0)) ** 2).sum(axis=2) + np.float32(LEAST_WEIGHT)
+    near = local_mean(rgb_HWC, sure_near, radius, edge, unlike).astype(np.float64)
     soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
     apart = far - near
     hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
@@ -116,7 +119,7 @@ def _unmix(
     far = np.minimum(far, light / np.maximum(a, 1e-6))
     near = np.where(a < 0.999, (light - a * far) / np.maximum(1 - a, 1e-3), near)
     far = np.where(a > 0.001, (light - (1 - a) * near) / np.maximum(a, 1e-3), far)
-    return near, np.maximum(far, 0)
+    return np.maximum(near, 0), np.maximum(far, 0)
 
 
 def _near_codes(code_HW: UInt16, pure_sky: Bool, unknown: Bool) -> UInt16:

@@ -22,6 +22,7 @@ SEARCH_PX = 256
 WIRE_PX, GAP_PX, GAP_ROUNDS = 7, 14, 3
 # A pixel of that colour, give or take so much (square root of linear light), is sky.
 SKY_SPREAD = 0.07
+LEAST_WEIGHT = 1e-6
 
 
 def disc(radius: int) -> npt.NDArray[np.uint8]:
@@ -29,14 +30,14 @@ def disc(radius: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
-def local_mean(rgb_HWC: Float32, where: Bool, radius: int, wanted: Bool) -> Float32:
+def local_mean(rgb_HWC: Float32, where: Bool, radius: int, wanted: Bool, weight_HW: Float32 | None = None) -> Float32:
     """Mean colour of chosen pixels around each wanted one, float32 (n, 3); the nearest's where the window has none."""
     window = (4 * radius + 1, 4 * radius + 1)
-    weight = where.astype(np.float32)
+    weight = where.astype(np.float32) if weight_HW is None else where * weight_HW
     total = cv2.boxFilter(rgb_HWC * weight[..., None], cv2.CV_32F, window, normalize=False)
     count = cv2.boxFilter(weight, cv2.CV_32F, window, normalize=False)
-    mean = np.asarray(total[wanted] / np.maximum(count[wanted], 1)[:, None], np.float32)
-    missing = count[wanted] < 0.5
+    mean = np.asarray(total[wanted] / np.maximum(count[wanted], 0.5 * LEAST_WEIGHT)[:, None], np.float32)
+    missing = count[wanted] < 0.5 * (1 if weight_HW is None else LEAST_WEIGHT)
     if missing.any() and where.any():
         mean[missing] = rgb_HWC.reshape(-1, 3)[nearest(where)[wanted][missing]]
     return mean
