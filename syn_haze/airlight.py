@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
+from uniser_core.camera import meter_ev
 from uniser_core.color import LUMINANCE_RGB, luminance
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ def survey(frame: Frame, path_HW: Float32) -> Scene:
     veiled = far & (dark >= np.quantile(dark[far], 1 - VEIL_SHARE, method="lower"))
     # White is 1 by day, and less in a picture taken at dusk: haze is lit by what lights the scene.
     light = luminance(rgb)
-    white = float(np.quantile(light, 0.98)) if frame.is_scene_referred else DUSK_GAIN * float(np.quantile(light, 0.9))
-    white = white if frame.is_scene_referred else min(max(white, DARKEST_WHITE), 1.0)
+    if frame.is_scene_referred:
+        # No brighter than what the meter will show as white, or a sun in the picture would make all haze glare.
+        white = min(float(np.quantile(light, 0.98)), 2.0 ** -meter_ev(picture))
+    else:
+        white = min(max(DUSK_GAIN * float(np.quantile(light, 0.9)), DARKEST_WHITE), 1.0)
     finite = path[np.isfinite(path)]
     own = [float(v) for v in rgb[veiled].mean(axis=0, dtype=np.float64)]
     median = float(np.median(finite)) if finite.size else float("nan")

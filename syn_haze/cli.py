@@ -16,6 +16,24 @@ app.command("render")(synth_command("haze"))
 
 
 @app.command()
+def sheet(
+    out: Annotated[str, typer.Argument(help="picture to write: .png, .jpg or .webp")],
+    source: Annotated[list[str] | None, typer.Option(help="as for render; several are shown in turn")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="only pictures whose name holds this word")] = None,
+    variants: Annotated[int, typer.Option(help="weathers on each picture")] = 24,
+    size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 220,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Write a contact sheet: pictures, each under many weathers."""
+    from uniser_core.sheet import write_picture
+
+    from syn_haze.sheet import haze_sheet
+
+    write_picture(out, haze_sheet(source or ["photos"], only or (), variants, size, seed))
+    typer.echo(out)
+
+
+@app.command()
 def presets(as_json: Annotated[bool, typer.Option("--json", help="print as JSON")] = False) -> None:
     """List the weathers that haze is drawn from."""
     from syn_haze.presets import all_presets

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NIGHT_OVER_MEAN = 1.6
 # A row with less sky than this share says nothing about the horizon.
 LEAST_ROW_SHARE = 0.03
+# Median paths through thinning air count at least this share of their length.
+MOST_THINNED = 0.3
 
 
 def field_of_view_deg(frame: Frame) -> float:
@@ -163,7 +165,10 @@ def _median_m(frame: Frame, params: HazeParams) -> float:
     lengths = path
     if params.profile != Profile():
         lengths = ground_lengths(np.ascontiguousarray(path), params.view(frame.width, frame.height), params.profile)
-    return max(float(np.median(lengths[np.isfinite(path)])), 1e-3)
+    finite = np.isfinite(path)
+    even, held = float(np.median(path[finite])), float(np.median(lengths[finite]))
+    # Where half of the view passes over the haze, what lies in it must not become a wall.
+    return max(held, MOST_THINNED * even, 1e-3)
 
 
 def _rgb(values: Any) -> Rgb:

@@ -52,8 +52,7 @@ class Haze:
 
     def sample(self, rng: np.random.Generator, frame: Frame) -> HazeParams:
         """Draw a preset by weight, then its ranges. Raises RefusedError when all is sky or hazy already."""
-        hfov_deg = field_of_view_deg(frame)
-        scene: Scene = frame.memo(("haze survey",), lambda: survey(frame, path_of(frame, hfov_deg)))
+        scene = _survey(frame)
         if not math.isfinite(scene.median_path_m) or sky_of(frame).share > MOST_SKY:
             raise RefusedError(f"{frame.frame_id} is all sky", "haze needs something at a finite distance")
         if scene.veil > HAZY_VEIL:
@@ -67,6 +66,10 @@ class Haze:
         preset = self._presets[int(rng.choice(len(self._presets), p=weights / weights.sum()))]
         return draw(rng, preset, scene, frame)
 
+    def finds_dark(self, frame: Frame) -> bool:
+        """Whether the frame counts as taken at dusk or night, so that night presets are drawn for it."""
+        return _survey(frame).is_dark
+
     def apply(self, frame: Frame, params: HazeParams) -> Layers:
         """Hazy picture (H, W, 3), transmission (H, W, 3) and strength (H, W) = 1 - its mean; linear float32."""
         out, through = render_linear(frame, params)
@@ -77,6 +80,10 @@ class Haze:
     def apply_srgb8(self, frame: Frame, params: HazeParams) -> UInt8:
         """The same picture in 8-bit sRGB in one pass: equal to `encode_srgb8(apply(...).degraded)` bit for bit."""
         return render_srgb8(frame, params)
+
+
+def _survey(frame: Frame) -> Scene:
+    return frame.memo(("haze survey",), lambda: survey(frame, path_of(frame, field_of_view_deg(frame))))
 
 
 def _suits(preset: Preset, scene: Scene) -> float:

@@ -1,8 +1,9 @@
 """Light that scatters forward and still arrives: the blur of what is far, and the glow of lamps at night.
 
 Light of each pixel is spread by its own optical depth over a Gaussian pyramid (weights: `syn_haze.apsf`),
-on a grid of about half a degree. Blur is normalised, so it moves light and makes none: a white scene stays
-white. Glow is added to the airlight in front of each pixel, and holds less light than the lamp has lost.
+on a grid of about half a degree. Blur weighs each pixel by what of it arrives, and is normalised: it moves light
+and makes none, and a white scene stays white. Glow is added to the airlight in front of each pixel, and holds less
+light than the lamp has lost.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB
 
 from syn_haze.apsf import FINEST_DEG, TAUS, pyramid_weights
-from syn_haze.kernels import exp32
+from syn_haze.kernels import LOG2_E, exp32, transmit
 
 if TYPE_CHECKING:
     from syn_haze.view import View
@@ -78,15 +79,23 @@ def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
 def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
     """Light that the haze before each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
 
-    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it.
+    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it. Pixels nearer than
+    the lamp have less air before them, and of its glow just that part.
     """
     height, width = tau_HW.shape
     rows, columns = -(-height // cell), -(-width // cell)
-    sums = np.zeros((rows, columns, 5), np.float32)
-    _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums)
-    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
-    spread = _spread(np.ascontiguousarray(sums[..., :3]), tau, pyramid_weights(q))
-    return _to_pixels(spread, height, width, cell)
+    sums, tau = np.zeros((rows, columns, 4), np.float32), np.zeros((rows, columns), np.float32)
+    _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
+    spread = _spread(sums, tau / _total(sums), pyramid_weights(q))
+    spread[..., 3] /= _total(spread)
+    planes = _to_pixels(spread, height, width, cell)
+    _share_air(planes, tau_HW)
+    return planes[:3]
+
+
+def _total(rgbx_HWC: Float32) -> Float32:
+    total = rgbx_HWC[..., 0] + rgbx_HWC[..., 1] + rgbx_HWC[..., 2]
+    return np.asarray(np.maximum(total, np.float32(1e-12)), np.float32)
 
 
 def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: npt.NDArray[np.float64]) -> Float32:
@@ -116,8 +125,8 @@ def _size_at(picture: Float32, level: int) -> tuple[int, int]:
 
 
 def _to_pixels(coarse_HWC: Float32, height: int, width: int, cell: int) -> Float32:
-    """Cells to pixels, in planes: float32 (3, H, W)."""
-    out = np.empty((3, height, width), np.float32)
+    """Cells to pixels, in planes: float32 (C, H, W)."""
+    out = np.empty((coarse_HWC.shape[2], height, width), np.float32)
     size = coarse_HWC.shape[1] * cell, coarse_HWC.shape[0] * cell
     for plane, coarse in zip(out, cv2.split(coarse_HWC), strict=True):
         plane[:] = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
@@ -139,7 +148,8 @@ def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, s
         for y in range(row * cell, min(row * cell + cell, height)):
             for x in range(width):
                 tau = min(tau_HW[y, x], TAU_MAX)
-                spread = _spread_share(tau, share)
+                # Sky that nothing of reaches the camera has nothing to spread either.
+                spread = _spread_share(tau, share) * transmit(tau_HW[y, x] * LOG2_E)
                 weighted[0, x] += spread * clean_CHW[0, y, x]
                 weighted[1, x] += spread * clean_CHW[1, y, x]
                 weighted[2, x] += spread * clean_CHW[2, y, x]
@@ -152,19 +162,35 @@ def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, s
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather_lamps(lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32) -> None:
+def _gather_lamps(
+    lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
+) -> None:
+    """Into `sums` light arriving, by channel, and in all times opacity before the lamp; into `tau_sum` times tau."""
     height, width = tau_HW.shape
     for y in range(height):
         for x in range(width):
             light = lamps_CHW[0, y, x] + lamps_CHW[1, y, x] + lamps_CHW[2, y, x]
             if light > ZERO:
                 tau = min(tau_HW[y, x], TAU_MAX)
-                arriving = gain * (exp32(np.float32(KEPT_FORWARD - 1.0) * tau) - exp32(-tau))
+                through = exp32(-tau)
+                arriving = gain * (exp32(np.float32(KEPT_FORWARD - 1.0) * tau) - through)
                 row, column = y // cell, x // cell
                 for c in range(3):
                     sums[row, column, c] += arriving * lamps_CHW[c, y, x]
-                sums[row, column, 3] += light
-                sums[row, column, 4] += light * tau
+                sums[row, column, 3] += arriving * light * (ONE - through)
+                tau_sum[row, column] += arriving * light * tau
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_air(planes: Float32, tau_HW: Float32) -> None:
+    """Glow over the opacity before the pixel or the lamp, whichever is more: what the mix multiplies by the pixel's."""
+    height, width = tau_HW.shape
+    for y in range(height):
+        for x in range(width):
+            opacity = max(ONE - exp32(-min(tau_HW[y, x], TAU_MAX)), planes[3, y, x])
+            share = ONE / max(opacity, np.float32(1e-6))
+            for c in range(3):
+                planes[c, y, x] *= share
 
 
 @numba.njit(cache=True, nogil=True)

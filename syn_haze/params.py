@@ -44,7 +44,9 @@ class HazeParams(EffectParams):
     scale_height_m: float | None = Field(None, gt=0, description="density falls e-fold in this height; none: even")
     blur_share: float = Field(0.0, ge=0, le=1, description="forward share of scattering, which blurs what is far")
     apsf_q: float = Field(0.9, ge=0, le=0.97, description="forward parameter of the glow: 0.75 haze, 0.9 fog")
-    lamp_gain: float = Field(0.0, ge=0, le=200, description="light of lamps over their pixels', which clip; 0: no glow")
+    lamp_gain: float = Field(
+        0.0, ge=0, le=1000, description="light of lamps over their pixels', which clip; 0: no glow"
+    )
     night: bool = Field(False, description="lit by lamps, moon and town instead of the day")
     noise_amount: float = Field(0.0, ge=0, le=3, description="unevenness: deviation of log density, 0 none")
     noise_scale_m: float = Field(10.0, gt=0, description="size of the largest patches, metres")

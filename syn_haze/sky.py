@@ -25,6 +25,10 @@ UInt16 = npt.NDArray[np.uint16]
 BAND_SHARE, BAND_MIN_PX = 1 / 110, 2
 # How far the matte may depart from the depth's border: deviation of light that is noise, over the sky's light.
 NOISE = 0.06
+# The near side of a mixed pixel is at most so many times as bright as around it.
+MOST_OVER_NEAR = 2.5
+# Shares of sky so near 0 or 1 are taken as such; light of the sky counts up to so many times its median.
+SURE, MOST_OVER_SKY = 0.01, 20.0
 
 
 @dataclass(frozen=True)
@@ -73,18 +77,26 @@ def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
     sure_near = _sure(~outer.astype(bool), ~mask_HW, radius)
     edge = outer.astype(bool) & ~inner.astype(bool)
     band = edge.reshape(-1)
-    light = rgb_HWC.reshape(-1, 3)[band].astype(np.float64)
-    far = local_mean(rgb_HWC, sure_sky, radius, edge).astype(np.float64)
-    # What is thin has no pixel to itself: those least like the sky say most of its colour.
-    unlike = ((rgb_HWC - rgb_HWC[sure_sky].mean(axis=0)) ** 2).sum(axis=2) + np.float32(LEAST_WEIGHT)
-    near = local_mean(rgb_HWC, sure_near, radius, edge, unlike).astype(np.float64)
+    # A sun would be all that a mean shows: for the matte, light is held to some times the sky's.
+    usual = np.median(rgb_HWC[sure_sky], axis=0)
+    held_HWC = np.minimum(rgb_HWC, np.float32(MOST_OVER_SKY) * usual)
+    light = held_HWC.reshape(-1, 3)[band].astype(np.float64)
+    far = local_mean(held_HWC, sure_sky, radius, edge).astype(np.float64)
+    # What is thin has no pixel to itself: those least like the sky, and darker, say most of its colour.
+    below_HWC = np.minimum(rgb_HWC, usual)
+    unlike = ((below_HWC - usual) ** 2).sum(axis=2, dtype=np.float32) + np.float32(LEAST_WEIGHT)
+    near = local_mean(np.minimum(rgb_HWC, 2 * usual), sure_near, radius, edge, unlike).astype(np.float64)
     soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
     apart = far - near
     hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
-    alpha = (((light - near) * apart).sum(axis=1) + hold * soft) / ((apart**2).sum(axis=1) + hold)
-    # Near colours vary far more than the sky's: what is darker or brighter than both is the near side alone.
-    alpha = np.clip(1.08 * alpha - 0.04, 0, 1)
-    near, far = _unmix(light, alpha, near, far)
+    along, length = ((light - near) * apart).sum(axis=1), (apart**2).sum(axis=1)
+    alpha = np.clip((along + hold * soft) / (length + hold), 0, 1)
+    # A colour that no mixture explains, a sunlit leaf or a sign, says little; only a sun is so bright that it is sky.
+    off = ((light - near - alpha[:, None] * apart) ** 2).sum(axis=1)
+    hold = hold + np.where(light.sum(axis=1) < MOST_OVER_NEAR * 2 * far.sum(axis=1), 4 * off, 0)
+    alpha = (along + hold * soft) / (length + hold)
+    alpha = np.clip((1 + 2 * SURE) * alpha - SURE, 0, 1)
+    near, far = _unmix(rgb_HWC.reshape(-1, 3)[band].astype(np.float64), alpha, near, far)
     mixed = (alpha > 0) & (alpha < 1)
     index = np.flatnonzero(band)
     pure = mask_HW.reshape(-1).copy()
@@ -117,7 +129,10 @@ def _unmix(
     a = alpha[:, None]
     # Neither side may be so bright that the other would have to be negative.
     far = np.minimum(far, light / np.maximum(a, 1e-6))
-    near = np.where(a < 0.999, (light - a * far) / np.maximum(1 - a, 1e-3), near)
+    own = np.where(a < 0.999, (light - a * far) / np.maximum(1 - a, 1e-3), near)
+    # Light far over what is usual on the near side is the sky's, misjudged: on the near side it would be a rim.
+    most = MOST_OVER_NEAR * near.sum(axis=1) / np.maximum(own.sum(axis=1), 1e-9)
+    near = np.where((a > 0) & (a < 1), own * np.clip(most, 0, 1)[:, None], own)
     far = np.where(a > 0.001, (light - (1 - a) * near) / np.maximum(a, 1e-3), far)
     return np.maximum(near, 0), np.maximum(far, 0)
 
