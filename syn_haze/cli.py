@@ -43,12 +43,13 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="print as JSON"
         print(json.dumps([{"group": p.group, **p.model_dump(mode="json")} for p in known], indent=2))
     elif not sys.stdout.isatty():
         for p in known:
-            print(f"{p.name}\t{p.variant}\t{p.group}\t{p.about}")
+            print(f"{p.name}\t{p.group} {p.variant}\t{p.about}")
     else:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("preset", "variant", "density", "tau at the median path", "about")
-        for p in known:
-            table.add_row(p.name, p.variant, p.group, f"{p.optical_depth[0]:g} to {p.optical_depth[1]:g}", p.about)
+        table = Table("group", "preset", "tau at the median path", "about")
+        for p in sorted(known, key=lambda p: (p.group, p.variant)):
+            group = f"{p.group} {p.variant}"
+            table.add_row(group, p.name, f"{p.optical_depth[0]:g} to {p.optical_depth[1]:g}", p.about)
         Console().print(table)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 NIGHT_OVER_MEAN = 1.6
 # A row with less sky than this share says nothing about the horizon.
 LEAST_ROW_SHARE = 0.03
+# How far a sun that cannot be in the picture stands beside it.
+OUT_OF_VIEW_DEG = 6.0
 # Median paths through thinning air count at least this share of their length.
-MOST_THINNED = 0.3
+MOST_THINNED = 0.2
 
 
 def field_of_view_deg(frame: Frame) -> float:
@@ -106,6 +108,9 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
         pitch, camera_height = pose
     if sun is not None:
         azimuth, elevation = sun
+    elif sky_of(frame).share == 0 and abs(azimuth) < hfov_deg / 2 + OUT_OF_VIEW_DEG:
+        # Without sky in the picture the sun cannot stand in it either.
+        azimuth = math.copysign(hfov_deg / 2 + OUT_OF_VIEW_DEG, azimuth)
     scale_height = None
     if preset.scale_height is not None or preset.scale_height_m is not None:
         scale_height = thinning_m if preset.scale_height_m else thinning * scene.median_path_m
