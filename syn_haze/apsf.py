@@ -15,12 +15,14 @@ import numpy.typing as npt
 from numpy.polynomial import legendre
 from scipy.optimize import nnls
 
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 # Deviation of the narrowest Gaussian, in degrees, and levels above it, each twice as wide.
 FINEST_DEG, LEVELS = 0.5, 6
 # Optical depths at which weights are tabulated; between them they are interpolated in the logarithm.
 TAUS = np.geomspace(0.1, 8.0, 12)
+FINE_STEPS = 256
 SERIES_FROM, TERMS = 1.15, 160
 # A glow wider than this is even light, which belongs to the airlight.
 WIDEST_DEG = 35.0
@@ -78,3 +80,22 @@ def pyramid_weights(q: float) -> Float64:
         weights, _ = nnls(basis, target)
         rows.append(weights)
     return np.array(rows)
+
+
+@cache
+def fine_weights(q: float, levels: int = LEVELS + 1) -> Float32:
+    """`pyramid_weights` at FINE_STEPS + 1 optical depths, even in the logarithm: float32 (FINE_STEPS + 1, levels).
+
+    The last of fewer levels takes the place of all wider ones.
+    """
+    weights = pyramid_weights(q)
+    weights = np.column_stack([weights[:, : levels - 1], weights[:, levels - 1 :].sum(axis=1)])
+    steps = np.linspace(math.log(TAUS[0]), math.log(TAUS[-1]), FINE_STEPS + 1)
+    return np.column_stack([np.interp(steps, np.log(TAUS), w) for w in weights.T]).astype(np.float32)
+
+
+def fine_steps(tau: Float32) -> npt.NDArray[np.intp]:
+    """Rows of `fine_weights` that these optical depths stand in."""
+    low, high = np.float32(math.log(TAUS[0])), np.float32(math.log(TAUS[-1]))
+    place = (np.log(np.clip(tau, TAUS[0], TAUS[-1])) - low) * (np.float32(FINE_STEPS) / (high - low))
+    return np.asarray(place + np.float32(0.5)).astype(np.intp)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB
 
-from syn_haze.apsf import FINEST_DEG, TAUS, pyramid_weights
+from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
 from syn_haze.kernels import LOG2_E, exp32, transmit
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def blurred(clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: i
     sums = np.zeros((rows, columns, 5), np.float32)
     _gather(clean_CHW, tau_HW, np.float32(share), cell, sums)
     tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
-    weights = pyramid_weights(q)
-    narrow = np.column_stack([weights[:, : DAY_LEVELS - 1], weights[:, DAY_LEVELS - 1 :].sum(axis=1)])
-    spread = _spread(sums[..., :4], tau, narrow)
+    spread = _spread(sums[..., :4], tau, fine_weights(q, DAY_LEVELS))
     ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
     fine = _to_pixels(ratio, height, width, cell)
     _mix(clean_CHW, tau_HW, np.float32(share), fine)
@@ -86,7 +84,7 @@ def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: 
     rows, columns = -(-height // cell), -(-width // cell)
     sums, tau = np.zeros((rows, columns, 4), np.float32), np.zeros((rows, columns), np.float32)
     _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
-    spread = _spread(sums, tau / _total(sums), pyramid_weights(q))
+    spread = _spread(sums, tau / _total(sums), fine_weights(q))
     spread[..., 3] /= _total(spread)
     planes = _to_pixels(spread, height, width, cell)
     _share_air(planes, tau_HW)
@@ -98,13 +96,12 @@ def _total(rgbx_HWC: Float32) -> Float32:
     return np.asarray(np.maximum(total, np.float32(1e-12)), np.float32)
 
 
-def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: npt.NDArray[np.float64]) -> Float32:
+def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: Float32) -> Float32:
     """Each cell's light over the levels its optical depth asks for, summed."""
-    place = np.log(np.clip(tau_HW, TAUS[0], TAUS[-1]))
+    shares = weights_TL[fine_steps(tau_HW)]
     total = None
     for level in range(weights_TL.shape[1] - 1, -1, -1):
-        weight = np.interp(place, np.log(TAUS), weights_TL[:, level]).astype(np.float32)
-        layer = np.ascontiguousarray(sums_HWC * weight[..., None])
+        layer = np.ascontiguousarray(sums_HWC * shares[..., level : level + 1])
         for step in range(1, level + 1):
             layer = cv2.resize(layer, _size_at(sums_HWC, step), interpolation=cv2.INTER_AREA)
         layer = cv2.GaussianBlur(layer, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
