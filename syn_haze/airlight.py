@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from uniser_core.camera import meter_ev
-from uniser_core.color import LUMINANCE_RGB, luminance
+from uniser_core.color import LUMINANCE_RGB, decode_srgb8, luminance
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -44,7 +44,8 @@ class Scene:
 def survey(frame: Frame, path_HW: Float32) -> Scene:
     """Bright far colour and veil after the dark channel (He, Sun, Tang, CVPR 2009), white, ground, median path."""
     step = probe_step(frame)
-    picture = np.maximum(frame.rgb_HWC[::step, ::step], 0)
+    probe = frame.rgb_HWC[::step, ::step] if frame.is_hdr else decode_srgb8(frame.rgb8_HWC[::step, ::step])
+    picture = np.maximum(probe, 0)
     rgb = picture.reshape(-1, 3)
     path = path_HW[::step, ::step].reshape(-1)
     far = path >= np.quantile(path, 1 - FAR_SHARE, method="lower")

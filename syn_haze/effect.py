@@ -20,7 +20,7 @@ from syn_haze.airlight import Scene, survey
 from syn_haze.draw import draw, field_of_view_deg
 from syn_haze.params import REFERENCE_NM, WAVELENGTHS_NM, HazeParams
 from syn_haze.presets import Preset, all_presets, load_preset
-from syn_haze.render import THIRD, path_of, render_linear, render_srgb8, sky_of
+from syn_haze.render import path_of, render_linear, render_srgb8, render_srgb8_strength, sky_of, strength_of
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -73,13 +73,15 @@ class Haze:
     def apply(self, frame: Frame, params: HazeParams) -> Layers:
         """Hazy picture (H, W, 3), transmission (H, W, 3) and strength (H, W) = 1 - its mean; linear float32."""
         out, through = render_linear(frame, params)
-        mean = (through[..., 0] + through[..., 1] + through[..., 2]) * THIRD
-        strength = np.maximum(1 - mean, 0).astype(np.float32)
-        return Layers(degraded=out, transmission=through, strength=strength)
+        return Layers(degraded=out, transmission=through, strength=strength_of(through))
 
     def apply_srgb8(self, frame: Frame, params: HazeParams) -> UInt8:
         """The same picture in 8-bit sRGB in one pass: equal to `encode_srgb8(apply(...).degraded)` bit for bit."""
         return render_srgb8(frame, params)
+
+    def apply_srgb8_strength8(self, frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
+        """`apply_srgb8` and the mask of `apply`'s strength, bit for bit, in bands that bound memory."""
+        return render_srgb8_strength(frame, params)
 
 
 def _survey(frame: Frame) -> Scene:

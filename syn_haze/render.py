@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
-ROW_PX = 512
+ROW_PX, BAND_ROWS = 512, 256
 NO_GLOW = np.empty((0, 0, 0), np.float32)
 
 
@@ -73,6 +73,13 @@ class Air:
         kernels.mix_lit_srgb8(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, table, out)
         return out
 
+    def rows(self, rows: slice) -> Air:
+        """The air of some rows of the picture."""
+        phase = None if self.phase_HW is None else self.phase_HW[rows]
+        clean = np.ascontiguousarray(self.clean_CHW[:, rows])
+        shine = np.ascontiguousarray(self.glow_CHW[:, rows]) if self.glow_CHW.size else NO_GLOW
+        return Air(clean, self.path_HW[rows], self.extinction_C, self.even_C, self.sunlit_C, phase, shine)
+
     def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
         phase = None if self.phase_HW is None else self.phase_HW.reshape(-1)[place][None]
@@ -97,6 +104,34 @@ def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     if sky.index.size:
         out.reshape(-1, 3)[sky.index] = encode_srgb8(_border(frame, air, sky)[0])
     return out
+
+
+def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
+    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W); in bands that bound memory."""
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    out = np.empty((*air.path_HW.shape, 3), np.uint8)
+    mask = np.empty(air.path_HW.shape, np.uint8)
+    for top in range(0, frame.height, BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        light, through = air.rows(rows).linear()
+        out[rows], mask[rows] = encode_srgb8(light), _eight_bits(strength_of(through))
+    if sky.index.size:
+        light, through = _border(frame, air, sky)
+        out.reshape(-1, 3)[sky.index], mask.reshape(-1)[sky.index] = (
+            encode_srgb8(light),
+            _eight_bits(strength_of(through)),
+        )
+    return out, mask
+
+
+def strength_of(through: Float32) -> Float32:
+    """1 - mean transmission: float32 (..., 3) to (...)."""
+    mean = (through[..., 0] + through[..., 1] + through[..., 2]) * THIRD
+    return np.asarray(np.maximum(1 - mean, 0), np.float32)
+
+
+def _eight_bits(strength: Float32) -> UInt8:
+    return np.asarray(np.clip(strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
@@ -177,7 +212,9 @@ def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Fl
 def sky_of(frame: Frame, share: float | None = None) -> Sky:
     """The frame's sky and its matte, found once; a `share` of 0 says that there is none, and spares the search."""
     depth = depth_of(frame)
-    return frame.memo(("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame))
+    return frame.memo(
+        ("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame, planes_of(frame))
+    )
 
 
 def depth_of(frame: Frame) -> DepthMap:

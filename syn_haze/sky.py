@@ -19,8 +19,11 @@ from syn_haze.sky_search import LEAST_WEIGHT, Bool, Float32, Int64, disc, local_
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
+Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 
+# Pixels that the matte is made of at a time, which bounds its memory, and along a side for the sky's usual light.
+PART_PX, PROBE_PX = 2_000_000, 512
 # Half width of the band in which sky and scene mix, as a share of the longest side.
 BAND_SHARE, BAND_MIN_PX = 1 / 110, 2
 # How far the matte may depart from the depth's border: deviation of light that is noise, over the sky's light.
@@ -49,16 +52,19 @@ class Sky:
     share: float
 
 
-def find_sky(frame: Frame) -> Sky:
-    """The frame's sky: where depth says infinitely far, or in relative depth what looks like it (`plausible_sky`)."""
+def find_sky(frame: Frame, clean_CHW: Float32) -> Sky:
+    """The frame's sky: where depth says infinitely far, or in relative depth what looks like it (`plausible_sky`).
+
+    `clean_CHW` float32 (3, H, W) is the frame's linear light in planes.
+    """
     code = frame.depth.code_HW
     mask = code == 0
     if not mask.any() and not frame.depth.metric:
-        mask = plausible_sky(frame)
+        mask = plausible_sky(frame, clean_CHW)
     share = float(mask.mean())
     if share in (0.0, 1.0):
         return unmixed(code, share)
-    return _matte(np.maximum(frame.rgb_HWC, 0), code, mask)
+    return _matte(clean_CHW, code, mask)
 
 
 def unmixed(code_HW: UInt16, share: float = 0.0) -> Sky:
@@ -67,7 +73,7 @@ def unmixed(code_HW: UInt16, share: float = 0.0) -> Sky:
     return Sky(code_HW, index, np.empty(0, np.float32), sides, sides, index, share)
 
 
-def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
+def _matte(clean_CHW: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
     height, width = mask_HW.shape
     radius = max(BAND_MIN_PX, round(BAND_SHARE * max(height, width)))
     inner = cv2.erode(mask_HW.astype(np.uint8), disc(radius), borderType=cv2.BORDER_REPLICATE)
@@ -76,29 +82,24 @@ def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
     sure_sky = _sure(inner.astype(bool), mask_HW, radius)
     sure_near = _sure(~outer.astype(bool), ~mask_HW, radius)
     edge = outer.astype(bool) & ~inner.astype(bool)
-    band = edge.reshape(-1)
-    # A sun would be all that a mean shows: for the matte, light is held to some times the sky's.
-    usual = np.median(rgb_HWC[sure_sky], axis=0)
-    held_HWC = np.minimum(rgb_HWC, np.float32(MOST_OVER_SKY) * usual)
-    light = held_HWC.reshape(-1, 3)[band].astype(np.float64)
-    far = local_mean(held_HWC, sure_sky, radius, edge).astype(np.float64)
-    # What is thin has no pixel to itself: those least like the sky, and darker, say most of its colour.
-    below_HWC = np.minimum(rgb_HWC, usual)
-    unlike = ((below_HWC - usual) ** 2).sum(axis=2, dtype=np.float32) + np.float32(LEAST_WEIGHT)
-    near = local_mean(np.minimum(rgb_HWC, 2 * usual), sure_near, radius, edge, unlike).astype(np.float64)
-    soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
-    apart = far - near
-    hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
-    along, length = ((light - near) * apart).sum(axis=1), (apart**2).sum(axis=1)
-    alpha = np.clip((along + hold * soft) / (length + hold), 0, 1)
-    # A colour that no mixture explains, a sunlit leaf or a sign, says little; only a sun is so bright that it is sky.
-    off = ((light - near - alpha[:, None] * apart) ** 2).sum(axis=1)
-    hold = hold + np.where(light.sum(axis=1) < MOST_OVER_NEAR * 2 * far.sum(axis=1), 4 * off, 0)
-    alpha = (along + hold * soft) / (length + hold)
-    alpha = np.clip((1 + 2 * SURE) * alpha - SURE, 0, 1)
-    near, far = _unmix(rgb_HWC.reshape(-1, 3)[band].astype(np.float64), alpha, near, far)
+    step = max(1, max(height, width) // PROBE_PX)
+    probe = sure_sky[::step, ::step]
+    if not probe.any():
+        step, probe = 1, sure_sky
+    usual = np.maximum(np.median(clean_CHW[:, ::step, ::step][:, probe], axis=1), 0)
+    parts = []
+    for top in range(0, height, rows := max(64, PART_PX // width)):
+        bottom = min(top + rows, height)
+        if edge[top:bottom].any():
+            # Means look this far beyond the part.
+            reach = slice(max(0, top - 4 * radius), min(height, bottom + 4 * radius))
+            wanted = edge[reach].copy()
+            wanted[: top - reach.start], wanted[bottom - reach.start :] = False, False
+            light = np.maximum(np.ascontiguousarray(clean_CHW[:, reach].transpose(1, 2, 0)), 0)
+            parts.append(_part(light, usual, mask_HW[reach], (sure_sky[reach], sure_near[reach]), wanted, radius))
+    alpha, near, far = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    index = np.flatnonzero(edge)
     mixed = (alpha > 0) & (alpha < 1)
-    index = np.flatnonzero(band)
     pure = mask_HW.reshape(-1).copy()
     pure[index] = alpha == 1
     codes = _near_codes(code_HW, pure.reshape(height, width), code_HW == 0)
@@ -112,6 +113,33 @@ def _matte(rgb_HWC: Float32, code_HW: UInt16, mask_HW: Bool) -> Sky:
         nearest(pure.reshape(height, width)).reshape(-1)[chosen] if pure.any() else chosen,
         float((pure.sum() + alpha[mixed].sum()) / pure.size),
     )
+
+
+def _part(
+    rgb_HWC: Float32, usual: Float32, mask_HW: Bool, sure: tuple[Bool, Bool], edge: Bool, radius: int
+) -> tuple[Float64, Float64, Float64]:
+    """Share of sky (n,) and light of the near side and of the sky (n, 3) of the pixels in `edge`."""
+    band = edge.reshape(-1)
+    # A sun would be all that a mean shows: for the matte, light is held to some times the sky's.
+    held_HWC = np.minimum(rgb_HWC, np.float32(MOST_OVER_SKY) * usual)
+    light = held_HWC.reshape(-1, 3)[band].astype(np.float64)
+    far = local_mean(held_HWC, sure[0], radius, edge).astype(np.float64)
+    # What is thin has no pixel to itself: those least like the sky, and darker, say most of its colour.
+    below_HWC = np.minimum(rgb_HWC, usual)
+    unlike = ((below_HWC - usual) ** 2).sum(axis=2, dtype=np.float32) + np.float32(LEAST_WEIGHT)
+    near = local_mean(np.minimum(rgb_HWC, 2 * usual), sure[1], radius, edge, unlike).astype(np.float64)
+    soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
+    apart = far - near
+    hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
+    along, length = ((light - near) * apart).sum(axis=1), (apart**2).sum(axis=1)
+    alpha = np.clip((along + hold * soft) / (length + hold), 0, 1)
+    # A colour that no mixture explains, a sunlit leaf or a sign, says little; only a sun is so bright that it is sky.
+    off = ((light - near - alpha[:, None] * apart) ** 2).sum(axis=1)
+    hold = hold + np.where(light.sum(axis=1) < MOST_OVER_NEAR * 2 * far.sum(axis=1), 4 * off, 0)
+    alpha = (along + hold * soft) / (length + hold)
+    alpha = np.clip((1 + 2 * SURE) * alpha - SURE, 0, 1)
+    near, far = _unmix(rgb_HWC.reshape(-1, 3)[band].astype(np.float64), alpha, near, far)
+    return alpha, near, far
 
 
 def _sure(core: Bool, mask: Bool, radius: int) -> Bool:

@@ -23,6 +23,8 @@ WIRE_PX, GAP_PX, GAP_ROUNDS = 7, 14, 3
 # A pixel of that colour, give or take so much (square root of linear light), is sky.
 SKY_SPREAD = 0.07
 LEAST_WEIGHT = 1e-6
+# Rows looked at together at full size, which bounds memory.
+BAND_ROWS = 256
 
 
 def disc(radius: int) -> npt.NDArray[np.uint8]:
@@ -53,7 +55,7 @@ def nearest(where: Bool) -> Int64:
     return np.asarray(table[label], np.int64)
 
 
-def plausible_sky(frame: Frame) -> Bool:
+def plausible_sky(frame: Frame, clean_CHW: Float32) -> Bool:
     """What looks like sky, bool (H, W): far by its depth, bright, smooth, blue or nearly white, from the top edge.
 
     Meant to miss a sky rather than to see one indoors; nothing is found where it would be under 2% of the picture.
@@ -64,9 +66,10 @@ def plausible_sky(frame: Frame) -> Bool:
     nothing = np.zeros((height, width), bool)
     if min(height, width) < 8:
         return nothing
-    rgb = np.sqrt(np.clip(cv2.resize(frame.rgb_HWC, size, interpolation=cv2.INTER_AREA), 0, 1)).astype(np.float32)
-    far = cv2.resize(frame.depth.code_HW.astype(np.float32) / MAX_CODE, size, interpolation=cv2.INTER_AREA)
-    red, green, own_blue = cv2.split(rgb)
+    planes = [np.clip(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), 0, 1) for plane in clean_CHW]
+    red, green, own_blue = (np.sqrt(plane).astype(np.float32) for plane in planes)
+    rgb = cv2.merge([red, green, own_blue])
+    far = cv2.resize(frame.depth.code_HW, size, interpolation=cv2.INTER_AREA).astype(np.float32) / MAX_CODE
     light = (red + green + own_blue) / 3
     rough = cv2.boxFilter(
         np.abs(cv2.Laplacian(light, cv2.CV_32F)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) / 4, cv2.CV_32F, (3, 3)
@@ -94,29 +97,40 @@ def plausible_sky(frame: Frame) -> Bool:
         return nothing
     for _ in range(GAP_ROUNDS):
         found |= _like(found, rgb, GAP_PX, 0.1)
-    return _at_full_size(found, rgb, frame)
+    return _at_full_size(found, rgb, clean_CHW)
 
 
-def _at_full_size(found: Bool, rgb: Float32, frame: Frame) -> Bool:
+def _at_full_size(found: Bool, rgb: Float32, clean_CHW: Float32) -> Bool:
     """In and around what was found, the pixels of the picture itself that have the sky's colour there, or a cloud's."""
-    full = (frame.width, frame.height)
+    height, width = clean_CHW.shape[1:]
     everywhere = np.ones_like(found)
     sky = np.where(found[..., None], rgb, local_mean(rgb, found, WIRE_PX, everywhere).reshape(rgb.shape))
     region = cv2.dilate(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, disc(WIRE_PX)), disc(3))
-    close = cv2.resize(region.astype(np.float32), full, interpolation=cv2.INTER_LINEAR) > 0.5
-    # Rows below the lowest sky stay as they are: most pictures leave half of the work.
-    rows = int(np.flatnonzero(close.any(axis=1))[-1]) + 1
+    close = cv2.resize(region.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     darkest, brightest = (
-        cv2.resize(limit(sky, disc(WIRE_PX)), full, interpolation=cv2.INTER_LINEAR)[:rows]
+        cv2.resize(limit(sky, disc(WIRE_PX)), (width, sky.shape[0]), interpolation=cv2.INTER_LINEAR)
         for limit in (cv2.erode, cv2.dilate)
     )
-    own = np.sqrt(np.clip(frame.rgb_HWC[:rows], 0, 1))
-    inside = (own > darkest - SKY_SPREAD) & (own < brightest + SKY_SPREAD)
-    alike = inside[..., 0] & inside[..., 1] & inside[..., 2]
-    cloud = (own.sum(axis=2) > brightest.sum(axis=2)) & (own[..., 2] > 0.96 * own[..., 0])
-    out = np.zeros((frame.height, frame.width), bool)
-    out[:rows] = close[:rows] & (alike | cloud)
+    # Rows below the lowest sky stay as they are: most pictures leave half of the work.
+    end = int(np.flatnonzero(close.any(axis=1))[-1]) + 1
+    out = np.zeros((height, width), bool)
+    for top in range(0, end, BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, end))
+        own = np.sqrt(np.clip(clean_CHW[:, rows].transpose(1, 2, 0), 0, 1))
+        low, high = _stretched(darkest, rows, height), _stretched(brightest, rows, height)
+        inside = (own > low - SKY_SPREAD) & (own < high + SKY_SPREAD)
+        cloud = (own.sum(axis=2) > high.sum(axis=2)) & (own[..., 2] > 0.96 * own[..., 0])
+        out[rows] = close[rows] & (inside[..., 0] & inside[..., 1] & inside[..., 2] | cloud)
     return out
+
+
+def _stretched(coarse_HWC: Float32, rows: slice, height: int) -> Float32:
+    """Some rows of `coarse_HWC` stretched to `height`, linear between its own."""
+    place = np.clip((np.arange(rows.start, rows.stop) + 0.5) * coarse_HWC.shape[0] / height - 0.5, 0, None)
+    upper = np.minimum(place.astype(np.intp), coarse_HWC.shape[0] - 1)
+    lower = np.minimum(upper + 1, coarse_HWC.shape[0] - 1)
+    share = (place - upper).astype(np.float32)[:, None, None]
+    return np.asarray(coarse_HWC[upper] * (1 - share) + coarse_HWC[lower] * share, np.float32)
 
 
 def _is_sky(part: Bool, blue: Bool) -> bool:

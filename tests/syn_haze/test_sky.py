@@ -157,3 +157,22 @@ def test_night_is_for_dark_pictures_unless_asked_for() -> None:
     asked = Haze().with_preset("night-fog").sample(generator(1), bright)
     assert asked.night
     assert max(asked.airlight_rgb) < 0.4
+
+
+def test_parts_of_a_large_picture_make_the_same_matte(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sky_of(scene()[0])
+    monkeypatch.setattr("syn_haze.sky.PART_PX", 200 * 64)
+    parts = sky_of(scene()[0])
+    assert (whole.code_HW == parts.code_HW).all()
+    np.testing.assert_allclose(whole.alpha, parts.alpha, atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["haze", "night-fog", "sunlit-fog", "rolling-fog"])
+def test_the_way_in_bands_gives_the_same_bits(preset: str) -> None:
+    frame, effect = scene()[0], Haze().with_preset(preset)
+    params = effect.sample(generator(3), frame)
+    layers = effect.apply(frame, params)
+    out, mask = effect.apply_srgb8_strength8(frame, params)
+    assert layers.strength is not None
+    assert (out == color.encode_srgb8(layers.degraded)).all()
+    assert (mask == np.clip(layers.strength * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)).all()
