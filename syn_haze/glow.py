@@ -42,10 +42,12 @@ def cell_px(view: View, width: int) -> int:
     return max(1, round(width * FINEST_DEG / max(hfov_deg, 1e-3)))
 
 
-def blurred(clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: int) -> Float32:
+def blurred(
+    clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: int, *, in_place: bool = False
+) -> Float32:
     """Clean light with the forward `share` of scattering spread: float32 (3, H, W), linear.
 
-    A pixel at optical depth t keeps exp(-share t) of its light sharp.
+    A pixel at optical depth t keeps exp(-share t) of its light sharp. `in_place` overwrites `clean_CHW`.
     """
     height, width = tau_HW.shape
     rows, columns = -(-height // cell), -(-width // cell)
@@ -54,9 +56,12 @@ def blurred(clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: i
     tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
     spread = _spread(sums[..., :4], tau, fine_weights(q, DAY_LEVELS))
     ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
-    fine = _to_pixels(ratio, height, width, cell)
-    _mix(clean_CHW, tau_HW, np.float32(share), fine)
-    return fine
+    out = clean_CHW if in_place else np.empty_like(clean_CHW)
+    for clean, coarse, mixed in zip(clean_CHW, cv2.split(ratio), out, strict=True):
+        size = coarse.shape[1] * cell, coarse.shape[0] * cell
+        fine = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+        _mix(clean, tau_HW, np.float32(share), fine, mixed)
+    return out
 
 
 def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
@@ -191,14 +196,10 @@ def _share_air(planes: Float32, tau_HW: Float32) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _mix(clean_CHW: Float32, tau_HW: Float32, share: np.float32, blurred_CHW: Float32) -> None:
-    """Into `blurred_CHW`: clean light where haze is thin, its spread light where it is thick."""
+def _mix(clean_HW: Float32, tau_HW: Float32, share: np.float32, spread_HW: Float32, out_HW: Float32) -> None:
+    """Into `out_HW` (which may be `clean_HW`): clean light where haze is thin, its spread light where it is thick."""
     height, width = tau_HW.shape
-    weight = np.empty(width, np.float32)
     for y in range(height):
         for x in range(width):
-            weight[x] = _spread_share(tau_HW[y, x], share)
-        for c in range(3):
-            for x in range(width):
-                clean = clean_CHW[c, y, x]
-                blurred_CHW[c, y, x] = clean + weight[x] * (blurred_CHW[c, y, x] - clean)
+            clean = clean_HW[y, x]
+            out_HW[y, x] = clean + _spread_share(tau_HW[y, x], share) * (spread_HW[y, x] - clean)

@@ -28,6 +28,8 @@ Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
 ROW_PX, BAND_ROWS = 512, 256
+# From this size on planes of light are not shared between variants.
+LARGE_PX = 4_000_000
 NO_GLOW = np.empty((0, 0, 0), np.float32)
 
 
@@ -36,7 +38,8 @@ class Air:
     """What the kernels mix: linear clean light in planes, path, extinction a unit of path, and airlight.
 
     `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
-    `phase_HW` float32 (H, W) or None (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty.
+    `phase_HW` float32 (H, W) or None (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
+    `change_C1n` what blur did to the light of the sky's border, or None.
     """
 
     clean_CHW: Float32
@@ -46,6 +49,7 @@ class Air:
     sunlit_C: Float32
     phase_HW: Float32 | None
     glow_CHW: Float32
+    change_C1n: Float32 | None = None
 
     def linear(self) -> tuple[Float32, Float32]:
         """Hazy light and transmission: float32 (H, W, 3) each."""
@@ -137,10 +141,8 @@ def _eight_bits(strength: Float32) -> UInt8:
 def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
     """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
     near, far = sky.near_C1n, sky.far_C1n
-    clean = planes_of(frame)
-    if air.clean_CHW is not clean:
-        change = (air.clean_CHW.reshape(3, -1)[:, sky.index] - clean.reshape(3, -1)[:, sky.index])[:, None]
-        near, far = (np.maximum(side + change, np.float32(0)) for side in (near, far))
+    if air.change_C1n is not None:
+        near, far = (np.maximum(side + air.change_C1n, np.float32(0)) for side in (near, far))
     near_light, near_through = air.at(sky.index, near).linear()
     sky_light, sky_through = air.at(sky.sky_index, far).linear()
     alpha = sky.alpha[:, None]
@@ -158,7 +160,7 @@ def _air(frame: Frame, params: HazeParams) -> Air:
         path = _uneven_depth(frame, params, view)
         extinction = ratios.astype(np.float32)
     even, sunlit = airlights(params)
-    phase, shine = None, NO_GLOW
+    phase, shine, change = None, NO_GLOW, None
     if params.sun_share > 0:
         phase = phase_HW(params, view, frame.width, frame.height)
     if params.blur_share > 0 or params.lamp_gain > 0:
@@ -167,10 +169,14 @@ def _air(frame: Frame, params: HazeParams) -> Air:
             lamps = frame.memo(("haze lamps",), lambda: glow.lamp_planes(clean, frame.is_hdr))
             shine = glow.lamp_glow(lamps, tau, params.lamp_gain, params.apsf_q, cell)
         if params.blur_share > 0:
-            clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell)
+            index = sky_of(frame, params.sky_share).index
+            before = clean.reshape(3, -1)[:, index]
+            own = _is_large(frame)
+            clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
+            change = (clean.reshape(3, -1)[:, index] - before)[:, None]
     if shine.size and phase is None:
         phase = np.zeros(path.shape, np.float32)
-    return Air(clean, path, extinction, even, sunlit, phase, shine)
+    return Air(clean, path, extinction, even, sunlit, phase, shine, change)
 
 
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
@@ -195,7 +201,12 @@ def planes_of(frame: Frame) -> Float32:
         planes: Float32 = kernels.planes_srgb8(frame.rgb8_HWC, decode_table())
         return planes
 
-    return frame.memo(("haze clean planes",), make)
+    return make() if _is_large(frame) else frame.memo(("haze clean planes",), make)
+
+
+def _is_large(frame: Frame) -> bool:
+    """Whether planes are made anew for each variant, which may then overwrite them, to bound memory."""
+    return frame.width * frame.height > LARGE_PX
 
 
 def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Float32:

@@ -176,3 +176,15 @@ def test_the_way_in_bands_gives_the_same_bits(preset: str) -> None:
     assert layers.strength is not None
     assert (out == color.encode_srgb8(layers.degraded)).all()
     assert (mask == np.clip(layers.strength * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)).all()
+
+
+@pytest.mark.parametrize("preset", ["hill-fog", "haze"])
+def test_large_pictures_are_the_same_bits(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    effect = Haze().with_preset(preset)
+    params = effect.sample(generator(3), scene()[0])
+    usual = effect.apply_srgb8(scene()[0], params)
+    monkeypatch.setattr("syn_haze.render.LARGE_PX", 100)
+    frame = scene()[0]
+    for _ in range(2):
+        assert (effect.apply_srgb8(frame, params) == usual).all()
+        assert (effect.apply_srgb8_strength8(frame, params)[0] == usual).all()
