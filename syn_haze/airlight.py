@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-from uniser_core.color import LUMINANCE_RGB, luminance
+import numpy.typing as npt
+from uniser_core.camera import meter_ev
+from uniser_core.color import LUMINANCE_RGB, decode_srgb8, luminance
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
+
+Float32 = npt.NDArray[np.float32]
 
 # Statistics need no more pixels than this along a side.
 PROBE_PX = 256
@@ -17,6 +22,10 @@ PROBE_PX = 256
 FAR_SHARE, VEIL_SHARE = 0.25, 0.1
 # An 8-bit picture whose brightest tenth lies below 1 / DUSK_GAIN counts as dark.
 DUSK_GAIN, DARKEST_WHITE = 2.5, 0.12
+# Mean luminance over display white (scene white in renders) below which a picture counts as taken at night.
+NIGHT_MEAN = 0.09
+# Patch of the dark channel, as a share of the longest side, and the share of pixels that may be darker than the veil.
+PATCH_SHARE, VEIL_QUANTILE = 1 / 40, 0.05
 
 
 @dataclass(frozen=True)
@@ -26,24 +35,47 @@ class Scene:
     own_rgb: tuple[float, float, float]  # mean colour of the bright far region
     white: float  # luminance of the picture's white
     median_path_m: float  # of finite depth; nan when everything is infinitely far
+    mean: float  # luminance of the picture
+    ground_rgb: tuple[float, float, float]  # mean colour of the near lower part, over its luminance
+    veil: float  # dark channel that nearly all of the picture exceeds, over its white: the haze it has already
+    is_dark: bool  # whether it looks like dusk or night: far from what daylight gives
 
 
-def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Scene:
-    """Bright far colour after the dark channel (He, Sun, Tang, CVPR 2009), white level and median path."""
-    step = max(1, max(frame.height, frame.width) // PROBE_PX)
-    rgb = np.maximum(frame.rgb_HWC[::step, ::step].reshape(-1, 3), 0)
+def survey(frame: Frame, path_HW: Float32) -> Scene:
+    """Bright far colour and veil after the dark channel (He, Sun, Tang, CVPR 2009), white, ground, median path."""
+    step = probe_step(frame)
+    probe = frame.rgb_HWC[::step, ::step] if frame.is_hdr else decode_srgb8(frame.rgb8_HWC[::step, ::step])
+    picture = np.maximum(probe, 0)
+    rgb = picture.reshape(-1, 3)
     path = path_HW[::step, ::step].reshape(-1)
     far = path >= np.quantile(path, 1 - FAR_SHARE, method="lower")
     dark = rgb.min(axis=1)
     veiled = far & (dark >= np.quantile(dark[far], 1 - VEIL_SHARE, method="lower"))
     # White is 1 by day, and less in a picture taken at dusk: haze is lit by what lights the scene.
     light = luminance(rgb)
-    white = float(np.quantile(light, 0.98)) if frame.is_scene_referred else DUSK_GAIN * float(np.quantile(light, 0.9))
-    white = white if frame.is_scene_referred else min(max(white, DARKEST_WHITE), 1.0)
+    if frame.is_scene_referred:
+        # No brighter than what the meter will show as white, or a sun in the picture would make all haze glare.
+        white = min(float(np.quantile(light, 0.98)), 2.0 ** -meter_ev(picture))
+    else:
+        white = min(max(DUSK_GAIN * float(np.quantile(light, 0.9)), DARKEST_WHITE), 1.0)
     finite = path[np.isfinite(path)]
     own = [float(v) for v in rgb[veiled].mean(axis=0, dtype=np.float64)]
     median = float(np.median(finite)) if finite.size else float("nan")
-    return Scene((own[0], own[1], own[2]), max(white, 1e-6), median)
+    white = max(white, 1e-6)
+    lower = picture[picture.shape[0] // 2 :].reshape(-1, 3).mean(axis=0, dtype=np.float64) + 1e-3 * white
+    ground = [float(v) for v in np.clip(lower / (lower @ LUMINANCE_RGB.astype(np.float64)), 0.5, 1.6)]
+    patch = max(1, round(PATCH_SHARE * max(picture.shape[:2])))
+    eroded = cv2.erode(np.ascontiguousarray(picture.min(axis=2)), np.ones((patch, patch), np.uint8)).reshape(-1)
+    near = eroded[np.isfinite(path)]
+    veil = float(np.quantile(near, VEIL_QUANTILE)) / white if near.size else 0.0
+    mean = float(light.mean())
+    dark = mean < NIGHT_MEAN * (white if frame.is_scene_referred else 1.0)
+    return Scene((own[0], own[1], own[2]), white, median, mean, (ground[0], ground[1], ground[2]), veil, dark)
+
+
+def probe_step(frame: Frame) -> int:
+    """Every how many pixels statistics are taken, so that the longest side stays near PROBE_PX."""
+    return max(1, max(frame.height, frame.width) // PROBE_PX)
 
 
 def blend(scene: Scene, tint_rgb: tuple[float, ...], level: float, own_share: float) -> tuple[float, float, float]:

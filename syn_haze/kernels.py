@@ -1,7 +1,7 @@
 """The inner loops: optical depth to haze, one picture row at a time, all in float32.
 
-Every float32 step is written once and shared by the linear and the 8-bit path, without fastmath or
-fused multiply-add, so both give the same bits. exp is a polynomial of our own: the same on every machine.
+Every float32 step is written once and shared by the linear and the 8-bit path, without fastmath and with
+multiply-adds fused by name alone, so both give the same bits. exp is our own polynomial: the same on every machine.
 Arithmetic and table look-ups are separate loops: LLVM turns the first into vector code, never the second.
 """
 
@@ -18,17 +18,16 @@ from uniser_core.color import encode_tables
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-UInt16 = npt.NDArray[np.uint16]
 UInt32 = npt.NDArray[np.uint32]
 
-# Beyond this optical depth less than 2e-7 of the scene's light is left: taken as none.
-TAU_OPAQUE = np.float32(16.0)
+# Beyond this many halvings less than 2e-7 of the scene's light is left: taken as none.
+HALVINGS_OPAQUE = np.float32(23.0)
 LOG2_E = np.float32(1.4426950408889634)
 # Adding and subtracting 1.5 * 2^23 rounds a float32 to the nearest integer.
 ROUND = np.float32(12582912.0)
 # Taylor terms of 2^f, f in [-0.5, 0.5]: relative error 4e-6.
 P1, P2, P3, P4, P5 = (np.float32(v) for v in (0.6931471806, 0.2402265070, 0.0555041087, 0.0096181291, 0.0013333558))
-ONE, ZERO, THIRD = np.float32(1.0), np.float32(0.0), np.float32(1.0 / 3.0)
+ONE, ZERO = np.float32(1.0), np.float32(0.0)
 MANTISSA_BITS = np.uint32(23)
 # The encoder's table covers [2^-13, 1): below is code 0, from 1 on code 255.
 LOWEST, HIGHEST = np.float32(2.0**-13), np.float32(1.0 - 2.0**-24)
@@ -73,23 +72,40 @@ def float_of(typing_context: Any, x: Any) -> Any:
     return numba.types.float32(numba.types.uint32), generate
 
 
+@intrinsic
+def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a b + c, rounded once: one instruction, and the same bits wherever there is none."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    float32 = numba.types.float32
+    return float32(float32, float32, float32), generate
+
+
 @numba.njit(nogil=True, forceinline=True)
-def exp32(x: np.float32) -> np.float32:
-    """exp(x) for |x| < 80, relative error 4e-6, exactly 1 at 0."""
-    y = x * LOG2_E
+def exp2_32(y: np.float32) -> np.float32:
+    """2^y for |y| < 115, relative error 4e-6, exactly 1 at 0."""
     z = y + ROUND
     f = y - (z - ROUND)
-    power = ONE + f * (P1 + f * (P2 + f * (P3 + f * (P4 + f * P5))))
+    power = fma(f, fma(f, fma(f, fma(f, fma(f, P5, P4), P3), P2), P1), ONE)
     # The low bits of z hold the exponent: shifted in place they scale by a power of two.
     scaled: np.float32 = float_of(np.uint32(bits_of(power) + np.uint32(bits_of(z) << MANTISSA_BITS)))
     return scaled
 
 
 @numba.njit(nogil=True, forceinline=True)
-def transmit(tau: np.float32) -> np.float32:
-    """exp(-tau), exactly 0 from TAU_OPAQUE on."""
-    through = exp32(-min(tau, TAU_OPAQUE))
-    return through if tau < TAU_OPAQUE else ZERO
+def exp32(x: np.float32) -> np.float32:
+    """exp(x) for |x| < 80, relative error 4e-6, exactly 1 at 0."""
+    power: np.float32 = exp2_32(x * LOG2_E)
+    return power
+
+
+@numba.njit(nogil=True, forceinline=True)
+def transmit(halvings: np.float32) -> np.float32:
+    """2^-halvings, exactly 0 from HALVINGS_OPAQUE on."""
+    through = exp2_32(-min(halvings, HALVINGS_OPAQUE))
+    return through if halvings < HALVINGS_OPAQUE else ZERO
 
 
 @numba.njit(nogil=True, forceinline=True)
@@ -109,9 +125,9 @@ def mix_srgb8(
     bits = light.view(np.uint32)
     for y in range(height):
         for c in range(3):
-            air, extinction = airlight_C[c], extinction_C[c]
+            air, halvings = airlight_C[c], extinction_C[c] * LOG2_E
             for x in range(width):
-                mixed = air + transmit(path_HW[y, x] * extinction) * (clean_CHW[c, y, x] - air)
+                mixed = fma(transmit(path_HW[y, x] * halvings), clean_CHW[c, y, x] - air, air)
                 light[c, x] = min(max(mixed, LOWEST), HIGHEST)
         for x in range(width):
             out_HWC[y, x, 0] = encode(bits[0, x], table)
@@ -127,21 +143,117 @@ def mix_linear(
     airlight_C: Float32,
     out_HWC: Float32,
     transmission_HWC: Float32,
-    strength_HW: Float32,
 ) -> None:
-    """As `mix_srgb8`, leaving linear light, and with it transmission and strength = 1 - mean transmission."""
+    """As `mix_srgb8`, leaving linear light, and with it transmission."""
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     for y in range(height):
         for c in range(3):
-            air, extinction = airlight_C[c], extinction_C[c]
+            air, halvings = airlight_C[c], extinction_C[c] * LOG2_E
             for x in range(width):
-                through[c, x] = transmit(path_HW[y, x] * extinction)
-                light[c, x] = air + through[c, x] * (clean_CHW[c, y, x] - air)
+                through[c, x] = transmit(path_HW[y, x] * halvings)
+                light[c, x] = fma(through[c, x], clean_CHW[c, y, x] - air, air)
         for x in range(width):
             for c in range(3):
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
-            strength_HW[y, x] = max(ONE - (through[0, x] + through[1, x] + through[2, x]) * THIRD, ZERO)
+
+
+@numba.njit(nogil=True, forceinline=True)
+def _lit_row(
+    clean_W: Float32,
+    path_W: Float32,
+    extinction: np.float32,
+    even: np.float32,
+    sunlit: np.float32,
+    phase_W: Float32,
+    light_W: Float32,
+    through_W: Float32,
+) -> None:
+    halvings = extinction * LOG2_E
+    for x in range(path_W.size):
+        air = fma(sunlit, phase_W[x], even)
+        through_W[x] = transmit(path_W[x] * halvings)
+        light_W[x] = fma(through_W[x], clean_W[x] - air, air)
+
+
+@numba.njit(nogil=True, forceinline=True)
+def _add_glow_row(glow_W: Float32, through_W: Float32, light_W: Float32) -> None:
+    for x in range(glow_W.size):
+        light_W[x] += (ONE - through_W[x]) * glow_W[x]
+
+
+@numba.njit(cache=True, nogil=True)
+def mix_lit_srgb8(
+    clean_CHW: Float32,
+    path_HW: Float32,
+    extinction_C: Float32,
+    airlight_C: Float32,
+    sunlit_C: Float32,
+    phase_HW: Float32,
+    glow_CHW: Float32,
+    table: UInt32,
+    out_HWC: UInt8,
+) -> None:
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (empty: none)."""
+    height, width = path_HW.shape
+    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    bits = light.view(np.uint32)
+    glows = glow_CHW.size > 0
+    for y in range(height):
+        for c in range(3):
+            _lit_row(
+                clean_CHW[c, y],
+                path_HW[y],
+                extinction_C[c],
+                airlight_C[c],
+                sunlit_C[c],
+                phase_HW[y],
+                light[c],
+                through[c],
+            )
+            if glows:
+                _add_glow_row(glow_CHW[c, y], through[c], light[c])
+            for x in range(width):
+                light[c, x] = min(max(light[c, x], LOWEST), HIGHEST)
+        for x in range(width):
+            out_HWC[y, x, 0] = encode(bits[0, x], table)
+            out_HWC[y, x, 1] = encode(bits[1, x], table)
+            out_HWC[y, x, 2] = encode(bits[2, x], table)
+
+
+@numba.njit(cache=True, nogil=True)
+def mix_lit_linear(
+    clean_CHW: Float32,
+    path_HW: Float32,
+    extinction_C: Float32,
+    airlight_C: Float32,
+    sunlit_C: Float32,
+    phase_HW: Float32,
+    glow_CHW: Float32,
+    out_HWC: Float32,
+    transmission_HWC: Float32,
+) -> None:
+    """As `mix_lit_srgb8`, leaving linear light, and with it transmission."""
+    height, width = path_HW.shape
+    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    glows = glow_CHW.size > 0
+    for y in range(height):
+        for c in range(3):
+            _lit_row(
+                clean_CHW[c, y],
+                path_HW[y],
+                extinction_C[c],
+                airlight_C[c],
+                sunlit_C[c],
+                phase_HW[y],
+                light[c],
+                through[c],
+            )
+            if glows:
+                _add_glow_row(glow_CHW[c, y], through[c], light[c])
+        for x in range(width):
+            for c in range(3):
+                out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -150,27 +262,8 @@ def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
     height, width = rgb8_HWC.shape[:2]
     out = np.empty((3, height, width), np.float32)
     for y in range(height):
-        for c in range(3):
-            for x in range(width):
-                out[c, y, x] = table[rgb8_HWC[y, x, c]]
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def path_lengths(code_HW: UInt16, metres_of_code: Float32, half_width: float, half_height: float) -> Float32:
-    """Length of the view ray to each pixel in metres, float32 (H, W), inf for sky, from depth along the axis.
-
-    `half_width`, `half_height`: tangents of half the field of view.
-    """
-    height, width = code_HW.shape
-    out = np.empty((height, width), np.float32)
-    across = np.empty(width, np.float32)
-    for x in range(width):
-        across[x] = (((x + 0.5) * 2.0 / width - 1.0) * half_width) ** 2 + 1.0
-    for y in range(height):
-        up = np.float32((((y + 0.5) * 2.0 / height - 1.0) * half_height) ** 2)
         for x in range(width):
-            out[y, x] = np.sqrt(across[x] + up)
-        for x in range(width):
-            out[y, x] *= metres_of_code[code_HW[y, x]]
+            out[0, y, x] = table[rgb8_HWC[y, x, 0]]
+            out[1, y, x] = table[rgb8_HWC[y, x, 1]]
+            out[2, y, x] = table[rgb8_HWC[y, x, 2]]
     return out

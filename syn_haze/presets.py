@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from uniser_core.errors import InputError
 
 N = TypeVar("N", int, float)
-Variant = Literal["haze", "fog", "mist", "smog", "smoke", "dust"]
+Variant = Literal["haze", "fog", "mist", "smog", "smoke", "dust", "low-lying", "night"]
 
 
 def _ordered(limits: tuple[N, N]) -> tuple[N, N]:
@@ -33,6 +33,14 @@ Stretch = Annotated[float, Field(ge=1, le=20)]
 Octaves = Annotated[int, Field(ge=1, le=8)]
 Channel = Annotated[float, Field(gt=0, le=4)]
 Rgb = tuple[Channel, Channel, Channel]
+Albedo = Annotated[float, Field(gt=0, le=1)]
+AlbedoRgb = tuple[Albedo, Albedo, Albedo]
+ShareRange = Annotated[tuple[Share, Share], AfterValidator(_ordered)]
+Lobe = Annotated[float, Field(ge=0, le=0.95)]
+Angle = Annotated[float, Field(ge=-180, le=180)]
+AngleRange = Annotated[tuple[Angle, Angle], AfterValidator(_ordered)]
+Elevation = Annotated[float, Field(ge=-90, le=90)]
+ElevationRange = Annotated[tuple[Elevation, Elevation], AfterValidator(_ordered)]
 
 
 class Preset(BaseModel):
@@ -41,7 +49,11 @@ class Preset(BaseModel):
     `optical_depth` is that of the median view path (drawn log-uniformly); where `visibility_m` is given
     it is drawn instead, in metres, whatever the scene. `airlight_luminance` is relative to the
     picture's white; `airlight_tints` are ends (linear RGB) between which the haze's own colour lies;
-    `own_colour` is the share taken from the picture's bright far region.
+    `own_colour` is the share taken from the picture's bright far region, `sky_model` that of the clear sky's
+    colour at the sun's elevation in the tint, `bounce` the ground's light over the airlight's. `scale_height`
+    is a share of the median path too, `scale_height_m` metres; without either the air is even. `albedo`
+    lies between two ends, as tints do. `sun_share` is the sunlit share of the airlight, `blur` the forward
+    share of scattering. Pitch, camera height and sun are drawn where the frame does not know them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +68,23 @@ class Preset(BaseModel):
     angstrom_exponent: Annotated[tuple[Exponent, Exponent], AfterValidator(_ordered)] = (0.0, 1.5)
     airlight_luminance: PositiveRange = (0.6, 0.95)
     airlight_tints: tuple[Rgb, Rgb] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
-    own_colour: Annotated[tuple[Share, Share], AfterValidator(_ordered)] = (0.3, 0.8)
+    own_colour: ShareRange = (0.3, 0.8)
+    sky_model: ShareRange = (0.0, 0.3)
+    bounce: ShareRange = (0.0, 0.06)
+    albedo: tuple[AlbedoRgb, AlbedoRgb] = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    scale_height: PositiveRange | None = None
+    scale_height_m: PositiveRange | None = None
+    sun_share: ShareRange = (0.0, 0.0)
+    sun_elevation_deg: ElevationRange = (15.0, 60.0)
+    sun_azimuth_deg: AngleRange = (-180.0, 180.0)
+    forward_g: Annotated[tuple[Lobe, Lobe], AfterValidator(_ordered)] = (0.6, 0.8)
+    forward_share: ShareRange = (0.85, 0.95)
+    blur: ShareRange = (0.0, 0.0)
+    apsf_q: Annotated[tuple[Lobe, Lobe], AfterValidator(_ordered)] = (0.85, 0.95)
+    night: bool = False
+    lamp_gain: PositiveRange | None = None
+    pitch_deg: ElevationRange = (-8.0, 5.0)
+    camera_height_m: PositiveRange = (1.2, 2.2)
     noise_amount: Annotated[tuple[Unevenness, Unevenness], AfterValidator(_ordered)] = (0.0, 0.0)
     noise_scale: PositiveRange = (0.2, 0.8)
     noise_octaves: Annotated[tuple[Octaves, Octaves], AfterValidator(_ordered)] = (2, 4)

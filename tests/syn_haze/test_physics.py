@@ -75,16 +75,16 @@ def test_white_scene_in_white_air_is_unchanged(noise_amount: float) -> None:
 
 @pytest.mark.parametrize("noise_amount", [0.0, 1.2])
 def test_sky_shows_airlight_alone(noise_amount: float) -> None:
-    depth = np.full((4, 6), 20.0)
-    depth[:2] = np.inf
+    depth = np.full((40, 60), 20.0)
+    depth[:20] = np.inf
     params = HazeParams(visibility_m=1e7, airlight_rgb=(0.3, 0.5, 0.7), noise_amount=noise_amount)
-    layers = Haze().apply(plane(40, depth), params)
+    layers = Haze().apply(plane(40, depth, (40, 60)), params)
     assert layers.transmission is not None
     assert layers.strength is not None
-    assert (layers.transmission[:2] == 0).all()
-    assert (layers.strength[:2] == 1).all()
-    assert (layers.degraded[:2] == np.array([0.3, 0.5, 0.7], np.float32)).all()
-    assert (layers.transmission[2:] > 0.99).all()
+    assert (layers.transmission[:18] == 0).all()
+    assert (layers.strength[:18] == 1).all()
+    assert (layers.degraded[:18] == np.array([0.3, 0.5, 0.7], np.float32)).all()
+    assert (layers.transmission[22:] > 0.99).all()
 
 
 def test_strength_is_one_minus_mean_transmission() -> None:
@@ -102,6 +102,7 @@ def test_haze_grows_with_distance_and_density() -> None:
 
 def test_hdr_frames_are_hazed_in_scene_light() -> None:
     light = np.full((3, 5, 3), 7.5, np.float32)
+    light[0, :2] = 0.1
     depth = quantize_metres(np.full((3, 5), 10, np.float32), "render")
     camera = {"focal_mm": 50.0, "sensor_mm": 36.0}
     frame = Frame("r", 5, 3, {"rgb": lambda: light, "depth": lambda: depth, "camera": lambda: camera}, kind="render")

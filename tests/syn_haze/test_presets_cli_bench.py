@@ -16,10 +16,12 @@ from syn_haze.cli import app
 from syn_haze.effect import Haze, HazeParams
 from syn_haze.presets import all_presets, load_preset, preset_names
 from tests.syn_haze.common import photo
+from uniser_core.codecs import decode_rgb8
 from uniser_core.depth import quantize_metres
 from uniser_core.errors import InputError
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
+from uniser_core.sheet import write_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +31,11 @@ test_picture.__test__ = False  # type: ignore[attr-defined]
 
 def test_there_are_even_and_uneven_presets_of_every_kind() -> None:
     found = all_presets()
-    assert len(found) >= 12
-    assert {p.variant for p in found} == {"haze", "fog", "mist", "smog", "smoke", "dust"}
-    assert {p.group for p in found} == {"homogeneous", "non-homogeneous"}
+    assert len(found) >= 40
+    kinds = {"haze", "fog", "mist", "smog", "smoke", "dust", "low-lying", "night"}
+    for group in ("homogeneous", "non-homogeneous"):
+        assert {p.variant for p in found if p.group == group} == kinds
+    assert {"night-fog", "ground-fog", "soot"} <= {p.name for p in found}
     assert all(p.about for p in found)
 
 
@@ -99,3 +103,17 @@ def test_the_bench_peer_draws_the_same_picture() -> None:
     ours, peer = Haze().apply_srgb8(frame, params).astype(int), render_numpy(rgb8, depth_m, params).astype(int)
     assert np.abs(ours - peer).max() <= 1
     assert (ours == peer).mean() > 0.995
+
+
+def test_the_sheet_shows_clean_and_variants(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    write_picture(str(tmp_path / "a.png"), rgb)
+    out = tmp_path / "sheet.png"
+    done = CliRunner().invoke(
+        app, ["sheet", str(out), "--source", str(tmp_path / "a.png"), "--variants", "14", "--size", "40"]
+    )
+    assert done.exit_code == 0, done.output
+    sheet = decode_rgb8(out.read_bytes())
+    assert sheet.shape == (2 * (30 + 16), 13 * 40, 3)
+    cells = [sheet[y : y + 30, x : x + 40] for y in (0, 46) for x in range(0, 520, 40)][:15]
+    assert all((cell != cells[0]).any() for cell in cells[1:])

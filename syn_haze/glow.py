@@ -1,0 +1,205 @@
+"""Light that scatters forward and still arrives: the blur of what is far, and the glow of lamps at night.
+
+Light of each pixel is spread by its own optical depth over a Gaussian pyramid (weights: `syn_haze.apsf`),
+on a grid of about half a degree. Blur weighs each pixel by what of it arrives, and is normalised: it moves light
+and makes none, and a white scene stays white. Glow is added to the airlight in front of each pixel, and holds less
+light than the lamp has lost.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import cv2
+import numba
+import numpy as np
+import numpy.typing as npt
+from uniser_core.color import LUMINANCE_RGB
+
+from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
+from syn_haze.kernels import LOG2_E, exp32, transmit
+
+if TYPE_CHECKING:
+    from syn_haze.view import View
+
+Float32 = npt.NDArray[np.float32]
+
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+# Optical depth taken for sky: all of its forward light is spread.
+TAU_MAX = np.float32(8.0)
+# By day the last of these takes the place of all wider ones, which would only even out the picture.
+DAY_LEVELS = 4
+# A lamp is this bright (display white is 1), this much brighter than its surroundings, and small.
+LAMP_WHITE, LAMP_OVER_AROUND, AROUND_SHARE = 0.7, 2.5, 1 / 16
+# Share of a lamp's light that is scattered forward again and again before it leaves the beam for good.
+KEPT_FORWARD = 0.8
+
+
+def cell_px(view: View, width: int) -> int:
+    """Pixels along a side of one grid cell: about the finest Gaussian's deviation."""
+    hfov_deg = 2 * math.degrees(math.atan(view.half_width))
+    return max(1, round(width * FINEST_DEG / max(hfov_deg, 1e-3)))
+
+
+def blurred(
+    clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: int, *, in_place: bool = False
+) -> Float32:
+    """Clean light with the forward `share` of scattering spread: float32 (3, H, W), linear.
+
+    A pixel at optical depth t keeps exp(-share t) of its light sharp. `in_place` overwrites `clean_CHW`.
+    """
+    height, width = tau_HW.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    sums = np.zeros((rows, columns, 5), np.float32)
+    _gather(clean_CHW, tau_HW, np.float32(share), cell, sums)
+    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
+    spread = _spread(sums[..., :4], tau, fine_weights(q, DAY_LEVELS))
+    ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
+    out = clean_CHW if in_place else np.empty_like(clean_CHW)
+    for clean, coarse, mixed in zip(clean_CHW, cv2.split(ratio), out, strict=True):
+        size = coarse.shape[1] * cell, coarse.shape[0] * cell
+        fine = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+        _mix(clean, tau_HW, np.float32(share), fine, mixed)
+    return out
+
+
+def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
+    """Light of the picture's lamps alone: float32 (3, H, W), 0 elsewhere. Linear, as the picture."""
+    light = np.tensordot(LUMINANCE_RGB, clean_CHW, 1).astype(np.float32)
+    white = max(float(np.quantile(light, 0.98)), 1e-6) if is_hdr else 1.0
+    deviation = max(1.0, AROUND_SHARE * max(light.shape))
+    small = cv2.resize(light, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) if min(light.shape) > 16 else light
+    around = cv2.GaussianBlur(np.minimum(small, 4 * white), (0, 0), deviation * small.shape[1] / light.shape[1])
+    around = cv2.resize(around, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    peak = clean_CHW.max(axis=0)
+    over = np.clip((peak / (LAMP_WHITE * white) - 1) / 0.2, 0, 1) * np.clip(
+        light / (LAMP_OVER_AROUND * around) - 1, 0, 1
+    )
+    return np.asarray(clean_CHW * over, np.float32)
+
+
+def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
+    """Light that the haze before each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
+
+    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it. Pixels nearer than
+    the lamp have less air before them, and of its glow just that part.
+    """
+    height, width = tau_HW.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    sums, tau = np.zeros((rows, columns, 4), np.float32), np.zeros((rows, columns), np.float32)
+    _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
+    spread = _spread(sums, tau / _total(sums), fine_weights(q))
+    spread[..., 3] /= _total(spread)
+    planes = _to_pixels(spread, height, width, cell)
+    _share_air(planes, tau_HW)
+    return planes[:3]
+
+
+def _total(rgbx_HWC: Float32) -> Float32:
+    total = rgbx_HWC[..., 0] + rgbx_HWC[..., 1] + rgbx_HWC[..., 2]
+    return np.asarray(np.maximum(total, np.float32(1e-12)), np.float32)
+
+
+def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: Float32) -> Float32:
+    """Each cell's light over the levels its optical depth asks for, summed."""
+    shares = weights_TL[fine_steps(tau_HW)]
+    total = None
+    for level in range(weights_TL.shape[1] - 1, -1, -1):
+        layer = np.ascontiguousarray(sums_HWC * shares[..., level : level + 1])
+        for step in range(1, level + 1):
+            layer = cv2.resize(layer, _size_at(sums_HWC, step), interpolation=cv2.INTER_AREA)
+        layer = cv2.GaussianBlur(layer, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
+        if total is not None:
+            layer = layer + total
+        total = (
+            layer if level == 0 else cv2.resize(layer, _size_at(sums_HWC, level - 1), interpolation=cv2.INTER_LINEAR)
+        )
+    assert total is not None
+    return np.asarray(total, np.float32)
+
+
+def _size_at(picture: Float32, level: int) -> tuple[int, int]:
+    height, width = picture.shape[:2]
+    for _ in range(level):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return width, height
+
+
+def _to_pixels(coarse_HWC: Float32, height: int, width: int, cell: int) -> Float32:
+    """Cells to pixels, in planes: float32 (C, H, W)."""
+    out = np.empty((coarse_HWC.shape[2], height, width), np.float32)
+    size = coarse_HWC.shape[1] * cell, coarse_HWC.shape[0] * cell
+    for plane, coarse in zip(out, cv2.split(coarse_HWC), strict=True):
+        plane[:] = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return out
+
+
+@numba.njit(nogil=True, forceinline=True)
+def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
+    spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
+    return spread
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
+    height, width = tau_HW.shape
+    weighted = np.empty((5, width), np.float32)
+    for row in range(sums.shape[0]):
+        weighted[:] = ZERO
+        for y in range(row * cell, min(row * cell + cell, height)):
+            for x in range(width):
+                tau = min(tau_HW[y, x], TAU_MAX)
+                # Sky that nothing of reaches the camera has nothing to spread either.
+                spread = _spread_share(tau, share) * transmit(tau_HW[y, x] * LOG2_E)
+                weighted[0, x] += spread * clean_CHW[0, y, x]
+                weighted[1, x] += spread * clean_CHW[1, y, x]
+                weighted[2, x] += spread * clean_CHW[2, y, x]
+                weighted[3, x] += spread
+                weighted[4, x] += spread * tau
+        for column in range(sums.shape[1]):
+            for x in range(column * cell, min(column * cell + cell, width)):
+                for c in range(5):
+                    sums[row, column, c] += weighted[c, x]
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather_lamps(
+    lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
+) -> None:
+    """Into `sums` light arriving, by channel, and in all times opacity before the lamp; into `tau_sum` times tau."""
+    height, width = tau_HW.shape
+    for y in range(height):
+        for x in range(width):
+            light = lamps_CHW[0, y, x] + lamps_CHW[1, y, x] + lamps_CHW[2, y, x]
+            if light > ZERO:
+                tau = min(tau_HW[y, x], TAU_MAX)
+                through = exp32(-tau)
+                arriving = gain * (exp32(np.float32(KEPT_FORWARD - 1.0) * tau) - through)
+                row, column = y // cell, x // cell
+                for c in range(3):
+                    sums[row, column, c] += arriving * lamps_CHW[c, y, x]
+                sums[row, column, 3] += arriving * light * (ONE - through)
+                tau_sum[row, column] += arriving * light * tau
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_air(planes: Float32, tau_HW: Float32) -> None:
+    """Glow over the opacity before the pixel or the lamp, whichever is more: what the mix multiplies by the pixel's."""
+    height, width = tau_HW.shape
+    for y in range(height):
+        for x in range(width):
+            opacity = max(ONE - exp32(-min(tau_HW[y, x], TAU_MAX)), planes[3, y, x])
+            share = ONE / max(opacity, np.float32(1e-6))
+            for c in range(3):
+                planes[c, y, x] *= share
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(clean_HW: Float32, tau_HW: Float32, share: np.float32, spread_HW: Float32, out_HW: Float32) -> None:
+    """Into `out_HW` (which may be `clean_HW`): clean light where haze is thin, its spread light where it is thick."""
+    height, width = tau_HW.shape
+    for y in range(height):
+        for x in range(width):
+            clean = clean_HW[y, x]
+            out_HW[y, x] = clean + _spread_share(tau_HW[y, x], share) * (spread_HW[y, x] - clean)

@@ -1,0 +1,251 @@
+"""One hazy picture from a frame and its parameters: which light, path and airlight meet at each pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from uniser_core.color import decode_table, encode_srgb8
+from uniser_core.depth import MAX_CODE
+from uniser_core.errors import InputError
+
+from syn_haze import glow, kernels
+from syn_haze.light import airlights, phase_HW
+from syn_haze.noise import optical_depth
+from syn_haze.path import ground_lengths, path_lengths
+from syn_haze.sky import Sky, find_sky, unmixed
+from syn_haze.view import Profile, View
+
+if TYPE_CHECKING:
+    from uniser_core.depth import DepthMap
+    from uniser_core.frame import Frame
+
+    from syn_haze.params import HazeParams
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+THIRD = np.float32(1 / 3)
+ROW_PX, BAND_ROWS = 512, 256
+# From this size on planes of light are not shared between variants.
+LARGE_PX = 4_000_000
+NO_GLOW = np.empty((0, 0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class Air:
+    """What the kernels mix: linear clean light in planes, path, extinction a unit of path, and airlight.
+
+    `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
+    `phase_HW` float32 (H, W) or None (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
+    `change_C1n` what blur did to the light of the sky's border, or None.
+    """
+
+    clean_CHW: Float32
+    path_HW: Float32
+    extinction_C: Float32
+    even_C: Float32
+    sunlit_C: Float32
+    phase_HW: Float32 | None
+    glow_CHW: Float32
+    change_C1n: Float32 | None = None
+
+    def linear(self) -> tuple[Float32, Float32]:
+        """Hazy light and transmission: float32 (H, W, 3) each."""
+        shape = (*self.path_HW.shape, 3)
+        out, through = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
+        if self.phase_HW is None:
+            kernels.mix_linear(*optics, out, through)
+        else:
+            kernels.mix_lit_linear(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, out, through)
+        return out, through
+
+    def srgb8(self) -> UInt8:
+        """Hazy picture in 8-bit sRGB: uint8 (H, W, 3), the bits of `encode_srgb8(linear()[0])`."""
+        height, width = self.path_HW.shape
+        out, table = np.empty((height, width, 3), np.uint8), kernels.encode_table()
+        if self.phase_HW is None:
+            # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
+            parts = next((n for n in range(1, 17) if width % n == 0 and width // n <= ROW_PX), 1)
+            rows = height * parts, width // parts
+            clean, path = self.clean_CHW.reshape(3, *rows), self.path_HW.reshape(rows)
+            kernels.mix_srgb8(clean, path, self.extinction_C, self.even_C, table, out.reshape(*rows, 3))
+            return out
+        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
+        kernels.mix_lit_srgb8(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, table, out)
+        return out
+
+    def rows(self, rows: slice) -> Air:
+        """The air of some rows of the picture."""
+        phase = None if self.phase_HW is None else self.phase_HW[rows]
+        clean = np.ascontiguousarray(self.clean_CHW[:, rows])
+        shine = np.ascontiguousarray(self.glow_CHW[:, rows]) if self.glow_CHW.size else NO_GLOW
+        return Air(clean, self.path_HW[rows], self.extinction_C, self.even_C, self.sunlit_C, phase, shine)
+
+    def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
+        """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
+        phase = None if self.phase_HW is None else self.phase_HW.reshape(-1)[place][None]
+        shine = self.glow_CHW.reshape(3, -1)[:, None, place] if self.glow_CHW.size else NO_GLOW
+        path = self.path_HW.reshape(-1)[place][None]
+        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, np.ascontiguousarray(shine))
+
+
+def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
+    """Hazy linear light and transmission, float32 (H, W, 3) each."""
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    out, through = air.linear()
+    if sky.index.size:
+        out.reshape(-1, 3)[sky.index], through.reshape(-1, 3)[sky.index] = _border(frame, air, sky)
+    return out, through
+
+
+def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
+    """The same picture in 8-bit sRGB, bit for bit as `encode_srgb8(render_linear(...)[0])`."""
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    out = air.srgb8()
+    if sky.index.size:
+        out.reshape(-1, 3)[sky.index] = encode_srgb8(_border(frame, air, sky)[0])
+    return out
+
+
+def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
+    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W); in bands that bound memory."""
+    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    out = np.empty((*air.path_HW.shape, 3), np.uint8)
+    mask = np.empty(air.path_HW.shape, np.uint8)
+    for top in range(0, frame.height, BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        light, through = air.rows(rows).linear()
+        out[rows], mask[rows] = encode_srgb8(light), _eight_bits(strength_of(through))
+    if sky.index.size:
+        light, through = _border(frame, air, sky)
+        out.reshape(-1, 3)[sky.index], mask.reshape(-1)[sky.index] = (
+            encode_srgb8(light),
+            _eight_bits(strength_of(through)),
+        )
+    return out, mask
+
+
+def strength_of(through: Float32) -> Float32:
+    """1 - mean transmission: float32 (..., 3) to (...)."""
+    mean = (through[..., 0] + through[..., 1] + through[..., 2]) * THIRD
+    return np.asarray(np.maximum(1 - mean, 0), np.float32)
+
+
+def _eight_bits(strength: Float32) -> UInt8:
+    return np.asarray(np.clip(strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
+
+
+def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
+    """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
+    near, far = sky.near_C1n, sky.far_C1n
+    if air.change_C1n is not None:
+        near, far = (np.maximum(side + air.change_C1n, np.float32(0)) for side in (near, far))
+    near_light, near_through = air.at(sky.index, near).linear()
+    sky_light, sky_through = air.at(sky.sky_index, far).linear()
+    alpha = sky.alpha[:, None]
+    light = near_light[0] + alpha * (sky_light[0] - near_light[0])
+    return light, near_through[0] + alpha * (sky_through[0] - near_through[0])
+
+
+def _air(frame: Frame, params: HazeParams) -> Air:
+    view = params.view(frame.width, frame.height)
+    clean, ratios = planes_of(frame), np.array(params.spectral_ratio_rgb)
+    if params.noise_amount == 0:
+        path = ground_lengths(path_of(frame, params.hfov_deg, params.sky_share), view, params.profile)
+        extinction = (ratios * params.beta_per_m).astype(np.float32)
+    else:
+        path = _uneven_depth(frame, params, view)
+        extinction = ratios.astype(np.float32)
+    even, sunlit = airlights(params)
+    phase, shine, change = None, NO_GLOW, None
+    if params.sun_share > 0:
+        phase = phase_HW(params, view, frame.width, frame.height)
+    if params.blur_share > 0 or params.lamp_gain > 0:
+        tau, cell = path * extinction[1], glow.cell_px(view, frame.width)
+        if params.lamp_gain > 0:
+            lamps = frame.memo(("haze lamps",), lambda: glow.lamp_planes(clean, frame.is_hdr))
+            shine = glow.lamp_glow(lamps, tau, params.lamp_gain, params.apsf_q, cell)
+        if params.blur_share > 0:
+            index = sky_of(frame, params.sky_share).index
+            before = clean.reshape(3, -1)[:, index]
+            own = _is_large(frame)
+            clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
+            change = (clean.reshape(3, -1)[:, index] - before)[:, None]
+    if shine.size and phase is None:
+        phase = np.zeros(path.shape, np.float32)
+    return Air(clean, path, extinction, even, sunlit, phase, shine, change)
+
+
+def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
+    """Optical depth through the density field."""
+    code = sky_of(frame, params.sky_share).code_HW
+    tau = optical_depth(code, metres_of_code(frame), view.half_width, view.half_height, params.beta_per_m, params.field)
+    if params.profile == Profile():
+        return tau
+    even = path_of(frame, params.hfov_deg, params.sky_share)
+    thinned = ground_lengths(even, view, params.profile)
+    with np.errstate(invalid="ignore"):
+        uneven = tau * (thinned / even)
+    return np.where(np.isfinite(even), uneven, thinned * params.beta_per_m).astype(np.float32)
+
+
+def planes_of(frame: Frame) -> Float32:
+    """Clean light, float32 (3, H, W): the table's values for 8-bit pictures, the scene's for HDR frames."""
+
+    def make() -> Float32:
+        if frame.is_hdr:
+            return np.ascontiguousarray(frame.rgb_HWC.transpose(2, 0, 1), np.float32)
+        planes: Float32 = kernels.planes_srgb8(frame.rgb8_HWC, decode_table())
+        return planes
+
+    return make() if _is_large(frame) else frame.memo(("haze clean planes",), make)
+
+
+def _is_large(frame: Frame) -> bool:
+    """Whether planes are made anew for each variant, which may then overwrite them, to bound memory."""
+    return frame.width * frame.height > LARGE_PX
+
+
+def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Float32:
+    """Length of the view ray to each pixel, metres, inf for sky: shared by all variants of a frame."""
+    from syn_haze.params import HazeParams
+
+    view = HazeParams(visibility_m=1, hfov_deg=hfov_deg).view(frame.width, frame.height)
+    return frame.memo(
+        ("haze path", hfov_deg),
+        lambda: path_lengths(sky_of(frame, sky_share).code_HW, depth_of(frame).inverse_per_code_per_m, view),
+    )
+
+
+def sky_of(frame: Frame, share: float | None = None) -> Sky:
+    """The frame's sky and its matte, found once; a `share` of 0 says that there is none, and spares the search."""
+    depth = depth_of(frame)
+    return frame.memo(
+        ("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame, planes_of(frame))
+    )
+
+
+def depth_of(frame: Frame) -> DepthMap:
+    """The frame's depth. Raises InputError when its size is not the picture's."""
+    depth = frame.depth
+    if depth.code_HW.shape != (frame.height, frame.width):
+        size = "x".join(str(n) for n in reversed(depth.code_HW.shape))
+        raise InputError(
+            f"depth of {frame.frame_id} is {size}",
+            f"must be {frame.width}x{frame.height} like the picture",
+            "resize it to the picture's size",
+        )
+    return depth
+
+
+def metres_of_code(frame: Frame) -> Float32:
+    """Depth along the axis of each 16-bit code: float32 (65536,), inf for code 0."""
+
+    def make() -> Float32:
+        with np.errstate(divide="ignore"):
+            return (1 / (np.arange(MAX_CODE + 1) * depth_of(frame).inverse_per_code_per_m)).astype(np.float32)
+
+    return frame.memo(("haze metres of code",), make)
