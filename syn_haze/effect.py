@@ -22,6 +22,7 @@ from syn_haze import kernels
 from syn_haze.airlight import Scene, blend, survey
 from syn_haze.noise import DensityField, optical_depth
 from syn_haze.presets import Preset, Variant, all_presets, load_preset
+from syn_haze.view import Profile, View
 
 if TYPE_CHECKING:
     from uniser_core.depth import DepthMap
@@ -186,9 +187,8 @@ def _inputs(frame: Frame, params: HazeParams) -> tuple[Float32, Float32, Float32
     if params.noise_amount == 0:
         return clean, _path_HW(frame, params.hfov_deg), (ratios * params.beta_per_m).astype(np.float32), airlight
     half_width, half_height = _half_fields(frame, params.hfov_deg)
-    tau = optical_depth(
-        _depth(frame).code_HW, _metres_of_code(frame), half_width, half_height, params.beta_per_m, params.field
-    )
+    view = View(half_width, half_height)
+    tau = optical_depth(_depth(frame).code_HW, _metres_of_code(frame), view, Profile(), params.beta_per_m, params.field)
     return clean, tau, ratios.astype(np.float32), airlight
 
 
