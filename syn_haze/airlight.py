@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from uniser_core.color import LUMINANCE_RGB, luminance
+from uniser_core.color import LUMINANCE_RGB, decode_srgb8, luminance
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -31,7 +31,8 @@ class Scene:
 def survey(frame: Frame, path_HW: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Scene:
     """Bright far colour after the dark channel (He, Sun, Tang, CVPR 2009), white level and median path."""
     step = max(1, max(frame.height, frame.width) // PROBE_PX)
-    rgb = np.maximum(frame.rgb_HWC[::step, ::step].reshape(-1, 3), 0)
+    probe = frame.rgb_HWC[::step, ::step] if frame.is_hdr else decode_srgb8(frame.rgb8_HWC[::step, ::step])
+    rgb = np.maximum(probe.reshape(-1, 3), 0)
     path = path_HW[::step, ::step].reshape(-1)
     far = path >= np.quantile(path, 1 - FAR_SHARE, method="lower")
     dark = rgb.min(axis=1)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from uniser_core.color import decode_table
+from uniser_core.color import decode_table, encode_srgb8
 from uniser_core.depth import MAX_CODE
 from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.engine import strength8
 from uniser_core.errors import InputError, RefusedError
 
 from syn_haze import kernels
@@ -36,6 +37,8 @@ WAVELENGTHS_NM = (610.0, 550.0, 465.0)
 REFERENCE_NM = 550.0
 # Horizontal field of view of a picture that does not say: a 28 mm lens on full frame, most phones.
 DEFAULT_HFOV_DEG = 65.0
+# Rows of float light held at once where 8 bits are all that is wanted.
+BAND_PX = 256
 
 
 class HazeParams(EffectParams):
@@ -123,6 +126,24 @@ class Haze:
         out = np.empty((frame.height, frame.width, 3), np.uint8)
         kernels.mix_srgb8(clean, path, extinction, airlight, kernels.encode_table(), out)
         return out
+
+    def apply_srgb8_strength8(self, frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
+        """`apply_srgb8` and the mask of `apply`'s strength, bit for bit, in bands that bound memory."""
+        clean, path, extinction, airlight = _inputs(frame, params)
+        out = np.empty((frame.height, frame.width, 3), np.uint8)
+        mask = np.empty((frame.height, frame.width), np.uint8)
+        for top in range(0, frame.height, BAND_PX):
+            rows = slice(top, min(top + BAND_PX, frame.height))
+            shape = out[rows].shape
+            linear, through, strength = (
+                np.empty(shape, np.float32),
+                np.empty(shape, np.float32),
+                np.empty(shape[:2], np.float32),
+            )
+            band = np.ascontiguousarray(clean[:, rows])
+            kernels.mix_linear(band, path[rows], extinction, airlight, linear, through, strength)
+            out[rows], mask[rows] = encode_srgb8(linear), strength8(strength)
+        return out, mask
 
 
 def field_of_view_deg(frame: Frame) -> float:

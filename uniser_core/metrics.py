@@ -14,6 +14,8 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 PSNR_OF_EQUAL_DB = 100.0
 SSIM_WINDOW = 7
+# Pixels compared at once: as many as training pictures have, far below what memory holds.
+SSIM_BAND_PIXELS = 1 << 20
 CENTRE = (128.0, 128.0, 128.0, 0.0)
 
 
@@ -36,7 +38,20 @@ def ssim(a_HWC: UInt8, b_HWC: UInt8) -> float:
     window = min(SSIM_WINDOW, height - (height + 1) % 2, width - (width + 1) % 2)
     if window < 3:
         return 1.0 if np.array_equal(a_HWC, b_HWC) else 0.0
-    pad, n = window // 2, window * window
+    pad = window // 2
+    total = 0.0
+    # In bands, which bound memory; a picture of one band is done in one piece.
+    most = max(16, SSIM_BAND_PIXELS // width)
+    for top in range(0, height - 2 * pad, most):
+        rows = min(most, height - 2 * pad - top)
+        band = slice(top, top + rows + 2 * pad)
+        total += rows * _mean_index(a_HWC[band], b_HWC[band], window)
+    return total / (height - 2 * pad)
+
+
+def _mean_index(a_HWC: UInt8, b_HWC: UInt8, window: int) -> float:
+    """Mean of the SSIM index over the pixels whose window lies inside."""
+    height, pad, n = a_HWC.shape[0], window // 2, window * window
     # Centred 16-bit values: window sums are exact, and little is lost where a variance is a small difference.
     a, b = (cv2.subtract(x, CENTRE, dtype=cv2.CV_16S) for x in (a_HWC, b_HWC))
     sum_a, sum_b = _window_sum(a, window), _window_sum(b, window)
@@ -48,7 +63,7 @@ def ssim(a_HWC: UInt8, b_HWC: UInt8) -> float:
     c1, c2 = np.float32((0.01 * 255) ** 2 * n * n), np.float32((0.03 * 255) ** 2 * n * (n - 1))
     index = (2 * full_a * full_b + c1) * (2 * covariance + c2)
     index /= (full_a * full_a + full_b * full_b + c1) * (variances + c2)
-    inside = index[pad : height - pad, pad : width - pad]
+    inside = index[pad : height - pad, pad : a_HWC.shape[1] - pad]
     return float(cv2.mean(inside.reshape(height - 2 * pad, -1))[0])
 
 

@@ -101,7 +101,10 @@ class SynthJob:
         effect = self._effect()
         frame = self._with_depth(self._source().load(self._items()[index]), effect)
         options = engine.RenderOptions(self.seed, self.variants, self.store, self.encoder, self.dither, self.overrides)
-        return engine.render_rows(effect, frame, options)
+        try:
+            return engine.render_rows(effect, frame, options)
+        finally:
+            frame.forget()
 
     def _effect(self) -> Effect:
         if "effect" not in self._open:
