@@ -1,6 +1,6 @@
 """`uniser bench haze`: our renderer beside a plain NumPy implementation of the same published formula.
 
-Every line is a ratio of two things measured in one run. Renders are in images/s on one core, twelve
+Every line is a ratio of two things measured in one run. Renders are in images a second of processor time, twelve
 variants of one clean picture as a run makes them: what is shared between them is paid for once in each.
 """
 
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from uniser_core.bench import BenchLine, median_seconds
+from uniser_core.bench import BenchLine
 from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.png import encode_png
 
+from syn_haze.bench_cpu import least_cpu_seconds
 from syn_haze.bench_peer import perlin_3d_numpy, perlin_numpy, png_opencv, render_numpy
 from syn_haze.effect import Haze, HazeParams
 from syn_haze.field import DensityField
@@ -80,7 +81,7 @@ def compare(name: str, width: int, height: int, params: HazeParams, *, encode: b
     def peer() -> None:
         peer_store(render_numpy(rgb8, depth_m, params))
 
-    seconds, peer_seconds = median_seconds(ours, repeats=9) / VARIANTS, median_seconds(peer, repeats=7, warm_up=1)
+    seconds, peer_seconds = least_cpu_seconds(ours, 9) / VARIANTS, least_cpu_seconds(peer, 5)
     return BenchLine(name, peer_seconds / seconds, 1 / seconds, 1 / peer_seconds, "images/s")
 
 
@@ -95,12 +96,12 @@ def noise_lines(side: int) -> list[BenchLine]:
     depth = quantize_metres(test_picture(side, side)[1], "bench")
     metres, half = metres_of_code(depth), math.tan(math.radians(32.5))
     view, field = View(half, half), DensityField(0.8, 6.0, 4, 1)
-    seconds = median_seconds(lambda: optical_depth(depth.code_HW, metres, view, Profile(), 0.065, field), repeats=9)
-    flat = median_seconds(lambda: perlin_numpy(side, side, 4, 1), repeats=3, warm_up=0)
+    seconds = least_cpu_seconds(lambda: optical_depth(depth.code_HW, metres, view, Profile(), 0.065, field), 9)
+    flat = least_cpu_seconds(lambda: perlin_numpy(side, side, 4, 1), 2)
     place = ((np.arange(side) + 0.5) * 2 / side - 1) * half
     z = depth.metres_HW().astype(np.float64)
     points = np.stack([place * z, place[:, None] * z, z], axis=2) / field.scale_m
-    solid = median_seconds(lambda: perlin_3d_numpy(points, 4, 1), repeats=1, warm_up=0)
+    solid = least_cpu_seconds(lambda: perlin_3d_numpy(points, 4, 1), 1)
     name = f"noise field {side}x{side}, integrated, beside one look a pixel at NumPy Perlin"
     return [
         BenchLine(f"{name} in 2D", flat / seconds, 1 / seconds, 1 / flat, "fields/s"),

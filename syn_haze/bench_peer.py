@@ -121,3 +121,20 @@ def perlin_3d_numpy(points_HW3: Float64, octaves: int, seed: int) -> Float64:
 def png_opencv(pixels_HWC: UInt8) -> bytes:
     """PNG as OpenCV writes it unless told otherwise."""
     return bytes(cv2.imencode(".png", cv2.cvtColor(pixels_HWC, cv2.COLOR_RGB2BGR))[1])
+
+
+def measured_numpy(inputs: list[bytes], target_HWC: UInt8) -> dict[str, list[Any]]:
+    """The rest of a row as scripts measure it: scikit-image's SSIM and PSNR, SHA-256, and a mask of the change."""
+    import hashlib
+
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    rows: dict[str, list[Any]] = {"ssim": [], "psnr": [], "sha256": [], "mask": []}
+    for data in inputs:
+        pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        rows["ssim"].append(float(structural_similarity(pixels, target_HWC, channel_axis=2, data_range=255)))
+        rows["psnr"].append(float(peak_signal_noise_ratio(target_HWC, pixels, data_range=255)))
+        rows["sha256"].append(hashlib.sha256(data).digest())
+        change = np.abs(pixels.astype(np.int16) - target_HWC).max(axis=2).astype(np.uint8)
+        rows["mask"].append(bytes(cv2.imencode(".png", change)[1]))
+    return rows

@@ -114,9 +114,14 @@ def test_phash_is_stable_under_recoding_and_differs_between_photos():
     assert min(distances) > 12
 
 
-def test_ssim_in_bands_is_ssim(monkeypatch):
+def test_ssim_in_bands_and_in_one_pass_is_ssim(monkeypatch):
     a = data.coffee()
-    b = np.clip(a.astype(int) + np.random.default_rng(0).integers(-20, 20, a.shape), 0, 255).astype(np.uint8)
-    whole = metrics.ssim(a, b)
-    monkeypatch.setattr(metrics, "SSIM_BAND_PIXELS", 600 * 37)
-    assert metrics.ssim(a, b) == pytest.approx(whole, abs=1e-7)
+    for most in (2, 20, 120):
+        b = np.clip(a.astype(int) + np.random.default_rng(0).integers(-most, most, a.shape), 0, 255).astype(np.uint8)
+        quick = metrics.ssim(a, b)
+        monkeypatch.setattr(metrics, "_one_pass", lambda: None)
+        whole = metrics.ssim(a, b)
+        monkeypatch.setattr(metrics, "SSIM_BAND_PIXELS", 600 * 37)
+        assert metrics.ssim(a, b) == pytest.approx(whole, abs=1e-7)
+        monkeypatch.undo()
+        assert quick == pytest.approx(whole, abs=1e-5)
