@@ -1,52 +1,61 @@
 """`uniser bench haze`: our renderer beside a plain NumPy implementation of the same published formula.
 
-The peer is what a script for this job looks like: float64 arrays, sRGB decoded and encoded by formula,
-one exp per channel, and for uneven haze Perlin noise octave by octave at picture size. It is vectorised and
-does the same work a picture: nothing is slowed down.
+Every line is a ratio of two things measured in one run. Renders are in images a second of processor time, twelve
+variants of one clean picture as a run makes them: what is shared between them is paid for once in each.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from uniser_core.bench import BenchLine, median_seconds
-from uniser_core.color import linear_to_srgb, srgb_to_linear
-from uniser_core.depth import quantize_metres
+from uniser_core.bench import BenchLine
+from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.png import encode_png
 
+from syn_haze.bench_cpu import least_cpu_seconds
+from syn_haze.bench_peer import perlin_3d_numpy, perlin_numpy, png_opencv, render_numpy
 from syn_haze.effect import Haze, HazeParams
+from syn_haze.field import DensityField
+from syn_haze.noise import optical_depth
+from syn_haze.view import Profile, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-# Variants of one clean picture, as a run makes them: what is shared between them is paid for once in each.
 VARIANTS = 12
+EVEN: dict[str, Any] = {"visibility_m": 60.0, "angstrom_exponent": 1.2, "airlight_rgb": (0.78, 0.8, 0.83)}
+UNEVEN = {**EVEN, "noise_amount": 0.8, "noise_scale_m": 6.0, "noise_octaves": 4}
+SUN = {"sun_share": 0.4, "sun_azimuth_deg": 20.0, "sun_elevation_deg": 15.0, "blur_share": 0.3}
 
 
-def bench() -> list[BenchLine]:
-    """Images/s on one core: render alone, with 3D noise, and with the PNG that is stored."""
-    even = HazeParams(visibility_m=60.0, angstrom_exponent=1.2, airlight_rgb=(0.78, 0.8, 0.83))
-    uneven = HazeParams(**{**even.model_dump(), "noise_amount": 0.8, "noise_scale_m": 6.0, "noise_octaves": 4})
+def bench(against: str | None = None) -> list[BenchLine]:
+    """Every comparison; `against` is the path of another renderer's script (see `syn_haze.bench_sets.against_script`).
+
+    Raises InputError when that script is not there or fails.
+    """
+    from syn_haze import bench_sets
+
+    if against:
+        return [bench_sets.against_script(Path(against))]
     lines = []
     for width, height in ((512, 512), (1024, 768)):
-        size = f"{width}x{height}"
-        rgb8, depth_m = test_picture(width, height)
-        lines += [
-            _compare(f"haze render {size}", rgb8, depth_m, even),
-            _compare(f"haze render with 3D noise {size}", rgb8, depth_m, uneven),
-        ]
-    rgb8, depth_m = test_picture(512, 512)
-    lines.append(_compare("haze render and PNG 512x512", rgb8, depth_m, even, encode=True))
-    return lines
+        lines.append(compare(f"haze render {width}x{height}", width, height, HazeParams(**EVEN)))
+    lines.append(compare("haze render with 3D noise 512x512", 512, 512, HazeParams(**UNEVEN)))
+    rich = HazeParams(**{k: v for k, v in {**UNEVEN, **SUN}.items() if k in HazeParams.model_fields})
+    lines.append(compare("haze render with 3D noise, sun and APSF 512x512", 512, 512, rich))
+    lines += noise_lines(2048)
+    lines.append(compare("haze render and PNG 512x512", 512, 512, HazeParams(**EVEN), encode=True))
+    return lines + bench_sets.set_lines()
 
 
-def test_picture(width: int, height: int) -> tuple[UInt8, npt.NDArray[np.float32]]:
+def test_picture(width: int, height: int) -> tuple[UInt8, Float32]:
     """A picture with structure at all scales (uint8) and a floor's depth with a bump (float32, metres)."""
     y, x = np.mgrid[0:height, 0:width]
     waves = sum(np.sin(x / s + 0.7 * s) * np.cos(y / s) for s in (3, 11, 37, 120))
@@ -57,13 +66,12 @@ def test_picture(width: int, height: int) -> tuple[UInt8, npt.NDArray[np.float32
     return picture, depth.astype(np.float32)
 
 
-def _compare(
-    name: str, rgb8: UInt8, depth_m: npt.NDArray[np.float32], params: HazeParams, *, encode: bool = False
-) -> BenchLine:
+def compare(name: str, width: int, height: int, params: HazeParams, *, encode: bool = False) -> BenchLine:
+    """Render one picture's variants both ways, and encode them to PNG where asked."""
+    rgb8, depth_m = test_picture(width, height)
     effect, depth = Haze(), quantize_metres(depth_m, "bench")
-    height, width = depth_m.shape
     store: Callable[[UInt8], bytes] = encode_png if encode else lambda pixels: b""
-    peer_store: Callable[[UInt8], bytes] = _png_opencv if encode else lambda pixels: b""
+    peer_store: Callable[[UInt8], bytes] = png_opencv if encode else lambda pixels: b""
 
     def ours() -> None:
         frame = Frame("bench", width, height, {"rgb8": lambda: rgb8, "depth": lambda: depth})
@@ -73,49 +81,29 @@ def _compare(
     def peer() -> None:
         peer_store(render_numpy(rgb8, depth_m, params))
 
-    seconds, peer_seconds = median_seconds(ours, repeats=9) / VARIANTS, median_seconds(peer, repeats=7, warm_up=1)
+    seconds, peer_seconds = least_cpu_seconds(ours, 9) / VARIANTS, least_cpu_seconds(peer, 5)
     return BenchLine(name, peer_seconds / seconds, 1 / seconds, 1 / peer_seconds, "images/s")
 
 
-def _png_opencv(pixels: UInt8) -> bytes:
-    import cv2
-
-    return bytes(cv2.imencode(".png", pixels)[1])
-
-
-def render_numpy(rgb8_HWC: UInt8, depth_m_HW: npt.NDArray[np.float32], params: HazeParams) -> UInt8:
-    """The published formula in plain NumPy, float64: 8-bit sRGB in and out. Noise, where asked, is per pixel."""
-    clean = srgb_to_linear(rgb8_HWC / 255.0)
-    height, width = depth_m_HW.shape
-    half = math.tan(math.radians(params.hfov_deg) / 2)
-    x = ((np.arange(width) + 0.5) * 2 / width - 1) * half
-    y = ((np.arange(height) + 0.5) * 2 / height - 1) * half * height / width
-    tau = params.beta_per_m * depth_m_HW.astype(np.float64) * np.sqrt(1 + x**2 + (y**2)[:, None])
-    if params.noise_amount > 0:
-        tau = tau * np.exp(params.noise_amount * perlin_numpy(height, width, params.noise_octaves, params.noise_seed))
-    transmission = np.exp(-tau[..., None] * np.array(params.spectral_ratio_rgb))
-    hazy = clean * transmission + np.array(params.airlight_rgb) * (1 - transmission)
-    encoded: UInt8 = np.rint(linear_to_srgb(hazy) * 255).astype(np.uint8)
-    return encoded
+def metres_of_code(depth: DepthMap) -> Float32:
+    """Depth along the axis of each 16-bit code: float32 (65536,), inf for code 0."""
+    with np.errstate(divide="ignore"):
+        return (1 / (np.arange(65536) * depth.inverse_per_code_per_m)).astype(np.float32)
 
 
-def perlin_numpy(height: int, width: int, octaves: int, seed: int) -> Float64:
-    """Perlin noise summed octave by octave over a picture's pixels, float64 (H, W)."""
-    total, weight = np.zeros((height, width)), 1.0
-    rng = np.random.default_rng(seed)
-    for octave in range(octaves):
-        cells = 4 * 2**octave
-        y, x = np.arange(height) * cells / height, np.arange(width) * cells / width
-        angle = rng.uniform(0, 2 * math.pi, (cells + 1, cells + 1))
-        i, j = y.astype(int)[:, None], x.astype(int)[None, :]
-        v, u = (y % 1)[:, None], (x % 1)[None, :]
-        corners = [
-            np.cos(angle)[i + b, j + a] * (u - a) + np.sin(angle)[i + b, j + a] * (v - b)
-            for b in (0, 1)
-            for a in (0, 1)
-        ]
-        s, t = u * u * u * (u * (u * 6 - 15) + 10), v * v * v * (v * (v * 6 - 15) + 10)
-        top, bottom = corners[0] + s * (corners[1] - corners[0]), corners[2] + s * (corners[3] - corners[2])
-        total += weight * (top + t * (bottom - top))
-        weight *= 0.5
-    return total
+def noise_lines(side: int) -> list[BenchLine]:
+    """Our field, integrated along every pixel's ray, beside noise that is only looked up at one point a pixel."""
+    depth = quantize_metres(test_picture(side, side)[1], "bench")
+    metres, half = metres_of_code(depth), math.tan(math.radians(32.5))
+    view, field = View(half, half), DensityField(0.8, 6.0, 4, 1)
+    seconds = least_cpu_seconds(lambda: optical_depth(depth.code_HW, metres, view, Profile(), 0.065, field), 9)
+    flat = least_cpu_seconds(lambda: perlin_numpy(side, side, 4, 1), 2)
+    place = ((np.arange(side) + 0.5) * 2 / side - 1) * half
+    z = depth.metres_HW().astype(np.float64)
+    points = np.stack([place * z, place[:, None] * z, z], axis=2) / field.scale_m
+    solid = least_cpu_seconds(lambda: perlin_3d_numpy(points, 4, 1), 1)
+    name = f"noise field {side}x{side}, integrated, beside one look a pixel at NumPy Perlin"
+    return [
+        BenchLine(f"{name} in 2D", flat / seconds, 1 / seconds, 1 / flat, "fields/s"),
+        BenchLine(f"{name} in 3D", solid / seconds, 1 / seconds, 1 / solid, "fields/s"),
+    ]

@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 from uniser_core.cli_synth import synth_command
 
+from syn_haze.cli_depth import depth
+
 app = typer.Typer(help="Haze, fog, mist, smog, smoke and dust on pictures that have depth.", no_args_is_help=True)
 
 
 app.command("render")(synth_command("haze"))
+app.command("depth")(depth)
 
 
 @app.command()

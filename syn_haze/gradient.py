@@ -64,11 +64,18 @@ def noise(x: np.float32, y: np.float32, z: np.float32, seed: np.uint32) -> np.fl
 
 @numba.njit(cache=True, nogil=True)
 def add_noise_row(
-    x_W: Float64, along_3: Float64, origin_3: Float64, seed: np.uint32, weight: np.float32, out_W: Float32
+    x_W: Float64,
+    ax: float,
+    ay: float,
+    az: float,
+    bx: float,
+    by: float,
+    bz: float,
+    seed: np.uint32,
+    weight: np.float32,
+    out_W: Float32,
 ) -> None:
-    """out += weight * noise at the points `origin + x * along` (in units of the lattice)."""
-    ax, ay, az = along_3[0], along_3[1], along_3[2]
-    bx, by, bz = origin_3[0], origin_3[1], origin_3[2]
+    """out += weight * noise at the points b + x * a, in units of the lattice."""
     for n in range(x_W.size):
         x = x_W[n]
         out_W[n] += weight * noise(np.float32(bx + ax * x), np.float32(by + ay * x), np.float32(bz + az * x), seed)

@@ -1,183 +1,168 @@
-"""Uneven haze: a 3D density field in the world, integrated along view rays on a froxel grid.
+"""Uneven haze: a density field in the world, integrated along view rays on a froxel grid.
 
-Froxels are voxels of the view frustum (Wronski, "Volumetric Fog", SIGGRAPH 2014). Optical depth at
-their corners is summed front to back, then read per pixel with Catmull-Rom weights across the picture
-and linearly in depth, so the cost hardly depends on the picture's size and no grid shows. The field is
-gradient noise (Perlin, "Improving Noise", SIGGRAPH 2002) in octaves; an octave finer than the froxels
-fades out, as its own average would.
+Froxels are voxels of the view frustum (Wronski, "Volumetric Fog", SIGGRAPH 2014). What their corners
+hold is the mean of the field over the way from the camera, weighted by the height profile; a pixel reads it with
+Catmull-Rom weights across the picture and linearly in depth, and multiplies it by the profile's own
+optical depth in closed form. So an even field is exact, the cost hardly depends on the picture's size, and
+no grid shows.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from syn_haze.gradient import OCTAVE_DEVIATION, add_noise_row
+from syn_haze.field import DensityField, density_row
 from syn_haze.kernels import exp32
+from syn_haze.taps import four_taps
+
+if TYPE_CHECKING:
+    from syn_haze.view import Profile, View
+
+__all__ = ["DensityField", "optical_depth"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 
 CELLS_ACROSS = 48
-SLICES = 64
-# Slices grow e^2-fold from camera to far end: finer where haze begins, fine enough for the field at the end.
-SLICE_GROWTH = 2.0
+SLICES = 96
+# Slices are even in m / (far + NEARNESS m), m metres: finer where haze begins, and quick to invert.
+NEARNESS = 1.7
 # The far end of the grid, in optical depths of even haze; what lies behind is even.
 FAR_TAU = 20.0
-PERSISTENCE = 0.5
-
-
-@dataclass(frozen=True)
-class DensityField:
-    """Density relative to its mean of 1: exp(amount * n - variance / 2), n gradient noise of unit variance.
-
-    `scale_m` is the lattice spacing of the coarsest octave; `stretch` >= 1 draws structures out along
-    the horizontal wind direction `azimuth_deg` (0 = along the view axis, 90 = to the right).
-    """
-
-    amount: float
-    scale_m: float
-    octaves: int
-    seed: int
-    offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    azimuth_deg: float = 0.0
-    stretch: float = 1.0
-
-    def packed(self) -> Float64:
-        """What the kernels read: float64 (9,)."""
-        angle = math.radians(self.azimuth_deg)
-        return np.array(
-            [self.amount, self.scale_m, *self.offset_m, math.sin(angle), math.cos(angle), self.stretch, self.octaves]
-        )
+# The far end for a plume, in distances of its source.
+FAR_SOURCES = 4.0
+# Up to this share of a scale height a segment's mean is Simpson's, else the closed form: both to 2e-5.
+SHORT, TINY = np.float32(0.25), np.float32(1e-4)
+ZERO, HALF, ONE, FOUR, SIXTH = (np.float32(v) for v in (0, 0.5, 1, 4, 1 / 6))
+HIGHEST_FALL = np.float32(60.0)
 
 
 def optical_depth(
     code_HW: UInt16,
     metres_of_code: Float32,
-    half_width: float,
-    half_height: float,
+    view: View,
+    profile: Profile,
     beta_per_m: float,
     field: DensityField,
 ) -> Float32:
-    """Optical depth at 550 nm along each pixel's view ray: float32 (H, W), inf for sky (code 0).
+    """Optical depth at 550 nm along each pixel's view ray: float32 (H, W).
 
-    `metres_of_code` float32 (65536,) is depth along the axis; `half_width`, `half_height` are tangents
-    of half the field of view; `beta_per_m` is the mean extinction.
+    `metres_of_code` float32 (65536,) is depth along the axis, inf for sky; `beta_per_m` is the extinction
+    at the ground where the field is 1. Sky is what the whole way through the air gives: inf where it is even.
     """
     height, width = code_HW.shape
-    far_m = min(float(metres_of_code[_lowest_code(code_HW)]), FAR_TAU / beta_per_m)
-    knots_m = far_m * np.expm1(SLICE_GROWTH * np.arange(SLICES + 1) / SLICES) / math.expm1(SLICE_GROWTH)
+    deepest_m = float(metres_of_code[_lowest_code(code_HW)])
+    if field.kind == "plume":
+        far_m = min(deepest_m, FAR_SOURCES * max(math.dist(field.source_m, (0, view.height_m, 0)), 1.0))
+    else:
+        far_m = min(deepest_m, FAR_TAU / beta_per_m)
     across = CELLS_ACROSS if width >= height else max(4, round(CELLS_ACROSS * width / height))
     down = max(4, round(CELLS_ACROSS * height / width)) if width >= height else CELLS_ACROSS
-    grid = integrate_grid(across, down, half_width, half_height, knots_m, beta_per_m, field.packed(), field.seed)
-    slice_of_code = np.empty(metres_of_code.size, np.float32)
-    _slices_of_codes(metres_of_code, far_m, SLICES, slice_of_code)
+    air = np.array(
+        [
+            view.half_width,
+            view.half_height,
+            math.sin(math.radians(view.pitch_deg)),
+            math.cos(math.radians(view.pitch_deg)),
+            view.height_m,
+            1 / field.scale_height_m(profile.scale_height_m),
+            beta_per_m,
+            far_m,
+            field.background if field.kind == "plume" else 1.0,
+        ]
+    )
+    grid = integrate_grid(across, down, slice_ends_m(far_m), air, field.packed(), field.lattices(), field.seed)
+    place_of_code = _places(metres_of_code, np.float32(far_m))
     out = np.empty((height, width), np.float32)
-    _read_grid(grid, slice_of_code, code_HW, metres_of_code, np.float32(beta_per_m), np.float32(far_m), out)
+    _read_grid(grid, across, place_of_code, code_HW, metres_of_code, air, out)
     return out
 
 
+def slice_ends_m(far_m: float) -> Float64:
+    """Depths along the axis of the borders between slices, 0 to `far_m`: float64 (SLICES + 1,)."""
+    share = np.arange(SLICES + 1) / SLICES
+    return np.asarray(far_m * share / (1 + NEARNESS * (1 - share)))
+
+
 @numba.njit(cache=True, nogil=True)
-def _slices_of_codes(metres_of_code: Float32, far_m: float, slices: int, out: Float32) -> None:
+def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
     """Where each depth code lies among the slices: float32 (65536,), integer part the slice."""
-    growth = math.expm1(SLICE_GROWTH) / far_m
-    for code in range(1, out.size):
-        place = slices / SLICE_GROWTH * math.log1p(growth * metres_of_code[code])
-        out[code] = min(place, slices - 1e-3)
-    out[0] = slices - 1e-3
+    out = np.empty(metres_of_code.size, np.float32)
+    last = np.float32(SLICES - 1e-3)
+    rate, more = np.float32(SLICES * (1.0 + NEARNESS)), np.float32(NEARNESS)
+    for code in range(out.size):
+        metres = min(metres_of_code[code], far_m)
+        out[code] = min(rate * metres / (far_m + more * metres), last)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _lowest_code(code_HW: UInt16) -> int:
     """The farthest code that is not sky; 65535 when all is."""
-    lowest = np.uint16(65535)
+    lowest = np.uint16(65534)
     for y in range(code_HW.shape[0]):
         for x in range(code_HW.shape[1]):
-            code = code_HW[y, x]
-            lowest = min(lowest, code if code > 0 else np.uint16(65535))
-    return int(lowest)
+            # Sky, code 0, becomes the greatest.
+            lowest = min(lowest, np.uint16(code_HW[y, x] - np.uint16(1)))
+    return int(lowest) + 1
 
 
-@numba.njit(cache=True, nogil=True)
-def density_row(
-    x_W: Float64, y_m: float, z_m: float, cell_m: float, packed: Float64, seed: int, noise_W: Float32, out_W: Float32
-) -> None:
-    """Density at points (x to the right, y down, z ahead of the camera, metres) seen through cells of `cell_m`.
-
-    Into `out_W`: > 0, mean 1. `noise_W` is scratch of the same length.
-    """
-    amount, scale, sine, cosine, stretch = packed[0], packed[1], packed[5], packed[6], packed[7]
-    # A point is origin + x * along, in axes turned into the wind: aside, down, downwind.
-    x0, y0, z0 = packed[2], y_m + packed[3], z_m + packed[4]
-    origin = np.array([x0 * cosine - z0 * sine, y0, (x0 * sine + z0 * cosine) / stretch])
-    along = np.array([cosine, 0.0, sine / stretch])
-    noise_W[:] = np.float32(0.0)
-    weights, kept, weight = 0.0, 0.0, 1.0
-    for octave in range(np.int64(packed[8])):
-        # Turned anew in each octave: lattices that share axes show as boxes.
-        _turn(origin)
-        _turn(along)
-        shown = min(max(scale / cell_m - 1.0, 0.0), 1.0)
-        shown = weight * shown * shown * (3.0 - 2.0 * shown)
-        if shown > 0.0:
-            lattice = np.uint32(seed + 7919 * octave)
-            add_noise_row(x_W, along / scale, origin / scale, lattice, np.float32(shown), noise_W)
-        weights += weight * weight
-        kept += shown * shown
-        weight *= PERSISTENCE
-        scale *= 0.5
-    spread = np.float32(amount / (OCTAVE_DEVIATION * math.sqrt(weights)))
-    middle = np.float32(-0.5 * amount * amount * kept / weights)
-    for i in range(x_W.size):
-        out_W[i] = exp32(min(max(noise_W[i] * spread + middle, np.float32(-20.0)), np.float32(20.0)))
-
-
-@numba.njit(cache=True, nogil=True)
-def _turn(v: Float64) -> None:
-    """A rotation that takes no axis near another."""
-    a, b, c = v[0], v[1], v[2]
-    v[0] = 0.64 * a - 0.48 * b + 0.6 * c
-    v[1] = 0.6 * a + 0.8 * b
-    v[2] = -0.48 * a + 0.36 * b + 0.8 * c
+@numba.njit(nogil=True, forceinline=True)
+def mean_fall(start: np.float32, end: np.float32) -> np.float32:
+    """Mean of exp(-max(h, 0)) over heights from `start` to `end`, in scale heights."""
+    low, high = min(start, end), max(start, end)
+    low_up, high_up = min(max(low, ZERO), HIGHEST_FALL), min(max(high, ZERO), HIGHEST_FALL)
+    at_low, at_high, at_middle = exp32(-low_up), exp32(-high_up), exp32(-HALF * (low_up + high_up))
+    above = high_up - low_up
+    simpson = (at_low + FOUR * at_middle + at_high) * SIXTH * above
+    under = max(-low, ZERO) - max(-high, ZERO)
+    span = high - low
+    whole = (simpson if above < SHORT else at_low - at_high) + under
+    mean: np.float32 = whole / span if span > TINY else at_middle
+    return mean
 
 
 @numba.njit(cache=True, nogil=True)
 def integrate_grid(
-    across: int,
-    down: int,
-    half_width: float,
-    half_height: float,
-    knots_m: Float64,
-    beta_per_m: float,
-    packed: Float64,
-    seed: int,
+    across: int, down: int, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
 ) -> Float32:
-    """Optical depth from the camera to every froxel corner: float32 (down + 3, slices + 1, across + 3).
+    """Mean density from the camera to every froxel corner: float32 (down + 3, slices + 1, across + 3 and padding).
 
-    One ring of corners lies outside the picture, for the cubic weights at its border.
+    One ring of corners lies outside the picture, for the cubic weights at its border; rows are padded to whole vectors.
     """
-    grid = np.empty((down + 3, knots_m.size, across + 3), np.float32)
-    x_W = np.empty(across + 3, np.float64)
-    scratch, dense = np.empty(across + 3, np.float32), np.empty(across + 3, np.float32)
+    half_width, half_height, sine, cosine, camera_m, fall = air[0], air[1], air[2], air[3], air[4], air[5]
+    corners = (across + 3 + 7) // 8 * 8
+    grid = np.empty((down + 3, knots_m.size, corners), np.float32)
+    x_W, total = np.empty(corners, np.float64), np.empty(corners, np.float32)
+    scratch, dense = np.empty(corners, np.float32), np.empty(corners, np.float32)
     for j in range(down + 3):
         dy = ((j - 1) * 2.0 / down - 1.0) * half_height
-        grid[j, 0] = np.float32(0.0)
+        rise, ahead = sine - dy * cosine, cosine + dy * sine
+        x_W[:] = 0.0
+        density_row(x_W, camera_m, 0.0, 0.5 * knots_m[1], packed, lattices, seed, scratch, dense)
+        grid[j, 0] = dense
+        total[:] = ZERO
+        weights = 0.0
         for k in range(knots_m.size - 1):
             step = knots_m[k + 1] - knots_m[k]
             z = knots_m[k] + 0.5 * step
             cell = max(2.0 * half_width * z / across, 0.5 * step)
-            for i in range(across + 3):
+            for i in range(corners):
                 x_W[i] = ((i - 1) * 2.0 / across - 1.0) * half_width * z
-            density_row(x_W, dy * z, z, cell, packed, seed, scratch, dense)
-            for i in range(across + 3):
-                dx = x_W[i] / z
-                ray = math.sqrt(1.0 + dx * dx + dy * dy)
-                grid[j, k + 1, i] = grid[j, k, i] + np.float32(beta_per_m * step * ray) * dense[i]
+            density_row(x_W, camera_m + rise * z, ahead * z, cell, packed, lattices, seed, scratch, dense)
+            start, end = camera_m + rise * knots_m[k], camera_m + rise * knots_m[k + 1]
+            weight = step * mean_fall(np.float32(start * fall), np.float32(end * fall))
+            weights += weight
+            here, share = np.float32(weight), np.float32(1.0 / max(weights, 1e-30))
+            for i in range(corners):
+                total[i] += here * dense[i]
+                grid[j, k + 1, i] = total[i] * share
     return grid
 
 
@@ -193,41 +178,81 @@ def _cubic(f: float, weights: Float32) -> None:
 @numba.njit(cache=True, nogil=True)
 def _read_grid(
     grid: Float32,
-    slice_of_code: Float32,
+    across: int,
+    place_of_code: Float32,
     code_HW: UInt16,
     metres_of_code: Float32,
-    beta_per_m: np.float32,
-    far_m: np.float32,
+    air: Float64,
     out_HW: Float32,
 ) -> None:
-    """Optical depth of every pixel from the corners around it."""
+    """Optical depth of every pixel: mean density from the corners around it, times the profile's own."""
     height, width = code_HW.shape
-    down, knots, across = grid.shape[0] - 3, grid.shape[1], grid.shape[2] - 3
-    line = np.empty((knots, across + 3), np.float32)
+    down, knots, corners = grid.shape[0] - 3, grid.shape[1], grid.shape[2]
+    half_width, half_height, sine, cosine = air[0], air[1], air[2], air[3]
+    beta, far, beyond = np.float32(air[6]), np.float32(air[7]), np.float32(air[8])
+    slices, per_slice, more = np.float32(knots - 1), np.float32(1.0 / (knots - 1)), np.float32(NEARNESS)
+    start, even = np.float32(air[4] * air[5]), air[5] == 0.0
+    line = np.empty(knots * corners, np.float32)
     v = np.empty(4, np.float32)
-    u_4W = np.empty((4, width), np.float32)
-    column_W = np.empty(width, np.uint32)
+    weights = np.empty(4 * width, np.float32)
+    column_W, aside_W = np.empty(width, np.int64), np.empty(width, np.float32)
+    place_W, metres_W, mean_W = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     for x in range(width):
         g = (x + 0.5) * across / width
-        column_W[x] = np.uint32(g)
-        _cubic(g - math.floor(g), u_4W[:, x])
+        column_W[x] = np.int64(g)
+        _cubic(g - math.floor(g), weights[4 * x : 4 * x + 4])
+        aside_W[x] = ((((x + 0.5) * 2.0 / width - 1.0) * half_width) ** 2) + 1.0
     for y in range(height):
         g = (y + 0.5) * down / height
         j = int(g)
         _cubic(g - j, v)
-        for k in range(knots):
-            for i in range(across + 3):
-                high, low = v[0] * grid[j, k, i] + v[1] * grid[j + 1, k, i], v[3] * grid[j + 3, k, i]
-                line[k, i] = high + v[2] * grid[j + 2, k, i] + low
+        farthest, nearest = np.uint16(65535), np.uint16(0)
         for x in range(width):
-            code = code_HW[y, x]
-            place = slice_of_code[code]
-            slice_no, left = np.uint32(place), column_W[x]
-            near_tau = far_tau = np.float32(0.0)
-            for tap in range(4):
-                near_tau += u_4W[tap, x] * line[slice_no, left + np.uint32(tap)]
-                far_tau += u_4W[tap, x] * line[slice_no + np.uint32(1), left + np.uint32(tap)]
-            tau = near_tau + (place - np.float32(slice_no)) * (far_tau - near_tau)
-            # Sky (code 0) is infinitely far behind the grid.
-            behind = max(metres_of_code[code] - far_m, np.float32(0.0))
-            out_HW[y, x] = max(tau, np.float32(0.0)) + beta_per_m * behind
+            farthest = min(farthest, code_HW[y, x])
+            nearest = max(nearest, code_HW[y, x])
+        for x in range(width):
+            place_W[x] = place_of_code[code_HW[y, x]]
+        # Only the slices that this row looks into.
+        first = np.int64(place_of_code[nearest]) * corners
+        last = (np.int64(place_of_code[farthest]) + 2) * corners
+        near_0, near_1 = grid[j].reshape(-1), grid[j + 1].reshape(-1)
+        near_2, near_3 = grid[j + 2].reshape(-1), grid[j + 3].reshape(-1)
+        for n in range(first, last):
+            line[n] = (v[0] * near_0[n] + v[1] * near_1[n]) + (v[2] * near_2[n] + v[3] * near_3[n])
+        for x in range(width):
+            place = place_W[x]
+            slice_no = np.int32(place)
+            share = place - np.float32(slice_no)
+            at = np.int64(slice_no) * corners + column_W[x]
+            mean_W[x] = four_taps(line, at, at + corners, share, weights, np.int64(4 * x))
+        dy = ((y + 0.5) * 2.0 / height - 1.0) * half_height
+        up = np.float32(dy * dy)
+        rise = np.float32((sine - dy * cosine) * air[5])
+        fall_far = ONE if even else mean_fall(start, start + rise * far)
+        for x in range(width):
+            # Depth once more from its place among the slices: arithmetic is cheaper than a second table.
+            share = min(place_W[x], slices) * per_slice
+            metres_W[x] = far * share / (ONE + more * (ONE - share))
+        if even:
+            for x in range(width):
+                out_HW[y, x] = np.sqrt(aside_W[x] + up) * beta * metres_W[x] * max(mean_W[x], ZERO)
+        else:
+            for x in range(width):
+                path = metres_W[x] * mean_fall(start, start + rise * metres_W[x])
+                out_HW[y, x] = np.sqrt(aside_W[x] + up) * beta * path * max(mean_W[x], ZERO)
+        if metres_of_code[farthest] <= far or beyond == ZERO:
+            continue
+        # What lies behind the grid, sky above all, is even.
+        for x in range(width):
+            metres = metres_of_code[code_HW[y, x]]
+            if metres <= far:
+                continue
+            if even:
+                path = metres - far
+            elif metres < np.inf:
+                path = metres * mean_fall(start, start + rise * metres) - far * fall_far
+            elif rise > ZERO:
+                path = exp32(-min(max(start + rise * far, ZERO), HIGHEST_FALL)) / rise
+            else:
+                path = metres
+            out_HW[y, x] += np.sqrt(aside_W[x] + up) * beta * beyond * max(path, ZERO)

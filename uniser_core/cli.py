@@ -95,14 +95,24 @@ def effects(
 def bench(
     name: Annotated[str, typer.Argument(help="haze, halo, …")],
     frames: Annotated[bool, typer.Option("--frames", help="halo: the frames")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(help="haze: another renderer's script, run as PYTHON PATH --input=DIR --depth=DIR --output=DIR"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
+    from inspect import signature
+
     from uniser_core.bench import format_lines
+    from uniser_core.errors import InputError
     from uniser_core.registry import load_point
 
     run = load_point("uniser.benches", name)
-    typer.echo(format_lines(run(frames=True) if frames else run(), as_json))
+    given = {k: v for k, v in {"frames": frames, "against": against}.items() if v}
+    for option in set(given) - set(signature(run).parameters):
+        raise InputError(f"--{option}", f"is not an option of 'uniser bench {name}'", "leave it out")
+    typer.echo(format_lines(run(**given), as_json))
 
 
 @app.command()

@@ -32,7 +32,12 @@ def synth_command(effect: str) -> Callable[..., None]:
         seed: Annotated[int, typer.Option(help="run seed: every pixel follows from it and the pictures")] = 0,
         preset: Annotated[str | None, typer.Option(help="named ranges of the effect's parameters")] = None,
         set_: Annotated[list[str] | None, typer.Option("--set", help="fix a parameter: name=value")] = None,
-        depth: Annotated[str, typer.Option(help="auto, sidecar, heuristic, disparity, hf:ID_OR_FOLDER")] = "auto",
+        depth: Annotated[
+            str, typer.Option(help="auto, sidecar, heuristic, disparity, hf:ID_OR_FOLDER, marigold:ID_OR_FOLDER")
+        ] = "auto",
+        depth_cache: Annotated[
+            str | None, typer.Option(help="where networks' depth is kept: a folder, or none; default: the user's cache")
+        ] = None,
         store: Annotated[str, typer.Option(help="full, or recipe (no input pixels, rendered at load)")] = "full",
         encoder: Annotated[str, typer.Option(help="png, jpeg or jxl")] = "png",
         dither: Annotated[bool, typer.Option("--dither", help="dither 8-bit pictures of HDR frames")] = False,
@@ -70,6 +75,7 @@ def synth_command(effect: str) -> Callable[..., None]:
             limit=limit,
             overrides=parse_settings(set_ or []),
             plugins=tuple(plugin or ()),
+            depth_cache=depth_cache,
         )
         count = default_workers() if workers is None else workers
         limits = WorkerLimits(item_timeout_s=item_timeout_s)

@@ -6,6 +6,7 @@ bits as the pair that was rendered from the original depth.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 MAX_CODE = 65535
+# Rows quantised at once, which bounds memory.
+BAND_PX = 256
 
 
 @dataclass(frozen=True)
@@ -76,24 +79,25 @@ def quantize_metres(depth_m_HW: Float32, source: str, *, metric: bool = True, **
             "depth is metres > 0, inf where there is sky",
             "fill the holes (inpaint them) or mark sky as inf",
         )
-    inverse = 1.0 / depth
-    return quantize_inverse(inverse, source, metric=metric, **facts)
+    return quantize_inverse(1.0 / depth, source, metric=metric, **facts)
 
 
 def quantize_inverse(inverse_per_m_HW: npt.NDArray[Any], source: str, *, metric: bool = True, **facts: Any) -> DepthMap:
     """Inverse depth (H, W) in 1/m, finite and >= 0 (0 = infinitely far), to 16 bits over its own range."""
-    inverse = np.asarray(inverse_per_m_HW, np.float64)
-    if inverse.ndim != 2 or not np.isfinite(inverse).all() or (inverse < 0).any():
+    inverse = np.asarray(inverse_per_m_HW)
+    low, high = (float(f(initial=0.0)) for f in (inverse.min, inverse.max)) if inverse.ndim == 2 else (math.nan, 0.0)
+    if not (low >= 0 and math.isfinite(high)):
         raise InputError(
             f"inverse depth of shape {inverse.shape}",
             "must be a (height, width) map, finite and >= 0",
             "fill the holes, 0 marks infinity",
         )
-    top = float(inverse.max(initial=0.0))
-    scale = top / MAX_CODE if top > 0 else 1.0
-    code = np.rint(inverse / scale).astype(np.uint16)
-    # A far but finite point must not become infinitely far.
-    code[(code == 0) & (inverse > 0)] = 1
+    scale = high / MAX_CODE if high > 0 else 1.0
+    code = np.empty(inverse.shape, np.uint16)
+    for top in range(0, len(code), BAND_PX):
+        band = inverse[top : top + BAND_PX].astype(np.float64)
+        # A far but finite point must not become infinitely far.
+        code[top : top + BAND_PX] = np.maximum(np.rint(band / scale), band > 0)
     return DepthMap(code, scale, source, metric, facts)
 
 

@@ -40,6 +40,15 @@ class FusedEffect(Protocol):
         ...
 
 
+@runtime_checkable
+class FusedMaskEffect(FusedEffect, Protocol):
+    """One that gives its strength mask on the way too, so that no float picture is ever held at full size."""
+
+    def apply_srgb8_strength8(self, frame: Frame, params: Any) -> tuple[UInt8, UInt8]:
+        """`apply_srgb8`, and what `strength8` makes of the strength of `apply`, bit for bit: (H, W, 3), (H, W)."""
+        ...
+
+
 @dataclass(frozen=True)
 class RenderOptions:
     """How rows are made, the same for every frame of a run."""
@@ -128,8 +137,11 @@ def _row(
 ) -> dict[str, Any]:
     frame, recipe = clean.frame, options.store == "recipe"
     layers: Layers | None = None
+    mask: UInt8 | None = None
     if recipe:
         input8 = _degrade8(effect, frame, params, camera)
+    elif camera == Camera() and isinstance(effect, FusedMaskEffect):
+        input8, mask = effect.apply_srgb8_strength8(frame, params)
     else:
         layers = effect.apply(frame, params)
         _check_layers(effect, frame, layers)
@@ -140,7 +152,8 @@ def _row(
     blob = None if recipe else codecs.encode_picture(input8, options.encoder)
     name = f"{frame.frame_id}-{effect.name}-{number}"
     layer, layer_kind = _layer(layers)
-    mask = _strength8(layers, input8, clean.target8) if layers else None
+    if layers is not None:
+        mask = _strength8(layers, input8, clean.target8)
     return {
         "pair_id": f"{effect.dataset}/{frame.frame_id}/{effect.name}-{options.seed}-{number}",
         "effect": effect.name,
@@ -220,7 +233,12 @@ def _strength8(layers: Layers, input8: UInt8, target8: UInt8) -> UInt8:
     if layers.strength is None:
         change = np.abs(input8.astype(np.int16) - target8.astype(np.int16)).max(axis=2)
         return np.asarray(change, np.uint8)
-    return np.asarray(np.clip(layers.strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
+    return strength8(layers.strength)
+
+
+def strength8(strength: npt.NDArray[np.float32]) -> UInt8:
+    """Strength in [0, 1], float32, any shape, as the 8 bits that a mask stores."""
+    return np.asarray(np.clip(strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def _depth_blob(frame: Frame) -> bytes:

@@ -66,6 +66,10 @@ class Frame:
         value: T = self._cache[key]
         return value
 
+    def forget(self) -> None:
+        """Drop what was made so far; channels that close over their frame would keep it until the next collection."""
+        self._cache.clear()
+
     @property
     def is_hdr(self) -> bool:
         """Whether the picture is scene-referred (no 8-bit original)."""

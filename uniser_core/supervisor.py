@@ -44,9 +44,10 @@ def tune_process() -> None:
     cv2.setNumThreads(1)
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
-        # Fresh pages for every temporary picture cost as much as the arithmetic on it.
-        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        # Fresh pages for every temporary picture cost as much as the arithmetic on it; planes of very large
+        # pictures are returned all the same, or several of them would lie idle beside each other.
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 25)
+        libc.mallopt(M_TRIM_THRESHOLD, 1 << 28)
 
 
 @dataclass(frozen=True)

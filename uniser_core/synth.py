@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uniser_core import codecs, engine, registry
@@ -42,6 +43,7 @@ class SynthJob:
     limit: int | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
+    depth_cache: str | None = None
     _open: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -105,7 +107,10 @@ class SynthJob:
         options = engine.RenderOptions(
             self.seed, self.variants, self.store, self.encoder, self.dither, self.sensor_noise, self.overrides
         )
-        return engine.render_rows(effect, frame, options)
+        try:
+            return engine.render_rows(effect, frame, options)
+        finally:
+            frame.forget()
 
     def _effect(self) -> Effect:
         if "effect" not in self._open:
@@ -141,7 +146,10 @@ class SynthJob:
         if "depth" not in self._open:
             name, _, argument = ("heuristic" if self.depth == "auto" else self.depth).partition(":")
             kind = registry.load_point("uniser.depth", name)
-            self._open["depth"] = kind(argument) if argument else kind()
+            provider = kind(argument) if argument else kind()
+            if self.depth_cache is not None and hasattr(provider, "cache_folder"):
+                provider.cache_folder = None if self.depth_cache == "none" else Path(self.depth_cache)
+            self._open["depth"] = provider
         found: DepthProvider = self._open["depth"]
         return found
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def provider(spec: str) -> DepthProvider:
-    """The provider named by `NAME` or `NAME:ARGUMENT`: heuristic, disparity, hf:HUB_ID_OR_FOLDER.
+    """The provider named by `NAME` or `NAME:ARGUMENT`: heuristic, disparity, hf:HUB_ID_OR_FOLDER,
+    marigold:HUB_ID_OR_FOLDER.
 
     Raises InputError naming the known ones, or what a provider asks of its argument.
     """

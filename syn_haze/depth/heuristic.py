@@ -14,7 +14,7 @@ import numpy as np
 from uniser_core.depth import DepthMap, quantize_inverse
 from uniser_core.seeding import generator
 
-from syn_haze.depth.refine import Float32, guide_of, guided_upsample, resize, work_size
+from syn_haze.depth.refine import Float32, guide_of, guided_upsample, small_light, work_size
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -37,8 +37,10 @@ class HeuristicDepth:
         rng = generator(seed)
         near_m = draw_log_uniform(rng, NEAR_M)
         far_m = near_m * draw_log_uniform(rng, FAR_OVER_NEAR)
-        relative = frame.memo(("heuristic depth",), lambda: relative_depth(frame)).astype(np.float64)
-        inverse = np.exp(-math.log(far_m / near_m) * relative) / near_m
+        inverse = frame.memo(("heuristic depth",), lambda: relative_depth(frame)).astype(np.float64)
+        inverse *= -math.log(far_m / near_m)
+        np.exp(inverse, out=inverse)
+        inverse /= near_m
         facts = {"near_m": float(f"{near_m:.6g}"), "far_m": float(f"{far_m:.6g}")}
         return quantize_inverse(inverse, self.name, metric=False, **facts)
 
@@ -52,15 +54,16 @@ def relative_depth(frame: Frame) -> Float32:
     """0 nearest to 1 farthest, float32 (H, W), edges following the picture's."""
     guide = guide_of(frame)
     small = work_size(frame.height, frame.width)
-    rgb = resize(np.maximum(frame.rgb_HWC, 0), small)
-    veil = _veil(rgb)
+    veil = _veil(small_light(frame, small))
     height = (
         np.linspace(1, 0, small[0], dtype=np.float32)[:, None] if small[0] > 1 else np.full((1, 1), np.float32(0.5))
     )
     rough = np.asarray((1 - VEIL_WEIGHT) * height + VEIL_WEIGHT * veil, np.float32)
     refined = guided_upsample(rough, guide, radius_share=1 / 16, epsilon=2e-3)
-    low, high = float(refined.min()), float(refined.max())
-    return np.asarray((refined - low) / max(high - low, 1e-6), np.float32)
+    low, high = refined.min(), refined.max()
+    refined -= low
+    refined /= max(high - low, np.float32(1e-6))
+    return refined
 
 
 def _veil(rgb_HWC: Float32) -> Float32:

@@ -17,54 +17,31 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import encode_srgb8
-from uniser_core.depth import DepthMap, quantize_inverse
 from uniser_core.errors import InputError
-from uniser_core.seeding import generator
 
-from syn_haze.depth.heuristic import FAR_OVER_NEAR, NEAR_M, draw_log_uniform
-from syn_haze.depth.refine import Float32, guide_of, guided_upsample
+from syn_haze.depth.model import ModelDepth, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uniser_core.frame import Frame
 
+    from syn_haze.depth.refine import Float32
+
 METRIC_TYPES = ("zoedepth", "glpn")
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT_SIDE_PX, DEFAULT_MULTIPLE_PX = 384, 32
 # Pictures beyond this aspect are squeezed: attention grows with the square of the area.
 LONGEST_OVER_SHORTEST = 2.5
-# Metres that metric models are believed in.
-METRIC_RANGE_M = (0.1, 1000.0)
-# Share of pixels at each end left out when relative depth is fitted to its range.
-TRIM = 0.005
 
 
-class HubDepth:
-    """A depth-estimation model; loaded at first use, on the CPU, in evaluation mode."""
+class HubDepth(ModelDepth):
+    """A depth-estimation model of `transformers`, in evaluation mode."""
 
     name = "hf"
 
-    def __init__(self, model: str = "") -> None:
-        if not model:
-            raise InputError("depth 'hf'", "needs a model", "write hf:HUB_ID or hf:FOLDER")
-        self.model = model
-        folder = Path(model).expanduser()
-        self.is_folder = folder.is_dir()
-        # Rows name a folder's model, not where this machine keeps it.
-        self.label = folder.resolve().name if self.is_folder else model
-        if self.is_folder and not (folder / "config.json").is_file():
-            raise InputError(f"depth model '{model}'", "the folder has no config.json", "save_pretrained() writes one")
-        looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
-        if looks_like_path and not self.is_folder:
-            raise InputError(f"depth model '{model}'", "is not a folder", "give a folder or a hub id like OWNER/NAME")
-
-    def estimate(self, frame: Frame, seed: int) -> DepthMap:
-        """Depth on the frame's grid; for relative models `seed` draws the range, recorded as near_m and far_m."""
-        return self.estimate_batch([frame], [seed])[0]
-
-    def estimate_batch(self, frames: Sequence[Frame], seeds: Sequence[int]) -> list[DepthMap]:
-        """As `estimate`; frames that come out at one network size share a forward pass."""
+    def infer(self, frames: Sequence[Frame]) -> list[Float32]:
+        """Frames that come out at one network size share a forward pass: float32 (h, w) each."""
         import torch
 
         inputs = [self._prepare(frame) for frame in frames]
@@ -76,7 +53,7 @@ class HubDepth:
                 predicted = self._network(pixel_values=batch).predicted_depth.float().numpy()
             for i, depth_hw in zip(chosen, predicted, strict=True):
                 raw[i] = depth_hw.reshape(depth_hw.shape[-2:])
-        return [self._fit(f, r, s) for f, r, s in zip(frames, raw, seeds, strict=True)]
+        return raw
 
     @property
     def is_metric(self) -> bool:
@@ -85,31 +62,22 @@ class HubDepth:
         kind = getattr(config, "depth_estimation_type", None)
         return config.model_type in METRIC_TYPES if kind is None else bool(kind == "metric")
 
-    def _fit(self, frame: Frame, raw_hw: Float32, seed: int) -> DepthMap:
-        if not np.isfinite(raw_hw).all():
-            raise InputError(f"depth model '{self.model}' on {frame.frame_id}", "made NaN", "use another model")
-        facts: dict[str, Any] = {"model": self.label}
-        if self.is_metric:
-            inverse_hw = 1 / np.clip(raw_hw.astype(np.float64), *METRIC_RANGE_M)
-        else:
-            rng = generator(seed)
-            near_m = draw_log_uniform(rng, NEAR_M)
-            far_m = near_m * draw_log_uniform(rng, FAR_OVER_NEAR)
-            low, high = np.quantile(raw_hw, (TRIM, 1 - TRIM))
-            relative = np.clip((raw_hw - low) / max(float(high - low), 1e-12), 0, 1)
-            inverse_hw = 1 / far_m + relative * (1 / near_m - 1 / far_m)
-            facts |= {"near_m": float(f"{near_m:.6g}"), "far_m": float(f"{far_m:.6g}")}
-        refined = guided_upsample(inverse_hw.astype(np.float32), guide_of(frame), radius_share=1 / 64, epsilon=1e-3)
-        return quantize_inverse(refined, f"{self.name}:{self.label}", metric=self.is_metric, **facts)
+    @property
+    def scale(self) -> Scale:
+        """Metres, or inverse depth up to scale and shift."""
+        return "metres" if self.is_metric else "inverse"
+
+    def revision(self) -> str:
+        """The model's id and its commit."""
+        return f"{self.model}@{getattr(self._network.config, '_commit_hash', None)}"
 
     @cached_property
     def _network(self) -> Any:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         from transformers import AutoModelForDepthEstimation
 
-        where = str(Path(self.model).expanduser()) if self.is_folder else self.model
         try:
-            network = AutoModelForDepthEstimation.from_pretrained(where, local_files_only=self.is_folder)
+            network = AutoModelForDepthEstimation.from_pretrained(self.where, local_files_only=self.is_folder)
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"depth model '{self.model}'", reason, "give a depth-estimation model") from error

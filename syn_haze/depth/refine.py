@@ -19,14 +19,37 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 # Longest side at which local models are fitted.
 WORK_PX = 512
+# Rows of a large picture handled at once.
+BAND_PX = 256
 
 
 def guide_of(frame: Frame) -> Float32:
     """Display-encoded luminance in [0, 1], float32 (H, W); HDR frames are scaled to their 98th percentile."""
-    light = color.luminance(np.maximum(frame.rgb_HWC, 0))
     if frame.is_hdr:
+        light = color.luminance(np.maximum(frame.rgb_HWC, 0))
         light = light / max(float(np.quantile(light, 0.98)), 1e-6)
-    return np.asarray(np.sqrt(np.clip(light, 0, 1)), np.float32)
+        return np.asarray(np.sqrt(np.clip(light, 0, 1)), np.float32)
+    guide = np.empty((frame.height, frame.width), np.float32)
+    for top in range(0, frame.height, BAND_PX):
+        light = color.luminance(color.decode_srgb8(frame.rgb8_HWC[top : top + BAND_PX]))
+        guide[top : top + BAND_PX] = np.sqrt(np.clip(light, 0, 1))
+    return guide
+
+
+def small_light(frame: Frame, size_hw: tuple[int, int]) -> Float32:
+    """Linear light >= 0 averaged down to (height, width): float32 (h, w, 3), never held at full size for photos."""
+    if frame.is_hdr:
+        return resize(np.maximum(frame.rgb_HWC, 0), size_hw)
+    # Large photos are first averaged in whole blocks, band by band.
+    block = max(1, min(frame.height // size_hw[0], frame.width // size_hw[1]) // 2)
+    height, width = frame.height // block, frame.width // block
+    light = np.empty((height, width, 3), np.float32)
+    rows = max(1, BAND_PX // block)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        band = color.decode_srgb8(frame.rgb8_HWC[top * block : bottom * block, : width * block])
+        light[top:bottom] = resize(band, (bottom - top, width))
+    return resize(light, size_hw)
 
 
 def work_size(height: int, width: int, longest_px: int = WORK_PX) -> tuple[int, int]:
@@ -63,5 +86,8 @@ def guided_upsample(value_hw: Float32, guide_HW: Float32, radius_share: float, e
     slope = (mean(guide * value) - mean_guide * mean_value) / (mean(guide * guide) - mean_guide**2 + epsilon)
     offset = mean_value - slope * mean_guide
     size = guide_HW.shape[0], guide_HW.shape[1]
-    refined = resize(mean(slope), size) * guide_HW + resize(mean(offset), size)
-    return np.clip(refined, float(value.min()), float(value.max())).astype(np.float32)
+    # In place: a full-size picture more or less is 96 MB at 24 megapixels.
+    refined = np.array(resize(mean(slope), size), np.float32)
+    refined *= guide_HW
+    refined += resize(mean(offset), size)
+    return np.clip(refined, np.float32(value.min()), np.float32(value.max()), out=refined)

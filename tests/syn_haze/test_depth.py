@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,8 @@ from syn_haze.depth import provider
 from syn_haze.depth.disparity import BASELINE_M, FOCAL_PX, OFFSET_PX, DisparityDepth, depth_m, fill_holes
 from syn_haze.depth.heuristic import HeuristicDepth
 from syn_haze.depth.hub import HubDepth
+from syn_haze.depth.marigold import MarigoldDepth
+from syn_haze.depth.model import ModelDepth
 from syn_haze.depth.refine import guided_upsample
 from tests.syn_haze.common import photo, plane
 from uniser_core.depth import DepthProvider
@@ -107,6 +113,13 @@ def test_holes_take_the_background() -> None:
     assert fill_holes(row).tolist() == [[9.0, 9.0, 4.0, 4.0, 4.0, 4.0]]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the user's."""
+    monkeypatch.setenv("UNISER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "depth"
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny randomly initialised models, saved as a user's folders are."""
@@ -175,7 +188,6 @@ def test_a_batch_gives_what_single_pictures_give(models: Path) -> None:
 
 
 def test_preprocessor_config_is_obeyed(models: Path, tmp_path: Path) -> None:
-    import json
     import shutil
 
     folder = shutil.copytree(models / "relative", tmp_path / "prepared")
@@ -228,4 +240,144 @@ def test_every_provider_that_the_project_names_is_there() -> None:
     for value in named.values():
         module, _, name = value.partition(":")
         kind = getattr(import_module(module), name)
-        assert isinstance(kind("OWNER/NAME") if name == "HubDepth" else kind(), DepthProvider)
+        assert isinstance(kind("OWNER/NAME") if issubclass(kind, ModelDepth) else kind(), DepthProvider)
+
+
+class Counting(HubDepth):
+    """The real network, counting what it is asked."""
+
+    asked = 0
+
+    def infer(self, frames: Any) -> Any:
+        Counting.asked += len(frames)
+        return super().infer(frames)
+
+
+def test_a_network_is_asked_once_a_picture(models: Path, own_cache: Path) -> None:
+    Counting.asked = 0
+    frames = [photo(name, depth=False) for name in ("coffee.png", "astronaut.png")]
+    first = Counting(str(models / "relative")).estimate_batch(frames, [1, 2])
+    again = Counting(str(models / "relative"))
+    kept = [again.estimate(frame, seed) for seed, frame in enumerate(frames, 1)]
+    assert Counting.asked == 2
+    assert len(list(own_cache.rglob("*.npy"))) == 2
+    for a, b in zip(first, kept, strict=True):
+        assert (a.code_HW == b.code_HW).all()
+        assert a.describe() == b.describe()
+    # Another seed draws another range from the same output.
+    assert again.estimate(frames[0], 9).facts["near_m"] != kept[0].facts["near_m"]
+    assert Counting.asked == 2
+
+
+def test_other_weights_and_other_pixels_are_asked_again(models: Path, tmp_path: Path) -> None:
+    import shutil
+
+    Counting.asked = 0
+    frame = photo("coffee.png", depth=False)
+    Counting(str(models / "relative")).estimate(frame, 1)
+    retrained = shutil.copytree(models / "metric", tmp_path / "relative")  # the same label, other weights
+    Counting(str(retrained)).estimate(frame, 1)
+    pixels = frame.rgb8_HWC.copy()
+    pixels[0, 0, 0] ^= 1
+    Counting(str(models / "relative")).estimate(Frame("coffee", 600, 400, {"rgb8": lambda: pixels}), 1)
+    assert Counting.asked == 3
+
+
+def test_a_damaged_or_read_only_cache_does_no_harm(models: Path, own_cache: Path) -> None:
+    hub, frame = HubDepth(str(models / "relative")), photo("coffee.png", depth=False)
+    right = hub.estimate(frame, 1)
+    (path,) = own_cache.rglob("*.npy")
+    path.write_bytes(path.read_bytes()[:200])
+    assert (hub.estimate(frame, 1).code_HW == right.code_HW).all()
+    hub.cache_folder = Path("/proc/no/such/place")
+    assert (hub.estimate(frame, 1).code_HW == right.code_HW).all()
+
+
+def test_the_command_keeps_what_a_render_reads(models: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from syn_haze.cli import app
+    from uniser_core.synth import SynthJob
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("coffee.png", "astronaut.png", "chelsea.png"):
+        (photos / name).write_bytes((files("skimage") / "data" / name).read_bytes())
+    spec, kept = f"hf:{models / 'relative'}", tmp_path / "kept"
+    options = ["--source", str(photos), "--depth", spec, "--batch", "2", "--max-size", "200"]
+    done = CliRunner().invoke(app, ["depth", *options, "--depth-cache", str(kept)])
+    assert done.exit_code == 0, done.output
+    assert "depth of 3 pictures" in done.output
+    stamps = {path: path.stat().st_mtime_ns for path in kept.rglob("*.npy")}
+    assert len(stamps) == 3
+    job = SynthJob("haze", str(photos), depth=spec, max_size_px=200, depth_cache=str(kept))
+    assert len(job.process(0).rows) == 1
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.npy")} == stamps
+
+
+def test_marigold_is_explained_where_diffusers_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("{}")
+    with pytest.raises(InputError, match=r"marigold.*needs a model"):
+        MarigoldDepth("")
+    if find_spec("diffusers") is None:
+        with pytest.raises(InputError, match="pip install diffusers"):
+            MarigoldDepth(str(tmp_path)).estimate(photo("coffee.png", depth=False), 1)
+
+
+@pytest.mark.skipif(find_spec("diffusers") is None, reason="diffusers, which Marigold needs, is not installed")
+def test_marigold_gives_depth_on_a_drawn_range(tmp_path: Path) -> None:
+    folder = tiny_marigold(tmp_path / "tiny")
+    frame = photo("coffee.png", depth=False)
+    depth, again, other = (MarigoldDepth(str(folder)).estimate(frame, seed) for seed in (4, 4, 5))
+    assert depth.code_HW.shape == (400, 600)
+    assert (depth.source, depth.metric) == ("marigold:tiny", False)
+    assert (depth.code_HW == again.code_HW).all()
+    assert depth.facts["near_m"] != other.facts["near_m"]
+    metres = depth.metres_HW()
+    assert depth.facts["near_m"] * 0.999 <= metres.min() < metres.max() <= depth.facts["far_m"] * 1.001
+
+
+def tiny_marigold(folder: Path) -> Path:
+    """A Marigold pipeline of a few thousand random weights, saved as the hub's are."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, MarigoldDepthPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=(2, 4),
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+    )
+    sizes = {"hidden_size": 32, "intermediate_size": 37, "num_attention_heads": 4, "num_hidden_layers": 2}
+    text = CLIPTextModel(CLIPTextConfig(**sizes, vocab_size=1000, bos_token_id=0, eos_token_id=2, pad_token_id=1))
+    folder.mkdir()
+    words = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a</w>": 2}
+    (folder / "vocab.json").write_text(json.dumps(words))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
+    MarigoldDepthPipeline(
+        unet=unet,
+        vae=vae,
+        scheduler=DDIMScheduler(prediction_type="v_prediction", clip_sample=False),
+        text_encoder=text,
+        tokenizer=tokenizer,
+        prediction_type="depth",
+        scale_invariant=True,
+        shift_invariant=True,
+        default_denoising_steps=1,
+        default_processing_resolution=64,
+    ).save_pretrained(folder)
+    return folder

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from syn_haze.bench import render_numpy, test_picture
+from syn_haze.bench import test_picture
+from syn_haze.bench_peer import render_numpy
 from syn_haze.cli import app
 from syn_haze.effect import Haze, HazeParams
 from syn_haze.presets import all_presets, load_preset, preset_names

@@ -112,3 +112,16 @@ def test_phash_is_stable_under_recoding_and_differs_between_photos():
         assert metrics.hamming(value, metrics.phash64(smaller)) <= 6
     distances = [metrics.hamming(a, b) for i, a in enumerate(hashes) for b in hashes[:i]]
     assert min(distances) > 12
+
+
+def test_ssim_in_bands_and_in_one_pass_is_ssim(monkeypatch):
+    a = data.coffee()
+    for most in (2, 20, 120):
+        b = np.clip(a.astype(int) + np.random.default_rng(0).integers(-most, most, a.shape), 0, 255).astype(np.uint8)
+        quick = metrics.ssim(a, b)
+        monkeypatch.setattr(metrics, "_one_pass", lambda: None)
+        whole = metrics.ssim(a, b)
+        monkeypatch.setattr(metrics, "SSIM_BAND_PIXELS", 600 * 37)
+        assert metrics.ssim(a, b) == pytest.approx(whole, abs=1e-7)
+        monkeypatch.undo()
+        assert quick == pytest.approx(whole, abs=1e-5)
