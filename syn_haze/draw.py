@@ -101,6 +101,13 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
     octaves = int(rng.integers(preset.noise_octaves[0], preset.noise_octaves[1] + 1))
     seed, offset = int(rng.integers(2**31)), rng.uniform(0, 64 * scale, 3)
     wind, stretch = float(rng.uniform(0, 360)), uniform(preset.wind_stretch)
+    cover, background, top = (
+        uniform(preset.noise_cover),
+        uniform(preset.noise_background),
+        log_uniform(preset.noise_top_m),
+    )
+    ahead, radius = (log_uniform(r) * scene.median_path_m for r in (preset.plume_distance, preset.plume_radius))
+    aside = float(rng.uniform(-0.7, 0.7)) * math.tan(math.radians(hfov_deg) / 2) * ahead
 
     pose, sun = known_pose(frame), known_sun(frame)
     pitch = max(pitch, horizon_pitch_deg(frame, hfov_deg))
@@ -153,6 +160,12 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
         noise_offset_m=_rgb(_short(o) for o in offset),
         wind_azimuth_deg=_short(wind) % 360.0,
         wind_stretch=_short(stretch),
+        noise_kind=preset.noise_kind,
+        noise_cover=_short(cover),
+        noise_background=_short(background if preset.noise_kind != "noise" else 0.0),
+        noise_top_m=_short(top),
+        plume_source_m=(_short(aside), _short(radius), _short(ahead)),
+        plume_radius_m=_short(radius),
         depth_source=frame.depth.source,
         sky_share=_short(sky_of(frame).share),
         clean_veil=_short(scene.veil),
@@ -168,8 +181,10 @@ def _median_m(frame: Frame, params: HazeParams) -> float:
     step = probe_step(frame)
     path = path_of(frame, params.hfov_deg)[::step, ::step]
     lengths = path
-    if params.profile != Profile():
-        lengths = ground_lengths(np.ascontiguousarray(path), params.view(frame.width, frame.height), params.profile)
+    # Layers of fog thin with height of their own.
+    thinning = Profile(params.field.scale_height_m(params.profile.scale_height_m))
+    if thinning != Profile():
+        lengths = ground_lengths(np.ascontiguousarray(path), params.view(frame.width, frame.height), thinning)
     finite = np.isfinite(path)
     even, held = float(np.median(path[finite])), float(np.median(lengths[finite]))
     # Where half of the view passes over the haze, what lies in it must not become a wall.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import Field
 from uniser_core.effect import EffectParams
@@ -57,6 +58,15 @@ class HazeParams(EffectParams):
     )
     wind_azimuth_deg: float = Field(0.0, ge=0, lt=360, description="0 along the view, 90 to the right")
     wind_stretch: float = Field(1.0, ge=1, le=20, description="patches drawn out along the wind")
+    noise_kind: Literal["noise", "patchy", "rolling", "low-lying", "plume"] = "noise"
+    noise_cover: float = Field(0.5, gt=0, lt=1, description="patchy: share of space that banks fill")
+    noise_background: float = Field(0.0, ge=0, le=1, description="even share of the haze beside banks and plumes")
+    noise_top_m: float = Field(2.0, gt=0, description="rolling, low-lying: height of the layer")
+    plume_source_m: tuple[float, float, float] = Field((0.0, 1.0, 20.0), description="right, above the ground, ahead")
+    plume_radius_m: float = Field(0.5, gt=0, description="of the plume's source")
+    wind_mps: float = Field(1.5, ge=0, le=60, description="drift of the field, for clips")
+    time_s: float = Field(0.0, ge=0, description="moment of a clip")
+    period_s: float = Field(0.0, ge=0, description="after which a clip repeats; 0: never")
     depth_source: str = Field("", description="where the depth came from")
     sky_share: float | None = Field(None, ge=0, le=1, description="share of the picture that is sky; none: look for it")
     clean_veil: float = Field(0.0, ge=0, description="veil that the clean picture has, over its white (dark channel)")
@@ -93,4 +103,13 @@ class HazeParams(EffectParams):
             self.noise_offset_m,
             self.wind_azimuth_deg,
             self.wind_stretch,
+            self.noise_kind,
+            self.noise_cover,
+            self.noise_background,
+            self.noise_top_m,
+            self.plume_source_m,
+            self.plume_radius_m,
+            wind_mps=self.wind_mps,
+            time_s=self.time_s,
+            period_s=self.period_s,
         )

@@ -31,6 +31,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Unevenness = Annotated[float, Field(ge=0, le=3)]
 Stretch = Annotated[float, Field(ge=1, le=20)]
 Octaves = Annotated[int, Field(ge=1, le=8)]
+Cover = Annotated[float, Field(gt=0, lt=1)]
 Channel = Annotated[float, Field(gt=0, le=4)]
 Rgb = tuple[Channel, Channel, Channel]
 Albedo = Annotated[float, Field(gt=0, le=1)]
@@ -53,7 +54,9 @@ class Preset(BaseModel):
     colour at the sun's elevation in the tint, `bounce` the ground's light over the airlight's. `scale_height`
     is a share of the median path too, `scale_height_m` metres; without either the air is even. `albedo`
     lies between two ends, as tints do. `sun_share` is the sunlit share of the airlight, `blur` the forward
-    share of scattering. Pitch, camera height and sun are drawn where the frame does not know them.
+    share of scattering. `noise_kind` is a kind of `syn_haze.field`; `plume_distance` and `plume_radius` are
+    shares of the median path, as `noise_scale` is, `noise_top_m` the layer's height. Pitch, camera height and
+    sun are drawn where the frame does not know them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +92,12 @@ class Preset(BaseModel):
     noise_scale: PositiveRange = (0.2, 0.8)
     noise_octaves: Annotated[tuple[Octaves, Octaves], AfterValidator(_ordered)] = (2, 4)
     wind_stretch: Annotated[tuple[Stretch, Stretch], AfterValidator(_ordered)] = (1.0, 1.0)
+    noise_kind: Literal["noise", "patchy", "rolling", "low-lying", "plume"] = "noise"
+    noise_cover: Annotated[tuple[Cover, Cover], AfterValidator(_ordered)] = (0.35, 0.65)
+    noise_background: ShareRange = (0.05, 0.3)
+    noise_top_m: PositiveRange = (1.0, 3.0)
+    plume_distance: PositiveRange = (0.4, 1.2)
+    plume_radius: PositiveRange = (0.02, 0.08)
 
     @property
     def group(self) -> str:

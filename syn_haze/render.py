@@ -16,13 +16,13 @@ from syn_haze.light import airlights, phase_HW
 from syn_haze.noise import optical_depth
 from syn_haze.path import ground_lengths, path_lengths
 from syn_haze.sky import Sky, find_sky, unmixed
-from syn_haze.view import Profile, View
 
 if TYPE_CHECKING:
     from uniser_core.depth import DepthMap
     from uniser_core.frame import Frame
 
     from syn_haze.params import HazeParams
+    from syn_haze.view import View
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -182,14 +182,7 @@ def _air(frame: Frame, params: HazeParams) -> Air:
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
     """Optical depth through the density field."""
     code = sky_of(frame, params.sky_share).code_HW
-    tau = optical_depth(code, metres_of_code(frame), view.half_width, view.half_height, params.beta_per_m, params.field)
-    if params.profile == Profile():
-        return tau
-    even = path_of(frame, params.hfov_deg, params.sky_share)
-    thinned = ground_lengths(even, view, params.profile)
-    with np.errstate(invalid="ignore"):
-        uneven = tau * (thinned / even)
-    return np.where(np.isfinite(even), uneven, thinned * params.beta_per_m).astype(np.float32)
+    return optical_depth(code, metres_of_code(frame), view, params.profile, params.beta_per_m, params.field)
 
 
 def planes_of(frame: Frame) -> Float32:
