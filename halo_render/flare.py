@@ -1,7 +1,7 @@
 """The effect `flare`: ghosts, glare, streaks and shimmer of real optics on the linear light of any frame.
 
-flared = clean + layer, where layer = gain x (ghosts + the scattered part of the point spread over the whole
-picture). What the spread leaves in a light's own pixel is the light, and stays in the clean picture; the direct
+flared = clean + layer, where layer = ghosts + the scattered part of the point spread over the whole picture; the
+gain is for that of the two which dominates, and the other is never made stronger than it is. What the spread leaves in a light's own pixel is the light, and stays in the clean picture; the direct
 light is not dimmed by what is scattered (the lens's transmission is taken as part of the exposure).
 """
 
@@ -36,11 +36,9 @@ Float32 = npt.NDArray[np.float32]
 Complex64 = npt.NDArray[np.complex64]
 
 # Ghosts are traced for the strongest lights; all of them glare.
-GHOST_LIGHTS = 8
+GHOST_LIGHTS = 5
 TRIES = 4
 FAINTEST_DB, STRONGEST_DB = 40.0, 12.0
-# In a mix the other kinds together have at most this much of the dominant one's energy.
-SECOND_SHARE = 0.5
 # Un-clipped peaks of saturated lights in photos, white = 1: lamps and the sun through haze.
 UNCLIP_RANGE = (6.0, 300.0)
 
@@ -70,10 +68,18 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """A flare at gain 1: its layer, and the energy of each kind over that of the lights."""
+    """A flare at gain 1: what the gain is for, the rest, and the energy of each kind over that of the lights."""
 
-    layer_HWC: Float32
+    main_HWC: Float32
+    second_HWC: Float32 | None
     ratios: dict[str, float]
+
+    def layer(self, gain: float, at: tuple[slice, slice] = (slice(None), slice(None))) -> Float32:
+        """The flare's light, float32 (H, W, 3): the gain never makes the rest stronger than it is."""
+        total = self.main_HWC[at] * np.float32(gain)
+        if self.second_HWC is not None:
+            total += self.second_HWC[at] * np.float32(min(gain, 1.0))
+        return total
 
 
 # The last flare of a frame: `apply` follows `sample` with the same parameters but for the gain.
@@ -107,7 +113,7 @@ class Flare:
                 continue
             gain, psnr_db = _gain(frame, unit_light, unit, params, target_db)
             if STRONGEST_DB <= psnr_db <= FAINTEST_DB:
-                ratios = {k: draw.short(v * gain) for k, v in unit.ratios.items()}
+                ratios = {k: draw.short(v * _gain_of(k, params, gain)) for k, v in unit.ratios.items()}
                 return params.model_copy(update={"gain": gain, "flare_to_light": ratios})
             why = f"{psnr_db:.1f} dB at the nearest physical gain"
         raise RefusedError(f"{frame.frame_id} takes no flare between {STRONGEST_DB:g} and {FAINTEST_DB:g} dB", why)
@@ -115,7 +121,7 @@ class Flare:
     def apply(self, frame: Frame, params: FlareParams) -> Layers:
         """Flared picture, layer, and the clean one where lights were dimmed: linear float32 (H, W, 3)."""
         light, unit = _unit(frame, params, self._choice.layers)
-        layer = unit.layer_HWC * np.float32(params.gain)
+        layer = unit.layer(params.gain)
         degraded = light.clean_HWC + layer
         camera = metered_camera(frame)
         shown = camera.expose(degraded) - camera.expose(light.clean_HWC)
@@ -148,9 +154,9 @@ class Flare:
             lens=lens if "reflective" in kinds else "",
             coating=draw.draw_coating(rng, coatings),
             reflective=draw.draw_reflective(rng) if "reflective" in kinds else None,
-            glare=draw.draw_glare(rng, main == "glare") if "glare" in kinds else None,
-            streaks=draw.draw_streaks(rng, main == "streak") if "streak" in kinds else (),
-            shimmer=draw.draw_shimmer(rng, main == "shimmer") if "shimmer" in kinds else None,
+            glare=draw.draw_glare(rng, main) if "glare" in kinds else None,
+            streaks=draw.draw_streaks(rng, main) if "streak" in kinds else (),
+            shimmer=draw.draw_shimmer(rng, main) if "shimmer" in kinds else None,
             wavelengths=13 if max(frame.width, frame.height) <= 1500 else 25,
             **draw.draw_stop(rng, main, widest),
             **facts,
@@ -182,15 +188,12 @@ def _make(frame: Frame, light: Light, params: FlareParams, folder: str) -> Unit:
             total += smear(light.source_HWC, streak.share)
     for layer in params.layer_files:
         total += flare_layers.compose(layer, folder, frame.width, frame.height)
-    if params.reflective is not None:
-        ghosts = _ghosts(light, sensor, params)
-        found = float(luminance(ghosts).sum(dtype=np.float64)) / max(light.flux_px, 1e-30)
-        weight = params.reflective.scale
-        if params.variant != "reflective" and found > 0:
-            weight *= min(1.0, SECOND_SHARE * ratios.get(params.variant, 0.0) / found)
-        ratios["reflective"] = found * weight
-        total += ghosts * np.float32(weight)
-    return Unit(np.maximum(total, 0), ratios)
+    total = np.maximum(total, 0)
+    if params.reflective is None:
+        return Unit(total, None, ratios)
+    ghosts = _ghosts(light, sensor, params) * np.float32(params.reflective.scale)
+    ratios["reflective"] = float(luminance(ghosts).sum(dtype=np.float64)) / max(light.flux_px, 1e-30)
+    return Unit(ghosts, total, ratios) if params.variant == "reflective" else Unit(total, ghosts, ratios)
 
 
 def _ghosts(light: Light, sensor: Sensor, params: FlareParams) -> Float32:
@@ -223,22 +226,28 @@ def _kept_spectra(frame: Frame, light: Light, params: FlareParams) -> Callable[[
     return of
 
 
+def _gain_of(kind: str, params: FlareParams, gain: float) -> float:
+    """What the gain makes of a kind: ghosts and scatter are two groups, and it is for that of the dominant kind."""
+    same = (kind == "reflective") == (params.variant == "reflective")
+    return gain if same else min(gain, 1.0)
+
+
 def _gain(frame: Frame, light: Light, unit: Unit, params: FlareParams, target_db: float) -> tuple[float, float]:
     """(gain within the physical range that comes nearest to `target_db`, the PSNR that it gives)."""
     low, high = GAIN_RANGE
     for kind, ratio in unit.ratios.items():
-        if ratio > 0:
+        if ratio > 0 and _gain_of(kind, params, 2.0) > 1:
             high = min(high, PHYSICAL_SHARE[kind][1] / ratio)
     if unit.ratios.get(params.variant, 0) > 0:
         low = min(high, max(low, PHYSICAL_SHARE[params.variant][0] / unit.ratios[params.variant]))
     step = max(1, math.ceil(max(frame.width, frame.height) / 256))
-    clean = np.ascontiguousarray(light.clean_HWC[step // 2 :: step, step // 2 :: step])
-    layer = np.ascontiguousarray(unit.layer_HWC[step // 2 :: step, step // 2 :: step])
+    at = (slice(step // 2, None, step), slice(step // 2, None, step))
+    clean = np.ascontiguousarray(light.clean_HWC[at])
     camera = metered_camera(frame)
     target8 = camera.develop(clean).astype(np.int16)
 
     def psnr_db(gain: float) -> float:
-        shown = camera.develop(clean + layer * np.float32(gain)).astype(np.int16)
+        shown = camera.develop(clean + unit.layer(gain, at)).astype(np.int16)
         error = float(np.square((shown - target8).astype(np.float32)).mean(dtype=np.float64))
         return 99.0 if error == 0 else 10 * math.log10(255.0**2 / error)
 

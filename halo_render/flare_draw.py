@@ -94,9 +94,9 @@ def draw_coating(rng: Rng, known: Sequence[str]) -> str:
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
-def draw_glare(rng: Rng, dominant: bool) -> Glare:
+def draw_glare(rng: Rng, main: Kind) -> Glare:
     """Dirt and scatter of the front element."""
-    if not dominant:
+    if main != "glare":
         return Glare(
             scatter_share=log_uniform(rng, *CLEAN_SCATTER),
             scatter_b_sin=log_uniform(rng, 0.005, 0.05),
@@ -123,9 +123,14 @@ def draw_glare(rng: Rng, dominant: bool) -> Glare:
     )
 
 
-def draw_streaks(rng: Rng, dominant: bool) -> tuple[Streak, ...]:
+def _weight(kind: Kind, main: Kind) -> float:
+    """Ghosts are faint: beside them another kind must be fainter than beside glare."""
+    return 1.0 if kind == main else 0.06 if main == "reflective" else 0.25
+
+
+def draw_streaks(rng: Rng, main: Kind) -> tuple[Streak, ...]:
     """One anamorphic streak, a few ways of a wipe, or a sensor's smear."""
-    share = log_uniform(rng, 0.004, 0.04) * (1.0 if dominant else 0.25)
+    share = log_uniform(rng, 0.004, 0.04) * _weight("streak", main)
     roll = rng.random()
     if roll < 0.55:
         # Cameras are held level, so nearly all lie near the horizontal.
@@ -163,9 +168,9 @@ def draw_streaks(rng: Rng, dominant: bool) -> tuple[Streak, ...]:
     return (Streak(kind="smear", share=short(share), direction_deg=90.0),)
 
 
-def draw_shimmer(rng: Rng, dominant: bool) -> Shimmer:
+def draw_shimmer(rng: Rng, main: Kind) -> Shimmer:
     """One to three iridescent parts."""
-    share = log_uniform(rng, 0.01, 0.06) * (1.0 if dominant else 0.25)
+    share = log_uniform(rng, 0.01, 0.06) * _weight("shimmer", main)
     there = rng.random(5) < (0.65, 0.4, 0.3, 0.3, 0.3)
     if not there.any():
         there[0] = True

@@ -147,7 +147,7 @@ class LayerFile(_Part):
 
 
 class FlareParams(EffectParams):
-    """One flare. Layer = gain x (ghosts + scatter of the whole linear picture + layers of a folder)."""
+    """One flare. Layer = gain x main + min(gain, 1) x second, where main is ghosts when they dominate, else scatter."""
 
     variant: Kind = Field(description="the kind that dominates")
     kinds: tuple[Kind, ...] = Field(min_length=1, max_length=4)
@@ -160,7 +160,7 @@ class FlareParams(EffectParams):
     aperture_seed: Seed = 0
     coating: str = Field("multilayer", description="uncoated, mgf2, multilayer, perfect")
     wavelengths: int = Field(13, ge=FEWEST_WAVELENGTHS, le=MOST_WAVELENGTHS)
-    gain: float = Field(1.0, gt=0, le=GAIN_RANGE[1], description="on the whole flare")
+    gain: float = Field(1.0, gt=0, le=GAIN_RANGE[1], description="on ghosts or on scatter, whichever dominates")
     lights: Literal["table", "detected"] = "table"
     light_indices: tuple[int, ...] = Field((), description="lights whose ghosts are traced, strongest first")
     lights_behind: int = Field(0, ge=0, description="lights dropped: behind the camera")

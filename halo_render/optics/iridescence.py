@@ -15,11 +15,15 @@ from uniser_core.seeding import derive_seed, generator
 
 from halo_render.optics.diffraction import disc_pattern
 from halo_render.optics.polar import ANGLES, lines
-from halo_render.optics.response import film_reflectance, response_rgb, wavelengths_nm
+from halo_render.optics.response import response_rgb, wavelengths_nm
 
 Float64 = npt.NDArray[np.float64]
 NEEDLE_CLASSES = 14
 DROPLET_CLASSES = 7
+# A film of grease or water in air: its index, and Airy's coefficient of finesse 4 R / (1 - R)^2.
+FILM = 1.36
+_R = ((FILM - 1) / (FILM + 1)) ** 2
+FINESSE = 4 * _R / (1 - _R) ** 2
 
 
 def needles(
@@ -98,7 +102,8 @@ def film_arc_radial(
     across = (radius_px / at_px - 1) / width
     thickness = thickness_nm * np.maximum(1 + slope * across, 0.05)
     nm = wavelengths_nm(wavelengths)
-    reflected = film_reflectance(nm[None], thickness[:, None], 1.36, 1.0)
+    quarters = 4 * FILM * thickness[:, None] / nm[None]
+    reflected = 1 - 1 / (1 + FINESSE * np.sin(math.pi / 2 * quarters) ** 2)
     reflected = reflected / max(float(reflected.mean()), 1e-9)
     envelope = np.exp(-0.5 * across**2) / (at_px * width * math.sqrt(2 * math.pi))
     return np.asarray((reflected @ response_rgb(wavelengths)) * envelope[:, None])

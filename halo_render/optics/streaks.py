@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import fft
 from uniser_core.seeding import derive_seed, generator
 
-from halo_render.optics.response import film_reflectance, response_rgb, wavelengths_nm
+from halo_render.optics.coating import film_reflectance
+from halo_render.optics.response import response_rgb, wavelengths_nm
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -18,6 +19,7 @@ Float64 = npt.NDArray[np.float64]
 StreakKind = Literal["anamorphic", "grease", "smear"]
 # Pairs of cylinder surfaces whose double reflection crosses the picture, shortest first.
 CYLINDER_PAIRS = 9
+GLASS = 1.62
 GROOVE_SAMPLES = 1 << 14
 GROOVE_STEP_UM = 1.0
 
@@ -39,7 +41,7 @@ def anamorphic_radial(
         tuned = [coating_nm * rng.uniform(0.94, 1.06) for _ in range(2)]
         reflected = np.ones_like(nm)
         for centre in tuned:
-            reflected *= film_reflectance(nm, centre / (4 * film), film)
+            reflected *= film_reflectance(1.0, GLASS, np.ones_like(nm), nm, ((film, 1.0),), centre)
         colour = reflected @ response_rgb(wavelengths)
         # A soft-ended line: the pupil's shadow, blurred by the light's size and the surface's figure.
         line = 0.5 * (1 - np.tanh((radius_px / length - 1) / rng.uniform(0.25, 0.5)))
