@@ -24,7 +24,7 @@ from halo_render.optics.coating import BAND_NM, RESPONSE_NM, camera_coating, che
 from halo_render.optics.lens import Lens, first_order
 from halo_render.optics.raster import SPLAT_BELOW_PX, TURN_SAMPLES, draw_sheet
 from halo_render.optics.source import LightSource, Sensor
-from halo_render.optics.trace import BANDS, STOP, Prism, prism, trace, trace_grid
+from halo_render.optics.trace import BANDS, RIM, STOP, Prism, magnification, prism, trace, trace_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,13 @@ Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Grid nodes across a ghost: one in so many pixels, within these bounds.
-NODE_PX, FEWEST_NODES, MOST_NODES = 9.0, 17, 41
-# Blur radii share a layer within this ratio of each other.
-BLUR_STEP = 1.25
+NODE_PX, FEWEST_NODES, MOST_NODES = 16.0, 17, 25
+# A sheet folded over itself shows its cells as beads along the caustic unless they are small.
+FOLDED_TIMES = 7
+# Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
+COLOUR_NODES, SHARED_PX = 9, 0.35
+# Blur radii share a canvas within this ratio of each other; its pixels are this much finer than the blur.
+BLUR_STEP, COARSE_PX = 1.35, 1.0
 SHARP_BELOW_PX = 0.3
 # Lights nearer than this are one to the lens, when there are many.
 MANY_LIGHTS, MERGE_DEG = 12, 0.3
@@ -57,8 +61,9 @@ class Setup:
     bands: tuple[tuple[int, tuple[float, float, float]], ...]
     straight: tuple[float, ...]
     pairs: Ints
-    crossings: npt.NDArray[np.int64]
-    sheets: float
+    crossings: Ints
+    # One band each of the coating's table, laid out for the tracer.
+    reflectance: tuple[Float64, ...]
 
 
 def ghost_pairs(lens: Lens) -> Ints:
@@ -106,8 +111,9 @@ def _setup(lens: Lens, f_number: float, coating: str, focus_m: float, wavelength
     bands = tuple((b, (float(w[0]), float(w[1]), float(w[2]))) for b, w in enumerate(weights.T))
     axial, _ = trace(prisms[0], table, (-1, -1), np.zeros(1), np.zeros(1), (0.0, 0.0, -1.0))
     straight = tuple(float(t) for t in axial[0, 0, BANDS:])
+    split = tuple(np.ascontiguousarray(table.reflectance[:, b : b + 1]) for b in range(table.reflectance.shape[1]))
     pairs = _worthwhile(lens, prisms[len(prisms) // 2], table, loss)
-    return Setup(lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), float(f_number))
+    return Setup(lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), split)
 
 
 def _worthwhile(lens: Lens, p: Prism, table: CoatingTable, loss: float) -> Ints:
@@ -167,6 +173,10 @@ class View:
         """The picture's, an anamorphic squeeze undone."""
         return cls(sensor.axis_px, (-sensor.px_per_mm * lens.squeeze, sensor.px_per_mm))
 
+    def shrunk(self, times: int) -> View:
+        """The same view in pixels that many times coarser."""
+        return View((self.origin[0] / times, self.origin[1] / times), (self.scale[0] / times, self.scale[1] / times))
+
     def frame_mm(self, sensor: Sensor, margin_px: float = 0.0) -> Float64:
         """The picture's bounds on the sensor (x0, x1, y0, y1) in mm."""
         x = sorted(((e - self.origin[0]) / self.scale[0]) for e in (-margin_px, sensor.width + margin_px))
@@ -206,11 +216,11 @@ def ghost_layer(
     setup = _setup(lens.scaled(sensor.focal_mm), f_number, coating, focus_m, wavelengths, loss)
     turn = np.linspace(-math.pi, math.pi, TURN_SAMPLES)
     edge = aperture.radius(turn)
-    pending: dict[tuple[int, int], Float32] = {}
+    pending: dict[tuple[int, int], Canvas] = {}
     for light in lights:
         _draw_light(setup, light, sensor, edge, loss, f_number, layer, pending)
-    for (bx, by), picture in pending.items():
-        layer += _soften(picture, BLUR_STEP**bx, BLUR_STEP**by)
+    for (bx, by), canvas in pending.items():
+        layer += _soften(canvas, BLUR_STEP**bx, BLUR_STEP**by, (sensor.height, sensor.width))
     return layer
 
 
@@ -260,6 +270,19 @@ def kept_ghosts(setup: Setup, light: LightSource, sensor: Sensor, loss: float) -
     return found[keep], keep
 
 
+@dataclass(frozen=True)
+class Canvas:
+    """Where a ghost is drawn: pixels `shrink` times coarser than the picture's, starting at (left, top) of them.
+
+    A ghost that its light's size blurs by many pixels needs no finer ones.
+    """
+
+    pixels: Float32
+    shrink: int
+    left: int = 0
+    top: int = 0
+
+
 def _draw_light(
     setup: Setup,
     light: LightSource,
@@ -268,41 +291,119 @@ def _draw_light(
     loss: float,
     f_number: float,
     layer: Float32,
-    pending: dict[tuple[int, int], Float32],
+    pending: dict[tuple[int, int], Canvas],
 ) -> None:
     k = -np.asarray(light.direction) / np.linalg.norm(light.direction)
     view = View.of(setup.lens, sensor)
     rows, keep = kept_ghosts(setup, light, sensor, loss)
     n = max(f_number, setup.lens.f_number)
-    per_area = 4 * n**2 / math.pi * abs(view.scale[0] * view.scale[1]) * k[2]
     for row, which in zip(rows, keep, strict=True):
         pair = setup.pairs[which]
-        crossings = int(setup.crossings[which])
         size = _size_px(row, view)
         blur = _blur_px(setup, pair, row, k, light.size_deg, view)
-        nodes = int(np.clip(size / NODE_PX, FEWEST_NODES, MOST_NODES))
-        margin = 1 / found_at.NODES
-        du, dv = row[found_at.U1] - row[found_at.U0], row[found_at.V1] - row[found_at.V0]
-        u = np.linspace(row[found_at.U0] - margin * du, row[found_at.U1] + margin * du, nodes)
-        v = np.linspace(row[found_at.V0] - margin * dv, row[found_at.V1] + margin * dv, nodes)
-        tile, left, top, bins = _tile(setup, row, view, size, blur, sensor, layer, pending)
-        if tile is None:
+        canvas, own = _canvas(row, view, size, blur, sensor, layer, pending)
+        if canvas is None:
             continue
-        gain = per_area * (u[1] - u[0]) * (v[1] - v[0])
-        out = np.zeros((nodes, nodes, BANDS + setup.coating.reflectance.shape[1]))
-        valid = np.zeros((nodes, nodes), np.bool_)
-        for (band, rgb), p in zip(setup.bands, setup.prisms, strict=True):
-            trace_grid(
-                p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, setup.coating.reflectance,
-                pair[0], pair[1], u, v, k[0], k[1], k[2], out, valid,
-            )  # fmt: skip
-            weight = np.array(rgb) * light.irradiance_rgb / setup.straight[band]
+        here = view.shrunk(canvas.shrink)
+        nodes = int(np.clip(size / NODE_PX, FEWEST_NODES, MOST_NODES))
+        per_area = 4 * n**2 / math.pi * abs(here.scale[0] * here.scale[1]) * k[2]
+        power = np.array(light.irradiance_rgb)
+        for sheet in _sheets(setup, pair, row, k, nodes, here):
             draw_sheet(
-                tile, left, top, weight, out, valid, band, gain, *view.origin, *view.scale, crossings, edge,
-                size < SPLAT_BELOW_PX,
+                canvas.pixels, canvas.left, canvas.top, sheet.rgb * power, sheet.nodes, sheet.valid,
+                per_area * sheet.cell_mm2, *here.origin, *here.scale, int(setup.crossings[which]), edge,
+                size < SPLAT_BELOW_PX * canvas.shrink,
             )  # fmt: skip
-        if bins is None and tile is not layer:
-            _place(layer, _disc_blur(tile, *blur), left, top)
+        if own:
+            _place(layer, canvas, *blur)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A traced grid to draw: nodes (n, n, BANDS + 1), which arrive, what each band sees of it, a cell's area."""
+
+    nodes: Float64
+    valid: npt.NDArray[np.bool_]
+    rgb: Float64
+    cell_mm2: float
+
+
+def _grid(
+    setup: Setup, which: int, pair: Ints, u: Float64, v: Float64, k: Float64
+) -> tuple[Float64, npt.NDArray[np.bool_]]:
+    p, band = setup.prisms[which], setup.bands[which][0]
+    out = np.zeros((v.size, u.size, BANDS + 1))
+    valid = np.zeros((v.size, u.size), np.bool_)
+    trace_grid(
+        p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, setup.reflectance[band], pair[0], pair[1],
+        u, v, k[0], k[1], k[2], out, valid,
+    )  # fmt: skip
+    return out, valid
+
+
+def _sheets(setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View) -> list[Sheet]:
+    """The grids of one ghost, over the part of the front that passes (and one survey cell around).
+
+    One wavelength is traced finely, the others on a coarse grid, where they differ smoothly from the first. Where the
+    colours fall on the same pixels they share a sheet.
+    """
+    du = (row[found_at.U1] - row[found_at.U0]) / found_at.NODES
+    dv = (row[found_at.V1] - row[found_at.V0]) / found_at.NODES
+    ends = (row[found_at.U0] - du, row[found_at.U1] + du), (row[found_at.V0] - dv, row[found_at.V1] + dv)
+    middle = len(setup.prisms) // 2
+    times = -(-(nodes - 1) // (COLOUR_NODES - 1))
+    u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
+    fine, valid = _grid(setup, middle, pair, u, v, k)
+    if _is_folded(fine, valid):
+        times = FOLDED_TIMES
+        u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
+        fine, valid = _grid(setup, middle, pair, u, v, k)
+    cell = float((u[1] - u[0]) * (v[1] - v[0]))
+    coarse, lit = fine[::times, ::times], _lit(fine, valid)[::times, ::times]
+    if not lit.any():
+        lit = valid[::times, ::times]
+    others = {w: _grid(setup, w, pair, u[::times], v[::times], k) for w in range(len(setup.prisms)) if w != middle}
+    weights = [np.array(rgb) / setup.straight[band] for band, rgb in setup.bands]
+    shift = [np.abs((out - coarse)[..., :2] * view.scale)[lit & ok] for out, ok in others.values()]
+    if all(s.size and s.max() < SHARED_PX for s in shift):
+        centre = max(float(coarse[..., BANDS][lit].mean()), 1e-30)
+        rgb = weights[middle] + sum(weights[w] * (o[..., BANDS][lit].mean() / centre) for w, (o, _) in others.items())
+        return [Sheet(fine, valid, np.asarray(rgb), cell)]
+    sheets = [Sheet(fine, valid, weights[middle], cell)]
+    for w, (out, ok) in others.items():
+        change = out - coarse
+        # Rays that never arrive lie outside what passes: any smooth continuation will do.
+        lost = ~(ok & valid[::times, ::times])
+        change[lost] = change[lit & ~lost].mean(axis=0) if (lit & ~lost).any() else 0.0
+        rise = _ramp(times)
+        across = np.tensordot(rise, change, (1, 0))
+        sheets.append(Sheet(fine + np.tensordot(rise, across, (1, 1)).transpose(1, 0, 2), valid, weights[w], cell))
+    return sheets
+
+
+@lru_cache(maxsize=16)
+def _ramp(times: int) -> Float64:
+    """Linear interpolation from a coarse grid to one `times` finer: ((n - 1) times + 1, n)."""
+    at = np.arange(times * (COLOUR_NODES - 1) + 1) / times
+    return np.clip(1 - np.abs(at[:, None] - np.arange(COLOUR_NODES)[None, :]), 0, None)
+
+
+def _lit(out: Float64, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which nodes pass all rims and a round stop."""
+    lit = (out[..., RIM] < 1) & valid
+    for c in range(3):
+        x, y = out[..., STOP + 2 * c], out[..., STOP + 2 * c + 1]
+        lit &= x * x + y * y < 1
+    return lit
+
+
+def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
+    """Whether a sheet that gets through is folded over itself, as at a caustic."""
+    xy = out[..., :2]
+    a, b = np.diff(xy[:-1], axis=1), np.diff(xy[:, :-1], axis=0)
+    turn = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    turn = turn[_lit(out, valid)[:-1, :-1]]
+    return bool(turn.size and turn.min() < 0 < turn.max())
 
 
 def _size_px(row: Float64, view: View) -> float:
@@ -311,42 +412,59 @@ def _size_px(row: Float64, view: View) -> float:
     return float(max(width, height))
 
 
-def _tile(
-    setup: Setup,
+def _canvas(
     row: Float64,
     view: View,
     size: float,
     blur: tuple[float, float],
     sensor: Sensor,
     layer: Float32,
-    pending: dict[tuple[int, int], Float32],
-) -> tuple[Float32 | None, int, int, tuple[int, int] | None]:
-    """Where a ghost is drawn: straight into the layer, into the layer of its blur, or on a tile of its own."""
+    pending: dict[tuple[int, int], Canvas],
+) -> tuple[Canvas | None, bool]:
+    """Where a ghost is drawn: straight into the layer, into the canvas of its blur, or on one of its own (True)."""
     if max(blur) < SHARP_BELOW_PX:
-        return layer, 0, 0, None
+        return Canvas(layer, 1), False
     if size > 8 * max(blur):
         bx, by = (round(math.log(max(b, SHARP_BELOW_PX)) / math.log(BLUR_STEP)) for b in blur)
-        return pending.setdefault((bx, by), np.zeros_like(layer)), 0, 0, (bx, by)
-    # Small against its blur: its own tile and a true disc, for it will look like one.
-    reach = math.ceil(max(blur)) + 3 + size * 0.1
+        # Circles, but for an anamorphic lens.
+        bx, by = (max(bx, by),) * 2 if abs(bx - by) <= 1 else (bx, by)
+        shrink = max(1, int(BLUR_STEP ** min(bx, by) / COARSE_PX))
+        shape = (-(-sensor.height // shrink), -(-sensor.width // shrink), 3)
+        if (bx, by) not in pending:
+            pending[bx, by] = Canvas(np.zeros(shape, np.float32), shrink)
+        return pending[bx, by], False
+    # Small against its blur: a true disc, for it will look like one.
+    shrink = max(1, int(min(blur) / 4))
+    reach = max(blur) + 3 * shrink + 0.1 * size
     x = sorted(view.origin[0] + view.scale[0] * row[e] for e in (found_at.X0, found_at.X1))
     y = sorted(view.origin[1] + view.scale[1] * row[e] for e in (found_at.Y0, found_at.Y1))
-    left, right = math.floor(x[0] - reach), math.ceil(x[1] + reach)
-    top, bottom = math.floor(y[0] - reach), math.ceil(y[1] + reach)
-    pad = math.ceil(max(blur)) + 1
-    left, top = max(left, -pad), max(top, -pad)
-    right, bottom = min(right, sensor.width + pad), min(bottom, sensor.height + pad)
+    pad = max(blur) + shrink
+    left, top = math.floor(max(x[0] - reach, -pad) / shrink), math.floor(max(y[0] - reach, -pad) / shrink)
+    right = math.ceil(min(x[1] + reach, sensor.width + pad) / shrink)
+    bottom = math.ceil(min(y[1] + reach, sensor.height + pad) / shrink)
     if right <= left or bottom <= top:
-        return None, 0, 0, None
-    return np.zeros((bottom - top, right - left, 3), np.float32), left, top, None
+        return None, False
+    return Canvas(np.zeros((bottom - top, right - left, 3), np.float32), shrink, left, top), True
 
 
-def _place(layer: Float32, tile: Float32, left: int, top: int) -> None:
+def _place(layer: Float32, canvas: Canvas, rx: float, ry: float) -> None:
+    """Blur a ghost's own canvas by a disc and add it to the layer."""
+    s = canvas.shrink
+    tile = _disc_blur(canvas.pixels, rx / s, ry / s)
+    left, top = canvas.left * s, canvas.top * s
+    tile = _enlarged(tile, s)
     height, width = layer.shape[:2]
     x0, y0 = max(0, left), max(0, top)
     x1, y1 = min(width, left + tile.shape[1]), min(height, top + tile.shape[0])
     if x1 > x0 and y1 > y0:
         layer[y0:y1, x0:x1] += tile[y0 - top : y1 - top, x0 - left : x1 - left]
+
+
+def _enlarged(picture: Float32, shrink: int) -> Float32:
+    if shrink == 1:
+        return picture
+    size = (picture.shape[1] * shrink, picture.shape[0] * shrink)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _blur_px(setup: Setup, pair: Ints, row: Float64, k: Float64, size_deg: float, view: View) -> tuple[float, float]:
@@ -356,25 +474,12 @@ def _blur_px(setup: Setup, pair: Ints, row: Float64, k: Float64, size_deg: float
     """
     p = setup.prisms[len(setup.prisms) // 2]
     u, v = 0.5 * (row[found_at.U0] + row[found_at.U1]), 0.5 * (row[found_at.V0] + row[found_at.V1])
-    step = max(1e-4 * p.table[0, 2], 0.02 * (row[found_at.U1] - row[found_at.U0]))
-    turn = 1e-3
-
-    def at(us: Float64, vs: Float64, toward: Float64) -> Float64:
-        toward = toward / np.linalg.norm(toward)
-        out, _ = trace(p, setup.coating, (int(pair[0]), int(pair[1])), us, vs, tuple(-toward))
-        return np.asarray(out[..., : STOP + 2])
-
-    base = at(np.array([u, u + step]), np.array([v, v + step]), k)
-    by_u, by_v = (base[0, 1] - base[0, 0]) / step, (base[1, 0] - base[0, 0]) / step
-    one = np.array([u]), np.array([v])
-    by_x = (at(*one, k + np.array([turn, 0, 0]))[0, 0] - base[0, 0]) / turn
-    by_y = (at(*one, k + np.array([0, turn, 0]))[0, 0] - base[0, 0]) / turn
-    place = np.stack([by_u[:2], by_v[:2]], axis=1)
-    stop = np.stack([by_u[STOP:], by_v[STOP:]], axis=1)
-    place_k, stop_k = np.stack([by_x[:2], by_y[:2]], axis=1), np.stack([by_x[STOP:], by_y[STOP:]], axis=1)
-    moved = place_k
-    if np.isfinite(stop).all() and abs(np.linalg.det(stop)) > 1e-9:
-        moved = place_k - place @ np.linalg.solve(stop, stop_k)
+    step = 0.02 * (row[found_at.U1] - row[found_at.U0])
+    moved = np.zeros((2, 2))
+    magnification(
+        p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, setup.reflectance[0], pair[0], pair[1], u, v, step,
+        k[0], k[1], k[2], moved,
+    )  # fmt: skip
     half = math.radians(size_deg) / 2
     rx = half * float(np.hypot(*moved[0])) * abs(view.scale[0])
     ry = half * float(np.hypot(*moved[1])) * abs(view.scale[1])
@@ -384,12 +489,6 @@ def _blur_px(setup: Setup, pair: Ints, row: Float64, k: Float64, size_deg: float
 
 def _disc_blur(tile: Float32, rx: float, ry: float) -> Float32:
     """Convolution with an antialiased ellipse of these radii (px); light that leaves the tile is lost."""
-    shrink = max(1, int(max(rx, ry) / 12))
-    if shrink > 1:
-        h, w = tile.shape[:2]
-        small = cv2.resize(tile, (max(1, w // shrink), max(1, h // shrink)), interpolation=cv2.INTER_AREA)
-        blurred = _disc_blur(small, rx * small.shape[1] / w, ry * small.shape[0] / h)
-        return np.asarray(cv2.resize(blurred, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
     rx, ry = max(rx, 0.5), max(ry, 0.5)
     x = np.arange(-math.ceil(rx) - 1, math.ceil(rx) + 2)
     y = np.arange(-math.ceil(ry) - 1, math.ceil(ry) + 2)
@@ -399,14 +498,9 @@ def _disc_blur(tile: Float32, rx: float, ry: float) -> Float32:
     return np.asarray(cv2.filter2D(tile, -1, kernel, borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
-def _soften(picture: Float32, rx: float, ry: float) -> Float32:
+def _soften(canvas: Canvas, rx: float, ry: float, shape: tuple[int, int]) -> Float32:
     """Gaussian blur of a disc's variance (radius / 2): beside a ghost's size the two cannot be told apart."""
-    if max(rx, ry) < SHARP_BELOW_PX:
-        return picture
-    shrink = int(max(rx, ry) / 10)
-    h, w = picture.shape[:2]
-    if shrink > 1:
-        small = cv2.resize(picture, (max(1, w // shrink), max(1, h // shrink)), interpolation=cv2.INTER_AREA)
-        soft = cv2.GaussianBlur(small, (0, 0), max(rx / 2 / shrink, 0.05), sigmaY=max(ry / 2 / shrink, 0.05))
-        return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), max(rx / 2, 0.05), sigmaY=max(ry / 2, 0.05)), np.float32)
+    s = canvas.shrink
+    sigma = [max(r / 2 / s, 0.05) for r in (rx, ry)]
+    soft = np.asarray(cv2.GaussianBlur(canvas.pixels, (0, 0), sigma[0], sigmaY=sigma[1]), np.float32)
+    return _enlarged(soft, s)[: shape[0], : shape[1]]

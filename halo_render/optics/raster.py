@@ -80,10 +80,24 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
     for c in range(2 * crossings):
         grad[c, 0] = (stop[1, c] - stop[0, c]) * dx1 + (stop[2, c] - stop[0, c]) * dx2
         grad[c, 1] = (stop[1, c] - stop[0, c]) * dy1 + (stop[2, c] - stop[0, c]) * dy2
+    cuts = 0
+    which = np.empty(3, np.int64)
     for c in range(crossings):
         bound[c] = np.sqrt(
             grad[2 * c, 0] ** 2 + grad[2 * c, 1] ** 2 + grad[2 * c + 1, 0] ** 2 + grad[2 * c + 1, 1] ** 2
         )
+        farthest = 0.0
+        for k in range(3):
+            farthest = max(farthest, stop[k, 2 * c] ** 2 + stop[k, 2 * c + 1] ** 2)
+        # A triangle whose corners all pass well inside the blades is never cut by them.
+        if farthest > max(0.0, inner - bound[c]) ** 2:
+            which[cuts] = c
+            cuts += 1
+    b0, b1 = 0, 3
+    while b0 < 2 and rgb[b0] == 0:
+        b0 += 1
+    while b1 > b0 + 1 and rgb[b1 - 1] == 0:
+        b1 -= 1
     y_low, y_high = min(py[0], py[1], py[2]) - top, max(py[0], py[1], py[2]) - top
     row0, row1 = max(0, int(np.ceil(y_low - 0.5))), min(height, int(np.ceil(y_high - 0.5)))
     for row in range(row0, row1):
@@ -106,7 +120,8 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
                 share = _cover(rim[0] + rim_x * ox + rim_y * oy, rim_slope)
                 if share <= 0:
                     continue
-            for c in range(crossings):
+            for m in range(cuts):
+                c = which[m]
                 sx = stop[0, 2 * c] + grad[2 * c, 0] * ox + grad[2 * c, 1] * oy
                 sy = stop[0, 2 * c + 1] + grad[2 * c + 1, 0] * ox + grad[2 * c + 1, 1] * oy
                 r = np.sqrt(sx * sx + sy * sy)
@@ -122,12 +137,12 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
             if share <= 0:
                 continue
             value = max(0.0, dens[0] + dd_x * ox + dd_y * oy) * scale * share
-            for b in range(3):
+            for b in range(b0, b1):
                 tile[row, col, b] += value * rgb[b]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def draw_sheet(tile, left, top, rgb, nodes, valid, band, gain, origin_x, origin_y, px_x, px_y, crossings, edge, splat):  # type: ignore[no-untyped-def]
+def draw_sheet(tile, left, top, rgb, nodes, valid, gain, origin_x, origin_y, px_x, px_y, crossings, edge, splat):  # type: ignore[no-untyped-def]
     """Add one traced grid to a tile (rows, cols, 3) whose corner is pixel (left, top).
 
     `gain` is the flux of a cell of throughput 1 in radiance x pixels^2; `px_x`, `px_y` pixels a mm of the sensor
@@ -157,7 +172,7 @@ def draw_sheet(tile, left, top, rgb, nodes, valid, band, gain, origin_x, origin_
                     if 0 <= j + dj < rows - 1 and 0 <= i + di < cols - 1:
                         total += cell_area[j + dj, i + di]
                         count += 1
-            dens[j, i] = nodes[j, i, BANDS + band] * gain * count / max(total, DARKEST)
+            dens[j, i] = nodes[j, i, BANDS] * gain * count / max(total, DARKEST)
     inner, outer = edge.min(), edge.max()
     tx, ty, td, tr = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ts = np.empty((3, 6))
@@ -176,7 +191,7 @@ def draw_sheet(tile, left, top, rgb, nodes, valid, band, gain, origin_x, origin_
                 for k in range(3):
                     a, b = corner_j[k], corner_i[k]
                     tx[k], ty[k], td[k], tr[k] = x[a, b], y[a, b], dens[a, b], nodes[a, b, RIM]
-                    through += nodes[a, b, BANDS + band] / 3
+                    through += nodes[a, b, BANDS] / 3
                     low_rim = min(low_rim, tr[k])
                     for c in range(2 * crossings):
                         ts[k, c] = nodes[a, b, STOP + c]

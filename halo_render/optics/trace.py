@@ -56,31 +56,31 @@ def prism(lens: Lens, wavelength_nm: float, stop_radius_mm: float, extension_mm:
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")
-def _sag(row, terms, r):  # type: ignore[no-untyped-def]
+def _sag(table, terms, i, r):  # type: ignore[no-untyped-def]
     """Height of an asphere at radius r and its slope there."""
-    edge = row[2] * FLAT_FROM
+    edge = table[i, 2] * FLAT_FROM
     inside = min(r, edge)
-    c, k = row[0], row[3]
+    c, k = table[i, 0], table[i, 3]
     root = np.sqrt(max(1e-9, 1 - (1 + k) * c * c * inside * inside))
     z = c * inside * inside / (1 + root)
     slope = c * inside / root
     power = 1.0
-    for m in range(terms.size):
-        slope += (m + 1) * terms[m] * power
+    for m in range(terms.shape[1]):
+        slope += (m + 1) * terms[i, m] * power
         power *= inside
-        z += terms[m] * power
+        z += terms[i, m] * power
     if r > edge:
         z += slope * (r - edge)
     return z, slope
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")
-def _meet(row, terms, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
+def _meet(table, terms, i, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
     """Where the ray meets a surface, and the unit normal there (towards the sensor)."""
-    t = (row[1] - z) / kz
+    t = (table[i, 1] - z) / kz
     x += t * kx
     y += t * ky
-    c, kind = row[0], row[4]
+    c, kind = table[i, 0], table[i, 4]
     nx, ny, nz = 0.0, 0.0, 1.0
     dz = 0.0
     if kind == SPHERE:
@@ -96,7 +96,7 @@ def _meet(row, terms, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
     elif kind == ASPHERE:
         for _ in range(12):
             r = np.sqrt(x * x + y * y)
-            sag, slope = _sag(row, terms, r)
+            sag, slope = _sag(table, terms, i, r)
             if r > 1e-12:
                 nx, ny = -slope * x / r, -slope * y / r
             else:
@@ -105,7 +105,7 @@ def _meet(row, terms, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
             x += t * kx
             y += t * ky
             dz += t * kz
-            if abs(t) < 1e-11 * row[2]:
+            if abs(t) < 1e-11 * table[i, 2]:
                 break
         length = np.sqrt(1 + nx * nx + ny * ny)
         nx, ny, nz = nx / length, ny / length, 1 / length
@@ -123,7 +123,7 @@ def _meet(row, terms, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
             nx, nz = -c * x, 1 - c * dz
         else:
             ny, nz = -c * y, 1 - c * dz
-    return x, y, row[1] + dz, nx, ny, nz
+    return x, y, table[i, 1] + dz, nx, ny, nz
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -141,13 +141,12 @@ def trace_ray(table, terms, index, sensor, stop_radius, lut, first, second, x, y
         out[m] = 0.0
     rim, crossing, leg, i, forward = 0.0, 0, 0, 0, True
     while i < n:
-        row = table[i]
-        x, y, z, nx, ny, nz = _meet(row, terms[i], x, y, z, kx, ky, kz)
-        r = np.sqrt(x * x + y * y) / row[2]
+        x, y, z, nx, ny, nz = _meet(table, terms, i, x, y, z, kx, ky, kz)
+        r = np.sqrt(x * x + y * y) / table[i, 2]
         # `not <` also catches a path that is not a number any more.
         if not r < FARTHEST:
             return False
-        if row[5] != 0:
+        if table[i, 5] != 0:
             out[STOP + 2 * crossing] = x / stop_radius
             out[STOP + 2 * crossing + 1] = y / stop_radius
             crossing += 1
@@ -205,6 +204,33 @@ def trace_grid(table, terms, index, sensor, stop_radius, lut, first, second, u, 
             )  # fmt: skip
 
 
+@numba.njit(cache=True, fastmath=True)
+def magnification(table, terms, index, sensor, stop_radius, lut, first, second, u, v, step, kx, ky, kz, moved):  # type: ignore[no-untyped-def]
+    """Fill `moved` (2, 2): mm on the sensor a radian of the light's turn in x and y, for a fixed point of the stop."""
+    turn = 1e-3
+    rays = np.zeros((5, BANDS + lut.shape[1]))
+    for m in range(5):
+        dx, dy = (turn if m == 3 else 0.0), (turn if m == 4 else 0.0)
+        length = np.sqrt((kx + dx) ** 2 + (ky + dy) ** 2 + kz * kz)
+        trace_ray(
+            table, terms, index, sensor, stop_radius, lut, first, second,
+            u + (step if m == 1 else 0.0), v + (step if m == 2 else 0.0), 0.0,
+            (kx + dx) / length, (ky + dy) / length, kz / length, rays[m],
+        )  # fmt: skip
+    d = rays - rays[0]
+    a, b = d[1, STOP] / step, d[2, STOP] / step
+    c, e = d[1, STOP + 1] / step, d[2, STOP + 1] / step
+    det = a * e - b * c
+    for m in range(2):
+        sx, sy = d[3 + m, STOP] / turn, d[3 + m, STOP + 1] / turn
+        # The front point moves so that the stop's stays.
+        du, dv = 0.0, 0.0
+        if abs(det) > 1e-12:
+            du, dv = (e * sx - b * sy) / det, (a * sy - c * sx) / det
+        for w in range(2):
+            moved[w, m] = d[3 + m, w] / turn - (d[1, w] * du + d[2, w] * dv) / step
+
+
 def trace(
     p: Prism,
     coating: CoatingTable,
@@ -228,4 +254,17 @@ def trace(
     return out, valid
 
 
-__all__ = ["BANDS", "CYLINDER_X", "CYLINDER_Y", "RIM", "STOP", "Prism", "X", "Y", "prism", "trace", "trace_grid"]
+__all__ = [
+    "BANDS",
+    "CYLINDER_X",
+    "CYLINDER_Y",
+    "RIM",
+    "STOP",
+    "Prism",
+    "X",
+    "Y",
+    "magnification",
+    "prism",
+    "trace",
+    "trace_grid",
+]
