@@ -1,8 +1,9 @@
 """The effect `flare`: ghosts, glare, streaks and shimmer of real optics on the linear light of any frame.
 
-flared = clean + layer, where layer = ghosts + the scattered part of the point spread over the whole picture; the
-gain is for that of the two which dominates, and the other is never made stronger than it is. What the spread leaves in a light's own pixel is the light, and stays in the clean picture; the direct
-light is not dimmed by what is scattered (the lens's transmission is taken as part of the exposure).
+flared = clean + layer, where layer = ghosts + the scattered part of the point spread over the whole picture.
+The gain is for that of the two which dominates; the other is never made stronger than it is. What the spread
+leaves in a light's own pixel is the light, and stays in the clean picture; the direct light is not dimmed by
+what is scattered (the lens's transmission is taken as part of the exposure).
 """
 
 from __future__ import annotations
