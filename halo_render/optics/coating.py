@@ -26,7 +26,7 @@ STACKS: dict[str, tuple[tuple[float, float], ...]] = {
 COATINGS = (*STACKS, "perfect")
 # Makers tune the surfaces of one lens to different colours, so that their sum stays white: quarter waves at these, in
 # turn from the front. Their residues are what tints ghosts blue, purple, green and amber.
-DESIGN_NM = (550.0, 510.0, 590.0, 530.0, 570.0)
+DESIGN_NM = (550.0, 505.0, 605.0, 530.0, 570.0)
 # Camera response: Gaussians of these centres and standard deviations in nm (a Bayer sensor behind its infrared filter).
 RESPONSE_NM = ((600.0, 32.0), (538.0, 36.0), (462.0, 27.0))
 ANGLES = 96

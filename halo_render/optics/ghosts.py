@@ -43,7 +43,7 @@ FOLDED_TIMES = 7
 # Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
 COLOUR_NODES, SHARED_PX = 9, 0.35
 # Blur radii share a canvas within this ratio of each other; its pixels are this much finer than the blur.
-BLUR_STEP, COARSE_PX = 1.35, 1.0
+BLUR_STEP, COARSE_PX = 1.35, 1.6
 SHARP_BELOW_PX = 0.3
 # Lights nearer than this are one to the lens, when there are many.
 MANY_LIGHTS, MERGE_DEG = 12, 0.3
@@ -153,12 +153,28 @@ def _front(lens: Lens, k: Float64) -> Float64:
 
 
 def _survey(lens: Lens, p: Prism, table: CoatingTable, pairs: Ints, k: Float64, frame: Float64) -> Float64:
-    found = np.zeros((len(pairs), found_at.FOUND))
-    found_at.survey(
-        p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, table.reflectance, pairs, _front(lens, k),
-        k[0], k[1], k[2], frame, found,
-    )  # fmt: skip
-    return found
+    def search(of: Ints, start: Float64) -> Float64:
+        found = np.zeros((len(of), found_at.FOUND))
+        found_at.survey(
+            p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, table.reflectance, of, start, k[0], k[1], k[2],
+            frame, found,
+        )  # fmt: skip
+        return found
+
+    front = np.tile(_front(lens, k), (len(pairs), 1))
+    # Where the first mirror stands behind the stop, the light has come through it as on the straight path, which
+    # vignetting by rims behind the stop can only narrow: search there.
+    pupil = search(np.array([[-1, -1]], np.int64), front[:1])[0]
+    if pupil[found_at.TOTAL] > 0:
+        centre = 0.5 * (pupil[[found_at.U0, found_at.V0]] + pupil[[found_at.U1, found_at.V1]])
+        half = 0.5 * (pupil[[found_at.U1, found_at.V1]] - pupil[[found_at.U0, found_at.V0]])
+        # The straight path's own rims may hide some of the pupil that a ghost uses: twice as wide is enough.
+        start = np.array(
+            [centre[0] - 2 * half[0], centre[0] + 2 * half[0], centre[1] - 2 * half[1], centre[1] + 2 * half[1]]
+        )
+        behind = pairs[:, 0] > lens.stop
+        front[behind] = np.stack([np.maximum(front[0], start), np.minimum(front[0], start)])[[0, 1, 0, 1], [0, 1, 2, 3]]
+    return search(pairs, front)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from halo_render.optics.trace import BANDS, RIM, STOP
+from halo_render.optics.trace import BANDS, FAST, RIM, STOP
 
 # Sheets smaller than this across are splatted cell by cell: no pixel centre need lie in such a cell.
 SPLAT_BELOW_PX = 5.0
+# Thinner triangles are strewn along a line of at most so many pieces.
+THIN_PX, MOST_PIECES = 0.7, 4096
 DARKEST = 1e-12
 TURN_SAMPLES = 2048
 
 
-@numba.njit(cache=True, fastmath=True, inline="always")
+@numba.njit(cache=True, fastmath=FAST, inline="always")
 def _edge(sx, sy, edge):  # type: ignore[no-untyped-def]
     """Radius of the aperture in the direction of (sx, sy)."""
     turn = (np.arctan2(sy, sx) / (2 * np.pi) + 0.5) * (edge.size - 1)
@@ -22,13 +24,13 @@ def _edge(sx, sy, edge):  # type: ignore[no-untyped-def]
     return edge[j] * (1 - w) + edge[j + 1] * w
 
 
-@numba.njit(cache=True, fastmath=True, inline="always")
+@numba.njit(cache=True, fastmath=FAST, inline="always")
 def _cover(value, slope):  # type: ignore[no-untyped-def]
     """Share of a pixel (or cell) inside value < 1, from the value at its centre and its change across it."""
     return min(1.0, max(0.0, 0.5 + (1 - value) / max(slope, 1e-9)))
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=FAST)
 def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, inner, outer, flux, splat):  # type: ignore[no-untyped-def]
     """One triangle: px, py, dens, rim are its three corners, stop (3, 2 * crossings)."""
     ax, ay = px[1] - px[0], py[1] - py[0]
@@ -36,7 +38,8 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
     twice = ax * by - bx * ay
     area = 0.5 * abs(twice)
     height, width = tile.shape[0], tile.shape[1]
-    if splat or area < 0.25:
+    width_px = 2 * area / max(np.hypot(ax, ay), np.hypot(bx, by), np.hypot(px[2] - px[1], py[2] - py[1]), 1e-9)
+    if splat or width_px < THIN_PX:
         # The cut is judged at the middle, soft over the triangle's own extent.
         share = 1.0
         low, high = min(rim[0], rim[1], rim[2]), max(rim[0], rim[1], rim[2])
@@ -51,18 +54,30 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
             share *= _cover(np.sqrt(mx * mx + my * my) / _edge(mx, my, edge), high - low)
         if share <= 0:
             return
-        x = (px[0] + px[1] + px[2]) / 3 - left - 0.5
-        y = (py[0] + py[1] + py[2]) / 3 - top - 0.5
-        if not (-1 <= x < width and -1 <= y < height):
-            return
-        i, j = int(np.floor(x)), int(np.floor(y))
-        fx, fy = x - i, y - j
-        for dj in range(2):
-            for di in range(2):
-                if 0 <= i + di < width and 0 <= j + dj < height:
-                    w = (fx if di else 1 - fx) * (fy if dj else 1 - fy) * share * flux
-                    for b in range(3):
-                        tile[j + dj, i + di, b] += w * rgb[b]
+        # A sliver at a fold is a line, not a point: its light is strewn along its longest side.
+        longest, a, far = -1.0, 0, 1
+        for k in range(3):
+            m = (k + 1) % 3
+            length = np.hypot(px[m] - px[k], py[m] - py[k])
+            if length > longest:
+                longest, a, far = length, k, m
+        pieces = min(MOST_PIECES, int(longest * 1.5) + 1)
+        for piece in range(pieces):
+            t = (piece + 0.5) / pieces
+            x, y = px[a] + t * (px[far] - px[a]), py[a] + t * (py[far] - py[a])
+            if pieces == 1:
+                x, y = (px[0] + px[1] + px[2]) / 3, (py[0] + py[1] + py[2]) / 3
+            x, y = x - left - 0.5, y - top - 0.5
+            if not (-1 <= x < width and -1 <= y < height):
+                continue
+            i, j = int(np.floor(x)), int(np.floor(y))
+            fx, fy = x - i, y - j
+            for dj in range(2):
+                for di in range(2):
+                    if 0 <= i + di < width and 0 <= j + dj < height:
+                        w = (fx if di else 1 - fx) * (fy if dj else 1 - fy) * share * flux / pieces
+                        for b in range(3):
+                            tile[j + dj, i + di, b] += w * rgb[b]
         return
     # What the corners hold is only smooth; the triangle's own energy is what counts.
     mean = (dens[0] + dens[1] + dens[2]) / 3
@@ -141,7 +156,7 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
                 tile[row, col, b] += value * rgb[b]
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
 def draw_sheet(tile, left, top, rgb, nodes, valid, gain, origin_x, origin_y, px_x, px_y, crossings, edge, splat):  # type: ignore[no-untyped-def]
     """Add one traced grid to a tile (rows, cols, 3) whose corner is pixel (left, top).
 
