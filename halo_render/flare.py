@@ -109,10 +109,10 @@ class Flare:
             params = self._draw(rng, frame, light)
             try:
                 unit_light, unit = _unit(frame, params, self._choice.layers)
+                gain, psnr_db = _gain(frame, unit_light, unit, params, target_db)
             except RefusedError as refusal:
                 why = str(refusal)
                 continue
-            gain, psnr_db = _gain(frame, unit_light, unit, params, target_db)
             if STRONGEST_DB <= psnr_db <= FAINTEST_DB:
                 ratios = {k: draw.short(v * _gain_of(k, params, gain)) for k, v in unit.ratios.items()}
                 return params.model_copy(update={"gain": gain, "flare_to_light": ratios})
@@ -239,6 +239,8 @@ def _gain(frame: Frame, light: Light, unit: Unit, params: FlareParams, target_db
     for kind, ratio in unit.ratios.items():
         if ratio > 0 and _gain_of(kind, params, 2.0) > 1:
             high = min(high, PHYSICAL_SHARE[kind][1] / ratio)
+    if high < low:
+        raise RefusedError(f"{frame.frame_id}", "the flare is stronger than real lenses show even at the lowest gain")
     if unit.ratios.get(params.variant, 0) > 0:
         low = min(high, max(low, PHYSICAL_SHARE[params.variant][0] / unit.ratios[params.variant]))
     step = max(1, math.ceil(max(frame.width, frame.height) / 256))

@@ -61,12 +61,11 @@ def _spread(params_json: str, sensor: Sensor) -> Spread:
             _streak(beside, streak, sensor, params.wavelengths)
     if params.shimmer is not None:
         _shimmer(beside, params.shimmer, sensor, params.wavelengths)
-    others = beside.table()
     if core is not None:
         side = core.shape[0]
         # What else scatters lies over the transform too.
-        core = core + evaluate(others, side, side, (side // 2, side // 2))
-    return Spread(on_pupil.table() + others, core)
+        core = core + evaluate(beside.table(), side, side, (side // 2, side // 2))
+    return Spread(on_pupil.with_parts_of(beside), core)
 
 
 def _focal_px(sensor: Sensor) -> float:

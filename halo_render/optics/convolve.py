@@ -6,7 +6,7 @@ two kernels: near the light at full size, the far tail on a reduced picture, the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
@@ -19,6 +19,8 @@ from halo_render.optics.polar import evaluate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from halo_render.optics.polar import PolarSpread
+
 Float32 = npt.NDArray[np.float32]
 Complex64 = npt.NDArray[np.complex64]
 
@@ -29,18 +31,25 @@ NEAR_PX = 192
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Light scattered about a light of energy 1: a polar `table_RA3`, and near it a picture `core_KK3` (odd, or None).
+    """Light scattered about a light of energy 1: `polar`, and near it a picture `core_KK3` (odd, or None).
 
     The share that stays within the light's own pixel is left out: it belongs to the light, not to its flare.
     """
 
-    table_RA3: Float32
+    polar: PolarSpread
     core_KK3: Float32 | None = None
+    _tables: dict[float, Float32] = field(default_factory=dict, repr=False)
+
+    def table(self, pixel_px: float = 1.0) -> Float32:
+        """The polar table for pixels of that width, made once."""
+        if pixel_px not in self._tables:
+            self._tables[pixel_px] = self.polar.table(pixel_px)
+        return self._tables[pixel_px]
 
     def kernel(self, half_rows: int, half_columns: int, pixel_px: float = 1.0) -> Float32:
         """Energy a pixel about the light, float32 (2 half_rows + 1, 2 half_columns + 1, 3); its middle is 0."""
         rows, columns = 2 * half_rows + 1, 2 * half_columns + 1
-        made = evaluate(self.table_RA3, rows, columns, (half_rows, half_columns), pixel_px)
+        made = evaluate(self.table(pixel_px), rows, columns, (half_rows, half_columns), pixel_px)
         if self.core_KK3 is not None and pixel_px == 1.0:
             reach = min(self.core_KK3.shape[0] // 2, half_rows, half_columns)
             middle = self.core_KK3.shape[0] // 2
@@ -53,7 +62,7 @@ class Spread:
 
     def around(self, rows: int, columns: int, x_px: float, y_px: float) -> Float32:
         """The spread of a light at a place in or out of the picture, float32 (rows, columns, 3)."""
-        return evaluate(self.table_RA3, rows, columns, (y_px - 0.5, x_px - 0.5))
+        return evaluate(self.table(), rows, columns, (y_px - 0.5, x_px - 0.5))
 
 
 def _fade(half_rows: int, half_columns: int, reach_px: float, pixel_px: float) -> Float32:

@@ -50,8 +50,12 @@ class PolarSpread:
         """
         self._parts.append((angular_A, np.asarray(radial_R3, np.float64), width_px))
 
-    def table(self) -> Float32:
-        """Energy per square pixel, float32 (radii, ANGLES, 3), each radius blurred by the width of a pixel."""
+    def with_parts_of(self, other: PolarSpread) -> PolarSpread:
+        """Both spreads together."""
+        return PolarSpread(self.reach_px, self._parts + other._parts)
+
+    def table(self, pixel_px: float = 1.0) -> Float32:
+        """Energy per square pixel, float32 (radii, ANGLES, 3), each radius blurred by a pixel of that width."""
         radius = self.radius_px
         harmonic = np.arange(ANGLES // 2 + 1, dtype=np.float32)
         spectrum = np.zeros((3, radius.size, harmonic.size), np.complex64)
@@ -61,7 +65,7 @@ class PolarSpread:
                 spectrum[:, :, 0] += (radial.T * (ANGLES / (2 * math.pi))).astype(np.float32)
                 continue
             if width_px not in blurs:
-                spread = np.minimum(np.hypot(width_px, PIXEL_DEVIATION) / radius, 1.2).astype(np.float32)
+                spread = np.minimum(np.hypot(width_px, PIXEL_DEVIATION * pixel_px) / radius, 1.2).astype(np.float32)
                 blurs[width_px] = np.exp(np.float32(-0.5) * np.square(harmonic[None] * spread[:, None]))
             wave = fft.rfft(angular).astype(np.complex64)[None] * blurs[width_px]
             for channel in range(3):
