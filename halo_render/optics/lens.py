@@ -146,6 +146,29 @@ def first_order(lens: Lens, wavelength_nm: float = LINE_D_NM, axis: str = "y") -
     return FirstOrder(float(focal), float(back), float(entrance), float(exit_pupil), float(front[0, 0]))
 
 
+def ghost_abcd(lens: Lens, pair: tuple[int, int], wavelength_nm: float = LINE_D_NM, axis: str = "y") -> Float64:
+    """Ray matrix (2, 2) of a ghost's whole path, first vertex to sensor, on (height mm, angle).
+
+    `pair` is (first mirror, second mirror). Light on its way back runs in media of negative index over negative gaps.
+    A ghost of a far light at angle u spans B u + A h for heights h at the front: |A| is its size over the beam's.
+    """
+    first, second = pair
+    n, last = lens.indices(wavelength_nm), len(lens.surfaces)
+    path = [*range(first + 1), *range(first - 1, second - 1, -1), *range(second + 1, last)]
+    matrix, index, forward = np.eye(2), 1.0, True
+    for step, i in enumerate(path):
+        mirror = (i == first and step == first) or (i == second and step == 2 * first - second)
+        after = -index if mirror else (n[i + 1] if forward else -n[i])
+        s = lens.surfaces[i]
+        c = s.curvature if s.cylinder in ("", axis) else 0.0
+        c += 2 * s.terms[1] if len(s.terms) > 1 else 0.0
+        matrix = np.array([[1, 0], [-(after - index) * c, 1]]) @ matrix
+        index, forward = after, forward != mirror
+        gap = s.gap if forward else -lens.surfaces[i - 1].gap
+        matrix = np.array([[1, gap / index], [0, 1]]) @ matrix
+    return matrix
+
+
 def lens_names() -> list[str]:
     """Names that `load_lens` knows, sorted: one for each zoom position."""
     return sorted(_index())

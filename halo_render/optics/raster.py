@@ -15,7 +15,7 @@ DARKEST = 1e-12
 TURN_SAMPLES = 2048
 
 
-@numba.njit(cache=True, fastmath=FAST, inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _edge(sx, sy, edge):  # type: ignore[no-untyped-def]
     """Radius of the aperture in the direction of (sx, sy)."""
     turn = (np.arctan2(sy, sx) / (2 * np.pi) + 0.5) * (edge.size - 1)
@@ -24,13 +24,13 @@ def _edge(sx, sy, edge):  # type: ignore[no-untyped-def]
     return edge[j] * (1 - w) + edge[j + 1] * w
 
 
-@numba.njit(cache=True, fastmath=FAST, inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _cover(value, slope):  # type: ignore[no-untyped-def]
     """Share of a pixel (or cell) inside value < 1, from the value at its centre and its change across it."""
     return min(1.0, max(0.0, 0.5 + (1 - value) / max(slope, 1e-9)))
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, inner, outer, flux, splat):  # type: ignore[no-untyped-def]
     """One triangle: px, py, dens, rim are its three corners, stop (3, 2 * crossings)."""
     ax, ay = px[1] - px[0], py[1] - py[0]
@@ -156,7 +156,7 @@ def _triangle(tile, left, top, rgb, px, py, dens, rim, stop, crossings, edge, in
                 tile[row, col, b] += value * rgb[b]
 
 
-@numba.njit(cache=True, fastmath=FAST, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def draw_sheet(tile, left, top, rgb, nodes, valid, gain, origin_x, origin_y, px_x, px_y, crossings, edge, splat):  # type: ignore[no-untyped-def]
     """Add one traced grid to a tile (rows, cols, 3) whose corner is pixel (left, top).
 

@@ -22,7 +22,7 @@ SURE = 12
 RIM_SLACK, STOP_REACH = 0.6, 12.0
 
 
-@numba.njit(cache=True, fastmath=FAST, inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _may_pass(level, j, i):  # type: ignore[no-untyped-def]
     """Whether light may pass between four nodes: `level` holds for each its rim ratio and three stop crossings."""
     low, high = np.inf, 0.0
@@ -51,7 +51,7 @@ def _may_pass(level, j, i):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True, fastmath=FAST, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def survey(table, terms, index, sensor, stop_radius, lut, pairs, front, kx, ky, kz, frame, found):  # type: ignore[no-untyped-def]
     """Fill `found` (pairs, FOUND) for parallel light along (kx, ky, kz); `frame` is the sensor's (x0, x1, y0, y1) mm.
 

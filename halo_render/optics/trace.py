@@ -57,7 +57,7 @@ def prism(lens: Lens, wavelength_nm: float, stop_radius_mm: float, extension_mm:
     )
 
 
-@numba.njit(cache=True, fastmath=FAST, inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _sag(table, terms, i, r):  # type: ignore[no-untyped-def]
     """Height of an asphere at radius r and its slope there."""
     edge = table[i, 2] * FLAT_FROM
@@ -76,7 +76,7 @@ def _sag(table, terms, i, r):  # type: ignore[no-untyped-def]
     return z, slope
 
 
-@numba.njit(cache=True, fastmath=FAST, inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
 def _meet(table, terms, i, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
     """Where the ray meets a surface, and the unit normal there (towards the sensor)."""
     t = (table[i, 1] - z) / kz
@@ -128,7 +128,7 @@ def _meet(table, terms, i, x, y, z, kx, ky, kz):  # type: ignore[no-untyped-def]
     return x, y, table[i, 1] + dz, nx, ny, nz
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def trace_ray(table, terms, index, sensor, stop_radius, lut, first, second, x, y, z, kx, ky, kz, out):  # type: ignore[no-untyped-def]
     """One ray from (x, y, z) along (kx, ky, kz) to the sensor, reflected at `first` and then at `second` < `first`.
 
@@ -194,7 +194,7 @@ def trace_ray(table, terms, index, sensor, stop_radius, lut, first, second, x, y
     return True
 
 
-@numba.njit(cache=True, fastmath=FAST, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def trace_grid(table, terms, index, sensor, stop_radius, lut, first, second, u, v, kx, ky, kz, out, valid):  # type: ignore[no-untyped-def]
     """A grid of parallel rays through the points (u, v) of the plane z = 0: fills `out` (len(v), len(u), ...)."""
     for row in range(v.size):
@@ -206,7 +206,7 @@ def trace_grid(table, terms, index, sensor, stop_radius, lut, first, second, u, 
             )  # fmt: skip
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def magnification(table, terms, index, sensor, stop_radius, lut, first, second, u, v, step, kx, ky, kz, moved):  # type: ignore[no-untyped-def]
     """Fill `moved` (2, 2): mm on the sensor a radian of the light's turn in x and y, for a fixed point of the stop."""
     turn = 1e-3
