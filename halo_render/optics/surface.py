@@ -91,7 +91,7 @@ def _dust(rng: np.random.Generator, surface: Surface, size: int, sample_mm: floa
     diameter = surface.dust_um * 1e-3 / sample_mm * np.exp(rng.normal(0, GRAIN_SPREAD, count))
     place = size / 2 + rng.uniform(-0.5, 0.5, (count, 2)) * size / PADDING
     cover = np.zeros((size, size), np.float32)
-    small = diameter < 3
+    small = diameter < 1.1
     corner = np.floor(place[small] - 0.5).astype(np.int64)
     share = place[small] - 0.5 - corner
     for dy in (0, 1):

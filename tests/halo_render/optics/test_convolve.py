@@ -73,10 +73,10 @@ def test_the_pyramid_agrees_with_the_whole_kernel(monkeypatch):
     monkeypatch.setattr(c, "NEAR_PX", 64)
     by_parts = c.scattered(light, made)
     assert by_parts.sum() == pytest.approx(whole.sum(), rel=0.01)
-    # Far from a light a ray is drawn two pixels wide instead of one; over five the light is the same.
-    whole, by_parts = (cv2.blur(picture, (5, 5)) for picture in (whole, by_parts))
-    error = np.abs(by_parts - whole) / (whole + 1e-3 * whole.max())
-    assert np.quantile(error, 0.999) < 0.05
+    # Far from a light a ray is drawn two pixels wide instead of one, with the same light: compare blocks.
+    whole, by_parts = (cv2.resize(picture, (41, 33), interpolation=cv2.INTER_AREA) for picture in (whole, by_parts))
+    assert (np.abs(by_parts - whole) / (whole + 1e-3 * whole.max())).max() < 0.12
+    assert np.median(np.abs(by_parts - whole) / whole) < 0.02
 
 
 def test_energy_of_a_polar_spread_is_kept_on_the_pixels():

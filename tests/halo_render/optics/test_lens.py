@@ -34,7 +34,9 @@ STATED = {
 
 def test_there_are_lenses_of_all_kinds() -> None:
     assert len(lens_names()) >= 14
-    assert {"tele_zoom_wide", "tele_zoom_mid", "tele_zoom_tele", "tessar", "phone_4p", "anamorphic_180"} <= set(lens_names())
+    assert {"tele_zoom_wide", "tele_zoom_mid", "tele_zoom_tele", "tessar", "phone_4p", "anamorphic_180"} <= set(
+        lens_names()
+    )
     assert any(s.cylinder for s in load_lens("anamorphic_180").surfaces)
     assert sum(any(s.terms) for s in load_lens("phone_4p").surfaces) == 8
 
