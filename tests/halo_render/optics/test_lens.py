@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from uniser_core.errors import InputError
 
 from halo_render.optics.coating import camera_coating
 from halo_render.optics.ghosts import stop_radius_mm
 from halo_render.optics.glass import LINE_C_NM, LINE_D_NM, LINE_F_NM, glass
 from halo_render.optics.lens import first_order, lens_names, load_lens
 from halo_render.optics.trace import BANDS, RIM, STOP, prism, trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from uniser_core.errors import InputError
 
 # What the sources state: focal length and back focus of each design in its own scale (mm).
 STATED = {
@@ -34,7 +37,9 @@ STATED = {
 
 def test_there_are_lenses_of_all_kinds() -> None:
     assert len(lens_names()) >= 14
-    assert {"tele_zoom_wide", "tele_zoom_mid", "tele_zoom_tele", "tessar", "phone_4p", "anamorphic_180"} <= set(lens_names())
+    assert {"tele_zoom_wide", "tele_zoom_mid", "tele_zoom_tele", "tessar", "phone_4p", "anamorphic_180"} <= set(
+        lens_names()
+    )
     assert any(s.cylinder for s in load_lens("anamorphic_180").surfaces)
     assert sum(any(s.terms) for s in load_lens("phone_4p").surfaces) == 8
 

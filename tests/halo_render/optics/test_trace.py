@@ -75,9 +75,7 @@ def test_the_fast_tracer_agrees_with_a_plain_one(name: str) -> None:
     passed = 0
     for pair in pairs:
         radius = stop_radius_mm(lens, lens.f_number)
-        x, y, _ = exact.trace(
-            lens, None if pair[0] < 0 else pair, *np.meshgrid(u, u), k, LINE_D_NM, radius
-        )
+        x, y, _ = exact.trace(lens, None if pair[0] < 0 else pair, *np.meshgrid(u, u), k, LINE_D_NM, radius)
         out, valid = traced(lens, pair, u, u, tuple(-k))
         crossing = np.stack([np.hypot(out[..., STOP + 2 * c], out[..., STOP + 2 * c + 1]) for c in range(3)])
         ours = valid & (out[..., RIM] < 1) & (crossing.max(0) <= 1)
