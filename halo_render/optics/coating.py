@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     from halo_render.optics.lens import Lens
 
 Float64 = npt.NDArray[np.float64]
-# Layers from the air inwards: (index, optical thickness in quarter waves). MgF2; MgF2 + ZrO2 + Al2O3, the classical
-# quarter-half-quarter coat.
-STACKS: dict[str, tuple[tuple[float, float], ...]] = {
-    "uncoated": (),
-    "single": ((1.38, 1.0),),
-    "multi": ((1.38, 1.0), (2.05, 2.0), (1.65, 1.0)),
-}
-COATINGS = (*STACKS, "perfect")
+MGF2, ZRO2 = 1.38, 2.05
+COATINGS = ("uncoated", "single", "multi", "perfect")
 # Makers tune the surfaces of one lens to different colours, so that their sum stays white: quarter waves at these, in
-# turn from the front. Their residues are what tints ghosts blue, purple, green and amber.
+# turn from the front. Their residues are what tints ghosts blue, purple, green and amber. A three-layer coat stands
+# half as much detuning before it reflects more than one layer.
 DESIGN_NM = (550.0, 505.0, 605.0, 530.0, 570.0)
 # Camera response: Gaussians of these centres and standard deviations in nm (a Bayer sensor behind its infrared filter).
 RESPONSE_NM = ((600.0, 32.0), (538.0, 36.0), (462.0, 27.0))
@@ -44,6 +39,20 @@ def check_coating(name: str) -> str:
     if name not in COATINGS:
         raise InputError(f"coating {name!r}", f"is not one of {', '.join(COATINGS)}", "choose one")
     return name
+
+
+def layers_of(coating: str, n_glass: float, surface: int) -> tuple[tuple[tuple[float, float], ...], float]:
+    """Films on an air-glass surface, (index, quarter waves) from the air inwards, and the design wavelength in nm.
+
+    `single` is a quarter wave of MgF2; `multi` the classical quarter-half-quarter coat (Cox, Hass and Thelen 1962):
+    MgF2, ZrO2 and an oxide whose index suits the glass, so that it reflects nothing at the design wavelength.
+    """
+    design = DESIGN_NM[surface % len(DESIGN_NM)]
+    if coating == "single":
+        return ((MGF2, 1.0),), design
+    if coating == "multi":
+        return ((MGF2, 1.0), (ZRO2, 2.0), (MGF2 * n_glass**0.5, 1.0)), 0.5 * (550.0 + design)
+    return (), design
 
 
 def response(wavelength_nm: Float64) -> Float64:
@@ -108,8 +117,7 @@ def coating_table(lens: Lens, coating: str, wavelengths_nm: Float64, weights: Fl
         n2 = s.glass.index(wavelengths_nm)
         low, high = np.minimum(n1, n2), np.maximum(n1, n2)
         cemented = before is not None and not before.is_air and not s.glass.is_air
-        layers = () if cemented else STACKS[coating]
-        design = DESIGN_NM[i % len(DESIGN_NM)]
+        layers, design = layers_of("uncoated" if cemented else coating, float(np.mean(high)), i)
         spectrum = film_reflectance(
             low[:, None], high[:, None], cosine[None, :], np.asarray(wavelengths_nm)[:, None], layers, design
         )

@@ -127,7 +127,7 @@ def _worthwhile(lens: Lens, p: Prism, table: CoatingTable, loss: float) -> Ints:
             k = np.array([-ax * math.sin(angle), -ay * math.sin(angle), math.cos(angle)])
             energy = _survey(lens, p, table, pairs, k / np.linalg.norm(k), everywhere)[:, found_at.TOTAL]
             keep |= _largest(energy, loss / 10)
-    return pairs[keep]
+    return np.asarray(pairs[keep], np.int64)
 
 
 def _largest(energy: Float64, loss: float) -> npt.NDArray[np.bool_]:

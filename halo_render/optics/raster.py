@@ -187,7 +187,8 @@ def draw_sheet(tile, left, top, rgb, nodes, valid, gain, origin_x, origin_y, px_
                     if 0 <= j + dj < rows - 1 and 0 <= i + di < cols - 1:
                         total += cell_area[j + dj, i + di]
                         count += 1
-            dens[j, i] = nodes[j, i, BANDS] * gain * count / max(total, DARKEST)
+            # Colours interpolated past what passes may fall below nothing.
+            dens[j, i] = max(0.0, nodes[j, i, BANDS]) * gain * count / max(total, DARKEST)
     inner, outer = edge.min(), edge.max()
     tx, ty, td, tr = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ts = np.empty((3, 6))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halo_render.optics.coating import DESIGN_NM, STACKS, film_reflectance
+from halo_render.optics.coating import film_reflectance, layers_of
 
 if TYPE_CHECKING:
     from halo_render.optics.lens import Lens
@@ -60,9 +60,11 @@ def trace(lens: Lens, pair, u, v, k, wavelength_nm, stop_radius, coating="single
             n1, n2 = (n_before, n_after) if forward else (n_after, n_before)
             cosine = np.abs((direction * normal).sum(-1))
             inward = np.where(((direction * normal).sum(-1) > 0)[..., None], normal, -normal)
-            layers = () if (before and not before.is_air and not s.glass.is_air) else STACKS[coating]
+            glassy = (before or s.glass) if s.glass.is_air else s.glass
+            cemented = before is not None and not before.is_air and not s.glass.is_air
+            layers, design = layers_of("uncoated" if cemented else coating, glassy.nd, i)
             layers = layers if n1 < n2 else tuple(reversed(layers))
-            reflectance = film_reflectance(n1, n2, cosine, wavelength_nm, layers, DESIGN_NM[i % len(DESIGN_NM)])
+            reflectance = film_reflectance(n1, n2, cosine, wavelength_nm, layers, design)
             through = through * (reflectance if mirror else 1 - reflectance)
             if mirror:
                 direction = direction - 2 * cosine[..., None] * inward

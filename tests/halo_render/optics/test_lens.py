@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from uniser_core.errors import InputError
 
 from halo_render.optics.coating import camera_coating
 from halo_render.optics.ghosts import stop_radius_mm
 from halo_render.optics.glass import LINE_C_NM, LINE_D_NM, LINE_F_NM, glass
 from halo_render.optics.lens import first_order, lens_names, load_lens
 from halo_render.optics.trace import BANDS, RIM, STOP, prism, trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from uniser_core.errors import InputError
 
 # What the sources state: focal length and back focus of each design in its own scale (mm).
 STATED = {
