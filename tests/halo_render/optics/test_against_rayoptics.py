@@ -36,9 +36,9 @@ def model_of(lens: Lens):
         model.radius_mode = False
         seq.gaps[0].thi = 1e10
         for i, s in enumerate(lens.surfaces):
-            seq.add_surface(
-                [s.curvature, s.gap, float(s.glass.index(LINE_D_NM)), 0.0][: 4 if not s.glass.is_air else 2]
-            )
+            # The d line is the reference, so any Abbe number will do.
+            medium = [] if s.glass.is_air else [float(s.glass.index(LINE_D_NM)), 50.0]
+            seq.add_surface([s.curvature, s.gap, *medium])
             if s.is_stop:
                 seq.set_stop()
             if s.conic or any(s.terms):
@@ -68,6 +68,10 @@ def test_first_order_properties_agree(name: str) -> None:
 def test_real_rays_land_within_a_micrometre(name: str) -> None:
     lens = load_lens(name)
     model = model_of(lens)
+    # Rays start on the object's plane: a near one keeps their digits.
+    near = 1000.0
+    model["seq_model"].gaps[0].thi = near
+    model.update_model()
     from rayoptics.raytr.raytrace import trace as peer_trace
     from rayoptics.raytr.traceerror import TraceError
 
@@ -87,15 +91,16 @@ def test_real_rays_land_within_a_micrometre(name: str) -> None:
                 out, valid = trace(p, coating, (-1, -1), point[:1], point[1:2], tuple(-k))
                 if not valid[0, 0] or out[0, 0, 2] > 1:
                     continue
+                start = point - near / k[2] * k + [0, 0, near]
                 try:
-                    ray = peer_trace(model["seq_model"], point - 50 * k + [0, 0, 0], k, LINE_D_NM)
+                    ray = peer_trace(model["seq_model"], start, k, LINE_D_NM)
                 except TraceError:
                     continue
                 landed = ray.ray[-1][0] if hasattr(ray, "ray") else ray[0][-1][0]
                 compared.append((angle_deg, np.abs(landed[:2] - out[0, 0, :2]).max()))
     worst = max(error for _, error in compared)
     assert worst < 1e-3, f"{worst * 1000:.3g} um"
-    assert {a for a, _ in compared} >= {0.0, 0.6 * lens.half_field_deg}
+    assert {a for a, _ in compared} >= {0.0, 0.6 * lens.half_field_deg, lens.half_field_deg}
     assert len(compared) >= 15
 
 
