@@ -39,9 +39,10 @@ Complex64 = npt.NDArray[np.complex64]
 # Ghosts are traced for the strongest lights; all of them glare.
 GHOST_LIGHTS = 5
 TRIES = 4
-FAINTEST_DB, STRONGEST_DB = 40.0, 12.0
+BARE = "uncoated"
+FAINTEST_DB, STRONGEST_DB = 36.0, 13.0
 # Un-clipped peaks of saturated lights in photos, white = 1: lamps and the sun through haze.
-UNCLIP_RANGE = (6.0, 300.0)
+UNCLIP_RANGE = (4.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ class Flare:
         """Draw a flare whose strength shows. Raises RefusedError when the frame has no light, or none that flares."""
         light = light_of(frame, {}, 1.0)
         target_db = draw.target_psnr_db(rng)
-        why = ""
+        why, coating = "", None
         for _ in range(TRIES):
-            params = self._draw(rng, frame, light)
+            params = self._draw(rng, frame, light, coating)
             try:
                 unit_light, unit = _unit(frame, params, self._choice.layers)
                 gain, psnr_db = _gain(frame, unit_light, unit, params, target_db)
@@ -117,6 +118,8 @@ class Flare:
                 ratios = {k: draw.short(v * _gain_of(k, params, gain)) for k, v in unit.ratios.items()}
                 return params.model_copy(update={"gain": gain, "flare_to_light": ratios})
             why = f"{psnr_db:.1f} dB at the nearest physical gain"
+            if psnr_db > FAINTEST_DB:
+                coating = BARE  # an older lens shows more
         raise RefusedError(f"{frame.frame_id} takes no flare between {STRONGEST_DB:g} and {FAINTEST_DB:g} dB", why)
 
     def apply(self, frame: Frame, params: FlareParams) -> Layers:
@@ -130,7 +133,7 @@ class Flare:
         clean = light.clean_HWC if params.dimming else None
         return Layers(degraded=degraded, clean=clean, additive=layer, strength=strength)
 
-    def _draw(self, rng: np.random.Generator, frame: Frame, light: Light) -> FlareParams:
+    def _draw(self, rng: np.random.Generator, frame: Frame, light: Light, coating: str | None) -> FlareParams:
         dimming: dict[str, float] = {}
         if frame.has("light_groups") and frame.has("lights"):
             dimming = draw.draw_dimming(rng, sorted({e["group"] for e in frame.get("lights")}))
@@ -153,7 +156,7 @@ class Flare:
             variant=main,
             kinds=kinds,
             lens=lens if "reflective" in kinds else "",
-            coating=draw.draw_coating(rng, coatings),
+            coating=coating or draw.draw_coating(rng, coatings),
             reflective=draw.draw_reflective(rng) if "reflective" in kinds else None,
             glare=draw.draw_glare(rng, main) if "glare" in kinds else None,
             streaks=draw.draw_streaks(rng, main) if "streak" in kinds else (),

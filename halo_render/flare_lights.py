@@ -35,6 +35,8 @@ SURROUND_LUMINANCE = 0.55
 ABOVE_WHITE = 6.0
 # Un-clipping: excess grows as (depth inside the blob)^UNCLIP_POWER from 0 at its rim to its peak.
 UNCLIP_POWER = 1.5
+# Of its bounding box a lamp fills more than foam, cables and rims do.
+LEAST_FILL, SMALL_AREA_PX = 0.4, 12
 MOST_BLOBS = 40
 
 
@@ -205,13 +207,15 @@ def _blob(
     area = int(here.sum())
     if not LEAST_AREA_PX <= area <= MOST_SHARE * height * width:
         return None
+    rows, columns = np.nonzero(here)
+    if area > SMALL_AREA_PX and area < LEAST_FILL * (np.ptp(rows) + 1) * (np.ptp(columns) + 1):
+        return None
     kernel = np.ones((2 * pad - 1, 2 * pad - 1), np.uint8)
     ring = cv2.dilate(here.astype(np.uint8), kernel).astype(bool) & ~mask[y0:y1, x0:x1]
     if not ring.any() or float(np.median(shown[y0:y1, x0:x1][ring])) > SURROUND_LUMINANCE:
         return None
     padded = np.pad(here.astype(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    rows, columns = np.nonzero(here)
     profile = (depth[here] / depth.max()) ** UNCLIP_POWER
     # The colour is that of the glow about it, where no channel is clipped; half way to white.
     near = cv2.dilate(here.astype(np.uint8), np.ones((2 * gap + 3, 2 * gap + 3), np.uint8)).astype(bool) & ring

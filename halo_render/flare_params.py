@@ -158,7 +158,7 @@ class FlareParams(EffectParams):
     rotation_deg: Degrees = 0.0
     edge_roughness: float = Field(0.0, ge=0, le=0.2)
     aperture_seed: Seed = 0
-    coating: str = Field("multilayer", description="uncoated, mgf2, multilayer, perfect")
+    coating: str = Field("multi", description="uncoated, single (MgF2), multi (three layers), perfect")
     wavelengths: int = Field(13, ge=FEWEST_WAVELENGTHS, le=MOST_WAVELENGTHS)
     gain: float = Field(1.0, gt=0, le=GAIN_RANGE[1], description="on ghosts or on scatter, whichever dominates")
     lights: Literal["table", "detected"] = "table"
