@@ -37,7 +37,9 @@ Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Grid nodes across a ghost: one in so many pixels, within these bounds.
-NODE_PX, FEWEST_NODES, MOST_NODES = 16.0, 17, 25
+NODE_PX, FEWEST_NODES, FEWER_NODES, MOST_NODES = 16.0, 9, 17, 25
+# A ghost below these shares of the ghosts' mean light is drawn 2, 3, 4 times coarser; the dimmest with few nodes.
+DIM_LEVELS, DIM_STEPS = (0.08, 0.03, 0.012), 2
 # A sheet folded over itself shows its cells as beads along the caustic unless they are small.
 FOLDED_TIMES = 7
 # Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
@@ -47,7 +49,7 @@ BLUR_STEP, COARSE_PX = 1.35, 1.6
 SHARP_BELOW_PX = 0.3
 # Lights nearer than this are one to the lens, when there are many.
 MANY_LIGHTS, MERGE_DEG = 12, 0.3
-FIELD_STEPS = 7
+FIELD_STEPS = 9
 FEWEST_ENERGY = 1e-12
 
 
@@ -62,6 +64,9 @@ class Setup:
     straight: tuple[float, ...]
     pairs: Ints
     crossings: Ints
+    # Energy of each pair over the field: (angles, pairs), angles in radians.
+    field: Float64
+    angles: Float64
     # One band each of the coating's table, laid out for the tracer.
     reflectance: tuple[Float64, ...]
 
@@ -112,22 +117,27 @@ def _setup(lens: Lens, f_number: float, coating: str, focus_m: float, wavelength
     axial, _ = trace(prisms[0], table, (-1, -1), np.zeros(1), np.zeros(1), (0.0, 0.0, -1.0))
     straight = tuple(float(t) for t in axial[0, 0, BANDS:])
     split = tuple(np.ascontiguousarray(table.reflectance[:, b : b + 1]) for b in range(table.reflectance.shape[1]))
-    pairs = _worthwhile(lens, prisms[len(prisms) // 2], table, loss)
-    return Setup(lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), split)
+    pairs, angles, field = _worthwhile(lens, prisms[len(prisms) // 2], table, loss)
+    return Setup(lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), field, angles, split)
 
 
-def _worthwhile(lens: Lens, p: Prism, table: CoatingTable, loss: float) -> Ints:
-    """The pairs that carry any light worth tracing at some angle of the design's field: a tenth of `loss` is left."""
+def _worthwhile(lens: Lens, p: Prism, table: CoatingTable, loss: float) -> tuple[Ints, Float64, Float64]:
+    """The pairs that carry any light worth tracing somewhere in the field, and their energies over it.
+
+    A tenth of `loss` is left out; angles reach a third beyond the design's field.
+    """
     pairs = ghost_pairs(lens)
-    keep = np.zeros(len(pairs), bool)
     everywhere = np.array([-np.inf, np.inf, -np.inf, np.inf])
     axes = ((1.0, 0.0), (0.0, 1.0), (0.7, 0.7)) if lens.squeeze != 1 else ((0.0, 1.0),)
-    for angle in np.radians(np.linspace(0, 1.3 * lens.half_field_deg, FIELD_STEPS)):
+    angles = np.radians(np.linspace(0, min(1.35 * lens.half_field_deg, 80), FIELD_STEPS))
+    field = np.zeros((len(angles), len(pairs)))
+    for n, angle in enumerate(angles):
         for ax, ay in axes:
             k = np.array([-ax * math.sin(angle), -ay * math.sin(angle), math.cos(angle)])
             energy = _survey(lens, p, table, pairs, k / np.linalg.norm(k), everywhere)[:, found_at.TOTAL]
-            keep |= _largest(energy, loss / 10)
-    return np.asarray(pairs[keep], np.int64)
+            field[n] = np.maximum(field[n], energy)
+    keep = np.any([_largest(energy, loss / 10) for energy in field], axis=0)
+    return np.asarray(pairs[keep], np.int64), angles, field[:, keep]
 
 
 def _largest(energy: Float64, loss: float) -> npt.NDArray[np.bool_]:
@@ -153,10 +163,12 @@ def _front(lens: Lens, k: Float64) -> Float64:
 
 
 def _survey(lens: Lens, p: Prism, table: CoatingTable, pairs: Ints, k: Float64, frame: Float64) -> Float64:
+    mean = table.reflectance.mean(axis=1, keepdims=True)
+
     def search(of: Ints, start: Float64) -> Float64:
         found = np.zeros((len(of), found_at.FOUND))
         found_at.survey(
-            p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, table.reflectance, of, start, k[0], k[1], k[2],
+            p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, mean, of, start, k[0], k[1], k[2],
             frame, found,
         )  # fmt: skip
         return found
@@ -280,10 +292,16 @@ def kept_ghosts(setup: Setup, light: LightSource, sensor: Sensor, loss: float) -
     view = View.of(setup.lens, sensor)
     middle = setup.prisms[len(setup.prisms) // 2]
     frame = view.frame_mm(sensor, 0.02 * max(sensor.width, sensor.height))
-    found = _survey(setup.lens, middle, setup.coating, setup.pairs, k, frame)
-    # A tenth of the loss is spent already on pairs that never count.
-    keep = np.flatnonzero(_largest(found[:, found_at.ENERGY], loss * 0.9))
-    return found[keep], keep
+    # What is far too weak at the angles on both sides need not be searched for; past the table all may count.
+    angle = math.acos(min(1.0, float(k[2])))
+    at = int(np.searchsorted(setup.angles, angle))
+    candidates = np.arange(len(setup.pairs))
+    if 0 < at < len(setup.angles):
+        candidates = np.flatnonzero(_largest(setup.field[at - 1 : at + 1].max(axis=0), loss * 0.1))
+    found = _survey(setup.lens, middle, setup.coating, setup.pairs[candidates], k, frame)
+    # A fifth of the loss is spent already on pairs that do not count.
+    keep = np.flatnonzero(_largest(found[:, found_at.ENERGY], loss * 0.8))
+    return found[keep], candidates[keep]
 
 
 @dataclass(frozen=True)
@@ -313,18 +331,20 @@ def _draw_light(
     view = View.of(setup.lens, sensor)
     rows, keep = kept_ghosts(setup, light, sensor, loss)
     n = max(f_number, setup.lens.f_number)
-    for row, which in zip(rows, keep, strict=True):
+    coarser = _coarser(rows, view, sensor)
+    for row, which, dim in zip(rows, keep, coarser, strict=True):
         pair = setup.pairs[which]
         size = _size_px(row, view)
         blur = _blur_px(setup, pair, row, k, light.size_deg, view)
+        blur = max(blur[0], 1.6 * (dim - 1)), max(blur[1], 1.6 * (dim - 1))
         canvas, own = _canvas(row, view, size, blur, sensor, layer, pending)
         if canvas is None:
             continue
         here = view.shrunk(canvas.shrink)
-        nodes = int(np.clip(size / NODE_PX, FEWEST_NODES, MOST_NODES))
+        nodes = FEWEST_NODES if dim > DIM_STEPS else int(np.clip(size / NODE_PX, FEWER_NODES, MOST_NODES))
         per_area = 4 * n**2 / math.pi * abs(here.scale[0] * here.scale[1]) * k[2]
         power = np.array(light.irradiance_rgb)
-        for sheet in _sheets(setup, pair, row, k, nodes, here):
+        for sheet in _sheets(setup, pair, row, k, nodes, here, max(SHARED_PX, min(blur) / canvas.shrink / 4)):
             draw_sheet(
                 canvas.pixels, canvas.left, canvas.top, sheet.rgb * power, sheet.nodes, sheet.valid,
                 per_area * sheet.cell_mm2, *here.origin, *here.scale, int(setup.crossings[which]), edge,
@@ -357,7 +377,9 @@ def _grid(
     return out, valid
 
 
-def _sheets(setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View) -> list[Sheet]:
+def _sheets(
+    setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View, tolerance: float
+) -> list[Sheet]:
     """The grids of one ghost, over the part of the front that passes (and one survey cell around).
 
     One wavelength is traced finely, the others on a coarse grid, where they differ smoothly from the first. Where the
@@ -381,7 +403,7 @@ def _sheets(setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view
     others = {w: _grid(setup, w, pair, u[::times], v[::times], k) for w in range(len(setup.prisms)) if w != middle}
     weights = [np.array(rgb) / setup.straight[band] for band, rgb in setup.bands]
     shift = [np.abs((out - coarse)[..., :2] * view.scale)[lit & ok] for out, ok in others.values()]
-    if all(s.size and s.max() < SHARED_PX for s in shift):
+    if all(s.size and s.max() < tolerance for s in shift):
         centre = max(float(coarse[..., BANDS][lit].mean()), 1e-30)
         rgb = weights[middle] + sum(weights[w] * (o[..., BANDS][lit].mean() / centre) for w, (o, _) in others.items())
         return [Sheet(fine, valid, np.asarray(rgb), cell)]
@@ -420,6 +442,20 @@ def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
     turn = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     turn = turn[_lit(out, valid)[:-1, :-1]]
     return bool(turn.size and turn.min() < 0 < turn.max())
+
+
+def _coarser(rows: Float64, view: View, sensor: Sensor) -> Ints:
+    """How much coarser each ghost may be drawn, 1 to 4: those that are large and dim beside all the others' light.
+
+    A ghost that adds less than a hundredth to what lies around it shows no edge of a pixel's sharpness.
+    """
+    w = np.abs(rows[:, found_at.X1] - rows[:, found_at.X0]) * abs(view.scale[0])
+    h = np.abs(rows[:, found_at.Y1] - rows[:, found_at.Y0]) * abs(view.scale[1])
+    area = np.minimum(w, sensor.width) * np.minimum(h, sensor.height)
+    level = rows[:, found_at.ENERGY] / np.maximum(area, 1.0)
+    mean = rows[:, found_at.ENERGY].sum() / (sensor.width * sensor.height)
+    steps = 1 + (level[:, None] < mean * np.array(DIM_LEVELS)).sum(axis=1)
+    return np.where(np.minimum(w, h) > 40 * steps, steps, 1)
 
 
 def _size_px(row: Float64, view: View) -> float:

@@ -37,7 +37,7 @@ FARTHEST = 40.0
 class Prism:
     """A lens laid out for the tracer at one wavelength: arrays of one entry a surface, lengths in mm."""
 
-    table: Float64  # (n, 6): curvature, z, semi-aperture, conic, kind, is_stop
+    table: Float64  # (n, 7): curvature, z, semi-aperture, conic, kind, is_stop, terms in use
     terms: Float64  # (n, MOST_TERMS)
     index: Float64  # (n + 1,)
     sensor_mm: float
@@ -47,10 +47,11 @@ class Prism:
 def prism(lens: Lens, wavelength_nm: float, stop_radius_mm: float, extension_mm: float = 0.0) -> Prism:
     """The lens at that wavelength, its sensor `extension_mm` farther than at infinity focus."""
     n = len(lens.surfaces)
-    table, terms = np.zeros((n, 6)), np.zeros((n, MOST_TERMS))
+    table, terms = np.zeros((n, 7)), np.zeros((n, MOST_TERMS))
     z = lens.positions
     for i, s in enumerate(lens.surfaces):
-        table[i] = s.curvature, z[i], s.semi_aperture, s.conic, s.kind, s.is_stop
+        used = max((m + 1 for m, a in enumerate(s.terms) if a), default=0)
+        table[i] = s.curvature, z[i], s.semi_aperture, s.conic, s.kind, s.is_stop, used
         terms[i, : len(s.terms)] = s.terms
     return Prism(
         table, terms, lens.indices(wavelength_nm), z[-1] + lens.surfaces[-1].gap + extension_mm, stop_radius_mm
@@ -67,7 +68,7 @@ def _sag(table, terms, i, r):  # type: ignore[no-untyped-def]
     z = c * inside * inside / (1 + root)
     slope = c * inside / root
     power = 1.0
-    for m in range(terms.shape[1]):
+    for m in range(int(table[i, 6])):
         slope += (m + 1) * terms[i, m] * power
         power *= inside
         z += terms[i, m] * power
