@@ -137,12 +137,15 @@ class Flare:
         dimming: dict[str, float] = {}
         if frame.has("light_groups") and frame.has("lights"):
             dimming = draw.draw_dimming(rng, sorted({e["group"] for e in frame.get("lights")}))
+        # A flare that was too faint is drawn again from brighter lamps and barer glass.
+        low = UNCLIP_RANGE[0] if coating is None else UNCLIP_RANGE[1] / 3
+        unclip = draw.log_uniform(rng, low, UNCLIP_RANGE[1]) if light.detected else 1.0
         facts = {
             "lights": "detected" if light.detected else "table",
             "lights_behind": light.behind,
             "lights_hidden": light.hidden,
             "dimming": dimming,
-            "unclip_luminance": draw.log_uniform(rng, *UNCLIP_RANGE) if light.detected else 1.0,
+            "unclip_luminance": unclip,
             "light_indices": tuple(s.index for s in light.sources[:GHOST_LIGHTS]),
         }
         sensor = Sensor.of(frame)

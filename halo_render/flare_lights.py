@@ -152,6 +152,9 @@ def _restore(light_HWC: Float32, x: float, y: float, size_deg: float, flux_px: F
     y0, y1 = max(0, math.floor(y - radius)), min(sensor.height, math.ceil(y + radius))
     window = light_HWC[y0:y1, x0:x1]
     bright = luminance(window)
+    # Reducing a picture averages a clipped disc with the sky about it; where nothing is near clipping, it is covered.
+    if bright.max() < 0.1 * CLIPPED:
+        return
     brightest = bright >= 0.5 * bright.max()
     found = window[brightest].sum(axis=0, dtype=np.float64)
     missing = np.maximum(flux_px - found, 0)
