@@ -19,9 +19,11 @@ Float64 = npt.NDArray[np.float64]
 MGF2, ZRO2 = 1.38, 2.05
 COATINGS = ("uncoated", "single", "multi", "perfect")
 # Makers tune the surfaces of one lens to different colours, so that their sum stays white: quarter waves at these, in
-# turn from the front. Their residues are what tints ghosts blue, purple, green and amber. A three-layer coat stands
-# half as much detuning before it reflects more than one layer.
+# turn from the front. Their residues are what tints ghosts blue, purple and amber.
 DESIGN_NM = (550.0, 505.0, 605.0, 530.0, 570.0)
+# Three layers stand less detuning. Their inner layer's index is what oxides allow, as a share of the ideal: short of
+# it a coat has two minima and reflects green between them.
+MULTI_NM, INNER_SHARE = (540.0, 500.0, 565.0, 520.0, 550.0), (1.0, 1.0, 0.94, 0.92, 0.9)
 # Camera response: Gaussians of these centres and standard deviations in nm (a Bayer sensor behind its infrared filter).
 RESPONSE_NM = ((600.0, 32.0), (538.0, 36.0), (462.0, 27.0))
 ANGLES = 96
@@ -45,14 +47,15 @@ def layers_of(coating: str, n_glass: float, surface: int) -> tuple[tuple[tuple[f
     """Films on an air-glass surface, (index, quarter waves) from the air inwards, and the design wavelength in nm.
 
     `single` is a quarter wave of MgF2; `multi` the classical quarter-half-quarter coat (Cox, Hass and Thelen 1962):
-    MgF2, ZrO2 and an oxide whose index suits the glass, so that it reflects nothing at the design wavelength.
+    MgF2, ZrO2 and an oxide; at the ideal index of the last nothing is reflected at the design wavelength.
     """
-    design = DESIGN_NM[surface % len(DESIGN_NM)]
+    turn = surface % len(DESIGN_NM)
     if coating == "single":
-        return ((MGF2, 1.0),), design
+        return ((MGF2, 1.0),), DESIGN_NM[turn]
     if coating == "multi":
-        return ((MGF2, 1.0), (ZRO2, 2.0), (MGF2 * n_glass**0.5, 1.0)), 0.5 * (550.0 + design)
-    return (), design
+        inner = MGF2 * n_glass**0.5 * INNER_SHARE[turn]
+        return ((MGF2, 1.0), (ZRO2, 2.0), (inner, 1.0)), MULTI_NM[turn]
+    return (), DESIGN_NM[turn]
 
 
 def response(wavelength_nm: Float64) -> Float64:

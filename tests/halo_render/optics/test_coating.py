@@ -54,8 +54,8 @@ def test_light_meets_a_stack_alike_from_both_sides() -> None:
 def test_more_layers_reflect_less_of_the_visible() -> None:
     lens = load_lens("cooke_triplet")
     mean = {c: camera_coating(lens, c).reflectance[[0, 1, 2], :, -1].mean() for c in COATINGS}
-    assert mean["uncoated"] > 3 * mean["single"] > 6 * mean["multi"] > mean["perfect"] == 0
-    layers, design = layers_of("multi", GLASS, 2)
+    assert mean["uncoated"] > 3 * mean["single"] > 5 * mean["multi"] > mean["perfect"] == 0
+    layers, design = layers_of("multi", GLASS, 0)
     assert film_reflectance(1.0, GLASS, np.ones(1), design, layers, design)[0] == pytest.approx(0, abs=1e-12)
     assert 0.05 < mean["uncoated"] < 0.08
     with pytest.raises(InputError, match="is not one of uncoated"):

@@ -49,7 +49,8 @@ def one_ghost(
 ) -> np.ndarray:
     """The fast path's picture of a single ghost."""
     setup = ghosts._setup(load_lens(name).scaled(sensor.focal_mm), f_number, "single", math.inf, 3, 0.02)
-    alone = replace(setup, pairs=np.array([pair]), crossings=ghosts.stop_crossings(setup.lens, np.array([pair])))
+    pairs = np.array([pair])
+    alone = replace(setup, pairs=pairs, crossings=ghosts.stop_crossings(setup.lens, pairs), angles=np.zeros(0))
     out = np.zeros((sensor.height, sensor.width, 3), np.float32)
     pending: dict = {}
     edge = stop.radius(np.linspace(-math.pi, math.pi, 2048))
