@@ -171,7 +171,7 @@ def draw_streaks(rng: Rng, main: Kind) -> tuple[Streak, ...]:
 def draw_shimmer(rng: Rng, main: Kind) -> Shimmer:
     """One to three iridescent parts."""
     share = log_uniform(rng, 0.01, 0.06) * _weight("shimmer", main)
-    there = rng.random(5) < (0.65, 0.4, 0.3, 0.3, 0.3)
+    there = rng.random(5) < (0.7, 0.4, 0.3, 0.3, 0.22)
     if not there.any():
         there[0] = True
     weight = rng.dirichlet(np.full(5, 2.0)) * there
@@ -215,7 +215,7 @@ def _rainbow(rng: Rng, share: float) -> Rainbow:
         share=short(share),
         pitch_um=log_uniform(rng, 1.6, 8),
         direction_deg=uniform(rng, 0, 179.9),
-        spread_deg=log_uniform(rng, 1, 12),
+        spread_deg=log_uniform(rng, 0.5, 6),
         orders=int(rng.integers(1, 4)),
     )
 
@@ -224,11 +224,11 @@ def _arcs(rng: Rng, share: float) -> tuple[FilmArc, ...]:
     count = int(rng.integers(1, 3))
     return tuple(
         FilmArc(
-            share=short(share / count),
+            share=short(0.5 * share / count),
             at_deg=uniform(rng, 4, 22),
-            width=uniform(rng, 0.08, 0.3),
+            width=uniform(rng, 0.05, 0.16),
             direction_deg=uniform(rng, 0, 359.9),
-            half_width_deg=uniform(rng, 15, 70),
+            half_width_deg=uniform(rng, 35, 100),
             thickness_nm=uniform(rng, 180, 460),
             slope=uniform(rng, 0.15, 0.4),
         )

@@ -105,7 +105,8 @@ def lines(directions_rad: Float64, energy: Float64, spread_rad: Float64) -> Floa
     """Angular density (ANGLES,) of lines through the light: each both ways, normal in angle, of that energy."""
     harmonic = np.arange(ANGLES // 2 + 1)[:, None]
     # Built as a Fourier series: any line is as smooth as its spread, wherever it lies between samples.
-    damp = np.exp(-0.5 * (harmonic * np.maximum(spread_rad, 2.4 / ANGLES)[None]) ** 2)
+    damp = np.exp(-0.5 * (harmonic * np.maximum(spread_rad, 4.0 / ANGLES)[None]) ** 2)
     series = (energy[None] * damp * np.exp(-1j * harmonic * directions_rad[None])).sum(axis=1)
     series[1::2] = 0  # both ways
-    return np.asarray(np.maximum(fft.irfft(series, ANGLES) * ANGLES / (2 * math.pi), 0))
+    # The little ripple below zero is left: cut off, it would add a glow all round.
+    return np.asarray(fft.irfft(series, ANGLES) * ANGLES / (2 * math.pi))

@@ -116,6 +116,8 @@ def test_nan_is_one_clear_line():
     frame.rgb_HWC[3, 4] = np.nan
     with pytest.raises(InputError, match="scene-s0 has NaN or infinite light in 1 pixels"):
         drawn(frame)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        engine.render_rows(Flare(), frame, engine.RenderOptions())
 
 
 def test_a_clipped_sun_gets_its_light_back():
