@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +9,8 @@ import pytest
 from halo_render.optics.coating import camera_coating
 from halo_render.optics.ghosts import stop_radius_mm
 from halo_render.optics.glass import LINE_C_NM, LINE_D_NM, LINE_F_NM, glass
-from halo_render.optics.lens import first_order, lens_names, load_lens
+from halo_render.optics.lens import first_order, lens_names, lenses_for, load_lens
 from halo_render.optics.trace import BANDS, RIM, STOP, prism, trace
-
-if TYPE_CHECKING:
-    from pathlib import Path
 from uniser_core.errors import InputError
 
 # What the sources state: focal length and back focus of each design in its own scale (mm).
@@ -99,6 +96,22 @@ def test_scaling_keeps_the_design() -> None:
     np.testing.assert_allclose(rays[0][0, 0, :2] / 2, rays[1][0, 0, :2], atol=1e-9)
     with pytest.raises(InputError, match="focal_mm=nan"):
         lens.scaled(math.nan)
+
+
+def test_lenses_are_chosen_by_the_field_they_cover() -> None:
+    assert lenses_for(1.0) == lens_names()
+    wide = lenses_for(40.0)
+    assert {"wide_1982", "zoom_14_30_wide", "phone_4p", "flektagon_35"} == set(wide)
+    assert lenses_for(89.0) == ["zoom_14_30_wide"]
+
+
+def test_the_sheet_of_lenses_is_current() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "lenses.md").read_text()
+    for name in lens_names():
+        lens = load_lens(name)
+        row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        assert f"| {lens.focal_mm:.1f} |" in row
+        assert lens.source in row
 
 
 def test_glass_meets_its_index_and_abbe_number() -> None:
