@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Complex64 = npt.NDArray[np.complex64]
 
-# Ghosts are traced for the strongest lights; all of them glare.
-GHOST_LIGHTS = 5
+# Ghosts are traced for the strongest lights, until they hold this share of all light; all of them glare.
+GHOST_LIGHTS, GHOST_SHARE = 5, 0.97
 TRIES = 4
 BARE = "uncoated"
 FAINTEST_DB, STRONGEST_DB = 36.0, 13.0
@@ -146,7 +146,7 @@ class Flare:
             "lights_hidden": light.hidden,
             "dimming": dimming,
             "unclip_luminance": unclip,
-            "light_indices": tuple(s.index for s in light.sources[:GHOST_LIGHTS]),
+            "light_indices": _ghost_lights(light),
         }
         sensor = Sensor.of(frame)
         if self._choice.layers:
@@ -201,6 +201,14 @@ def _make(frame: Frame, light: Light, params: FlareParams, folder: str) -> Unit:
     ghosts = _ghosts(light, sensor, params) * np.float32(params.reflective.scale)
     ratios["reflective"] = float(luminance(ghosts).sum(dtype=np.float64)) / max(light.flux_px, 1e-30)
     return Unit(ghosts, total, ratios) if params.variant == "reflective" else Unit(total, ghosts, ratios)
+
+
+def _ghost_lights(light: Light) -> tuple[int, ...]:
+    """Indices of the lights whose ghosts are traced, strongest first."""
+    power = np.array([sum(s.irradiance_rgb) for s in light.sources])
+    held = np.cumsum(power) / power.sum()
+    count = int(np.searchsorted(held, GHOST_SHARE)) + 1
+    return tuple(s.index for s in light.sources[: min(count, GHOST_LIGHTS)])
 
 
 def _ghosts(light: Light, sensor: Sensor, params: FlareParams) -> Float32:
