@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-# A sheet folded over itself shows its cells as beads along the caustic unless they are small.
+# A sheet folded over itself, or torn where rays are lost, shows its cells along that edge unless they are small.
 FOLDED_TIMES = 7
 # Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
 COLOUR_NODES, SHARED_PX = 9, 0.35
@@ -63,7 +63,7 @@ def sheets_of(
     times = -(-(nodes - 1) // (COLOUR_NODES - 1))
     u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
     fine, valid = _grid(setup, middle, pair, u, v, k)
-    if _is_folded(fine, valid):
+    if _is_folded(fine, valid) or _is_ragged(fine, valid):
         times = FOLDED_TIMES
         u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
         fine, valid = _grid(setup, middle, pair, u, v, k)
@@ -113,3 +113,15 @@ def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
     turn = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     turn = turn[_lit(out, valid)[:-1, :-1]]
     return bool(turn.size and turn.min() < 0 < turn.max())
+
+
+def _is_ragged(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
+    """Whether light that gets through lies beside rays that never arrive, as where glass begins to reflect totally."""
+    if valid.all():
+        return False
+    near = ~valid
+    near[1:] |= ~valid[:-1]
+    near[:-1] |= ~valid[1:]
+    near[:, 1:] |= ~valid[:, :-1]
+    near[:, :-1] |= ~valid[:, 1:]
+    return bool((_lit(out, valid) & near).any())
