@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from halo_render.optics.ghosts import _setup, ghost_pairs, kept_ghosts
 from halo_render.optics.lens import Lens, first_order, lens_names, load_lens
+from halo_render.optics.ranking import ghost_pairs, kept_ghosts, setup_of
 from halo_render.optics.source import LightSource, Sensor
 
 OUT = Path(__file__).parent.parent / "docs" / "lenses.md"
@@ -49,7 +49,7 @@ def row_of(name: str) -> str:
     light, shares, kept = light_of(lens, sensor), [], 0
     pupil_mm2 = math.pi / 4 * (order.focal_mm / f_number) ** 2
     for coating in ("uncoated", "single", "multi"):
-        setup = _setup(lens, f_number, coating, math.inf, 3, LOSS)
+        setup = setup_of(lens, f_number, coating, math.inf, 3, LOSS)
         rows, pairs = kept_ghosts(setup, light, sensor, LOSS)
         kept = len(pairs)
         shares.append(f"{100 * rows[:, 4].sum() / pupil_mm2 / np.mean(setup.straight):.2g}%")

@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 
 from halo_render.optics import ghosts
+from halo_render.optics import survey as found_at
 from halo_render.optics.aperture import Aperture
+from halo_render.optics.canvas import BLUR_STEP, View, soften
 from halo_render.optics.coating import response
-from halo_render.optics.ghosts import View, ghost_layer, ghost_pairs, kept_ghosts, stop_radius_mm
+from halo_render.optics.ghosts import ghost_layer
 from halo_render.optics.lens import load_lens
+from halo_render.optics.ranking import (
+    focus_extension_mm,
+    ghost_pairs,
+    kept_ghosts,
+    setup_of,
+    stop_crossings,
+    stop_radius_mm,
+)
+from halo_render.optics.raster import draw_sheet
 from halo_render.optics.source import LightSource, Sensor
+from halo_render.optics.survey import survey
+from halo_render.optics.trace import trace_grid
 from tests.halo_render.optics import exact
 from uniser_core.errors import InputError
 
@@ -48,15 +61,18 @@ def one_ghost(
     name: str, sensor: Sensor, source: LightSource, pair: tuple[int, int], f_number: float, stop=ROUND
 ) -> np.ndarray:
     """The fast path's picture of a single ghost."""
-    setup = ghosts._setup(load_lens(name).scaled(sensor.focal_mm), f_number, "single", math.inf, 3, 0.02)
+    setup = setup_of(load_lens(name).scaled(sensor.focal_mm), f_number, "single", math.inf, 3, 0.02)
     pairs = np.array([pair])
-    alone = replace(setup, pairs=pairs, crossings=ghosts.stop_crossings(setup.lens, pairs), angles=np.zeros(0))
+    alone = replace(setup, pairs=pairs, crossings=stop_crossings(setup.lens, pairs), angles=np.zeros(0))
     out = np.zeros((sensor.height, sensor.width, 3), np.float32)
     pending: dict = {}
     edge = stop.radius(np.linspace(-math.pi, math.pi, 2048))
-    ghosts._draw_light(alone, source, sensor, edge, 0.02, f_number, out, pending)
+    plan = ghosts.shared_cut(
+        [kept_ghosts(alone, source, sensor, 0.02)], [source], sensor, View.of(alone.lens, sensor), 0.0
+    )[0]
+    ghosts.draw_light(alone, source, plan, sensor, edge, f_number, out, pending)
     for (bx, by), canvas in pending.items():
-        out += ghosts._soften(canvas, ghosts.BLUR_STEP**bx, ghosts.BLUR_STEP**by, out.shape[:2])
+        out += soften(canvas, BLUR_STEP**bx, BLUR_STEP**by, out.shape[:2])
     return out
 
 
@@ -98,9 +114,9 @@ def compare_with_exact(name: str, at: tuple[float, float], f_number: float, coun
     sensor = Sensor(512, 512, load_lens(name).focal_mm * 36 / 36 if name == "nikkor_50_f14" else 50.0)
     lens = load_lens(name).scaled(sensor.focal_mm)
     source = light(sensor, *at, size_deg=SHARP_DEG)
-    setup = ghosts._setup(lens, f_number, "single", math.inf, 3, 0.02)
+    setup = setup_of(lens, f_number, "single", math.inf, 3, 0.02)
     rows, keep = kept_ghosts(setup, source, sensor, 0.02)
-    order = np.argsort(-rows[:, ghosts.found_at.ENERGY])
+    order = np.argsort(-rows[:, found_at.ENERGY])
     wavelengths = np.linspace(430, 670, 31)
     compared = 0
     for which in keep[order]:
@@ -124,7 +140,7 @@ def kept_share(name: str, at: tuple[float, float], f_number: float, rays: int) -
     sensor = Sensor(512, 512, 50.0)
     lens = load_lens(name).scaled(sensor.focal_mm)
     source = light(sensor, *at, size_deg=SHARP_DEG)
-    setup = ghosts._setup(lens, f_number, "single", math.inf, 3, 0.02)
+    setup = setup_of(lens, f_number, "single", math.inf, 3, 0.02)
     _, keep = kept_ghosts(setup, source, sensor, 0.02)
     kept = {tuple(setup.pairs[i]) for i in keep}
     wavelengths = np.linspace(430, 670, 31)
@@ -206,9 +222,9 @@ def test_a_perfectly_coated_lens_has_none() -> None:
 def test_stopping_down_shrinks_ghosts_and_shows_blades() -> None:
     sensor = Sensor(256, 256, 50.0)
     source = light(sensor, 0.42, 0.4, size_deg=0.1)
-    setup = ghosts._setup(load_lens("cooke_triplet").scaled(50.0), 5.6, "single", math.inf, 3, 0.02)
+    setup = setup_of(load_lens("cooke_triplet").scaled(50.0), 5.6, "single", math.inf, 3, 0.02)
     rows, keep = kept_ghosts(setup, source, sensor, 0.02)
-    pair = tuple(int(i) for i in setup.pairs[keep[rows[:, ghosts.found_at.ENERGY].argmax()]])
+    pair = tuple(int(i) for i in setup.pairs[keep[rows[:, found_at.ENERGY].argmax()]])
     wide, narrow = (one_ghost("cooke_triplet", sensor, source, pair, n).sum(-1) for n in (5.6, 11.0))
     assert (narrow > 0).sum() < 0.6 * (wide > 0).sum()
     # A hexagon covers its share of its circle.
@@ -264,6 +280,17 @@ def test_two_hundred_lights_are_the_sum_of_clusters() -> None:
     assert np.abs(got - expected).mean() < 0.05 * expected.mean()
 
 
+def test_after_warming_up_nothing_is_left_to_compile() -> None:
+    ghosts.warm_up()
+    kernels = (draw_sheet, trace_grid, survey)
+    before = [len(k.signatures) for k in kernels]
+    assert min(before) == 1
+    sensor = Sensor(48, 32, 50.0)
+    layer("anamorphic_180", sensor, [light(sensor, 0.3, 0.4)], wavelengths=5)
+    layer("phone_4p", sensor, [light(sensor, 0.6, 0.4, size_deg=3)])
+    assert [len(k.signatures) for k in kernels] == before
+
+
 def test_more_wavelengths_show_the_same_ghosts_in_finer_colour() -> None:
     sensor = Sensor(160, 160, 45.0)
     source = [light(sensor, 0.3, 0.4)]
@@ -278,4 +305,4 @@ def test_focusing_near_moves_the_sensor_back() -> None:
     assert np.abs(far - near).max() > 0.01 * far.max()
     lens = load_lens("tessar").scaled(50.0)
     # The thin lens law: image distance of a point half a metre away, beyond that of a far one.
-    assert ghosts.focus_extension_mm(lens, 0.5) == pytest.approx(1 / (1 / 50 - 1 / 500) - 50)
+    assert focus_extension_mm(lens, 0.5) == pytest.approx(1 / (1 / 50 - 1 / 500) - 50)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from halo_render.optics.coating import camera_coating
-from halo_render.optics.ghosts import stop_radius_mm
 from halo_render.optics.glass import LINE_C_NM, LINE_D_NM, LINE_F_NM, glass
 from halo_render.optics.lens import first_order, lens_names, lenses_for, load_lens
+from halo_render.optics.ranking import stop_radius_mm
 from halo_render.optics.trace import BANDS, RIM, STOP, prism, trace
 from uniser_core.errors import InputError
 

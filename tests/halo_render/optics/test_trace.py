@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from halo_render.optics.coating import camera_coating
-from halo_render.optics.ghosts import ghost_pairs, stop_radius_mm
 from halo_render.optics.glass import AIR, LINE_D_NM, glass
 from halo_render.optics.lens import Lens, Surface, abcd, first_order, ghost_abcd, lens_names, load_lens
+from halo_render.optics.ranking import ghost_pairs, stop_radius_mm
 from halo_render.optics.trace import RIM, STOP, X, Y, prism, trace
 from tests.halo_render.optics import exact
 
