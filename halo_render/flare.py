@@ -63,9 +63,10 @@ class Choice:
         if rest and not rest.startswith("layers="):
             raise InputError(f"--preset {text}", "must be KINDS[;layers=DIR]", "e.g. glare;layers=Flare7K")
         folder = rest.removeprefix("layers=")
+        choice = cls(tuple(k for k in KINDS if k in wanted) or KINDS, folder)
         if folder:
-            flare_layers.list_layers(folder)
-        return cls(tuple(k for k in KINDS if k in wanted) or KINDS, folder)
+            flare_layers.layers_of(folder, choice.kinds)
+        return choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,9 @@ class Flare:
         }
         sensor = Sensor.of(frame)
         if self._choice.layers:
-            layer = flare_layers.draw_layer(rng, self._choice.layers, light, sensor, white_level(frame))
+            folder = self._choice.layers
+            paths = flare_layers.layers_of(folder, self._choice.kinds)
+            layer = flare_layers.draw_layer(rng, paths, folder, light, sensor, white_level(frame))
             kind = flare_layers.kind_of(layer.path)
             return FlareParams(variant=kind, kinds=(kind,), layer_files=(layer,), **facts)
         lens, widest, coatings = draw.draw_lens(rng)

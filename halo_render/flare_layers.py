@@ -59,9 +59,18 @@ def kind_of(path: str) -> Kind:
     return "glare"
 
 
-def draw_layer(rng: np.random.Generator, folder: str, light: Light, sensor: Sensor, white: float) -> LayerFile:
+def layers_of(folder: str, kinds: tuple[Kind, ...]) -> tuple[str, ...]:
+    """The layers of those kinds. Raises InputError when the folder has none."""
+    found = tuple(p for p in list_layers(folder) if kind_of(p) in kinds)
+    if not found:
+        raise InputError(f"--flare-layers {folder}", f"holds no layer of {', '.join(kinds)}", "ask for other kinds")
+    return found
+
+
+def draw_layer(
+    rng: np.random.Generator, paths: tuple[str, ...], folder: str, light: Light, sensor: Sensor, white: float
+) -> LayerFile:
     """A layer and its place: on a light of the frame that is in the picture, if there is one."""
-    paths = list_layers(folder)
     path = paths[int(rng.integers(len(paths)))]
     digest = hashlib.blake2b((Path(folder) / path).read_bytes(), digest_size=8).hexdigest()
     places = []

@@ -15,6 +15,7 @@ from uniser_core.codecs import decode_exr, decode_rgb8
 from uniser_core.color import luminance
 from uniser_core.effect import parse_params
 from uniser_core.errors import InputError, RefusedError
+from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
 PLAIN = FlareParams(variant="glare", kinds=("glare",), glare=Glare(), f_number=11.0)
@@ -204,6 +205,17 @@ def test_lamps_of_a_photo_are_found_grouped_and_unclipped():
     assert params.unclip_luminance > 1
     assert len(light.sources) == 2
     assert light.sources[0].direction[2] < 0
+
+
+def test_an_hdr_picture_without_a_table_has_its_lights_found():
+    known = scene([light_entry(40, 30, (800, 800, 800))])
+    frame = Frame("probe", known.width, known.height, {"rgb": lambda: known.rgb_HWC})
+    assert len(find_blobs(frame)) == 1
+    light = light_of(frame, {}, 50.0)
+    assert np.array_equal(light.source_HWC, frame.rgb_HWC)  # nothing was clipped, so nothing is un-clipped
+    params = drawn(frame, 1, "glare")
+    assert params.lights == "detected"
+    assert Flare().apply(frame, params).additive.max() > 0
 
 
 def test_white_skies_are_no_lamps():

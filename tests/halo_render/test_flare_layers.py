@@ -42,6 +42,9 @@ def test_only_flares_are_listed(folder, tmp_path_factory):
     assert flare_layers.kind_of("Reflective_Flare/000002.png") == "reflective"
     assert flare_layers.kind_of("Scattering_Flare/Glare_with_shimmer/1.png") == "shimmer"
     assert flare_layers.kind_of("Scattering_Flare/Compound_Flare/1.png") == "glare"
+    assert flare_layers.layers_of(str(folder), ("glare",)) == ("Scattering_Flare/Compound_Flare/000001.png",)
+    with pytest.raises(InputError, match="no layer of streak"):
+        Choice.parse(f"streak;layers={folder}")
     with pytest.raises(InputError, match="holds no"):
         flare_layers.list_layers(str(tmp_path_factory.mktemp("empty")))
     with pytest.raises(InputError, match="is not a folder"):
