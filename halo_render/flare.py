@@ -158,7 +158,7 @@ class Flare:
             return FlareParams(variant=kind, kinds=(kind,), layer_files=(layer,), **facts)
         lens, widest, coatings = draw.draw_lens(rng)
         main, kinds = draw.draw_kinds(rng, self._choice.kinds, bool(lens))
-        return FlareParams(
+        params = FlareParams(
             variant=main,
             kinds=kinds,
             lens=lens if "reflective" in kinds else "",
@@ -171,6 +171,7 @@ class Flare:
             **draw.draw_stop(rng, main, widest),
             **facts,
         )
+        return draw.subdued(params, shares(params))
 
 
 def _unit(frame: Frame, params: FlareParams, folder: str) -> tuple[Light, Unit]:

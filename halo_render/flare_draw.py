@@ -24,6 +24,8 @@ from halo_render.flare_params import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from halo_render.flare_params import FlareParams
+
 Rng = np.random.Generator
 BLADES = (0, 5, 6, 7, 8, 9, 10, 11, 14, 18)
 # A stop closes step by step; starbursts are pictures of small ones.
@@ -35,6 +37,7 @@ WEIGHTS = {
     "shimmer": (2, 2, 3, 3, 2, 2, 1, 0, 0),
 }
 SECOND_KIND = 0.45
+SECOND_SHARE = 0.5
 # Beside another kind, glare is that of a clean lens.
 CLEAN_SCATTER, CLEAN_VEIL = (0.0005, 0.003), (0.001, 0.008)
 
@@ -234,6 +237,38 @@ def _arcs(rng: Rng, share: float) -> tuple[FilmArc, ...]:
         )
         for _ in range(count)
     )
+
+
+def subdued(params: FlareParams, found: dict[str, float]) -> FlareParams:
+    """The same flare with its other kinds of scatter at most SECOND_SHARE of the dominant one's energy.
+
+    `found` is the energy of each kind. Ghosts are few and bright, scatter is wide and faint: they are not compared.
+    """
+    changes: dict[str, Any] = {}
+    for kind, share in found.items():
+        if kind == params.variant or params.variant not in found or share == 0:
+            continue
+        f = min(1.0, SECOND_SHARE * found[params.variant] / share)
+        if f == 1:
+            continue
+        if kind == "glare" and params.glare is not None:
+            glare = {n: short(getattr(params.glare, n) * f) for n in ("scatter_share", "veil_share")}
+            changes["glare"] = params.glare.model_copy(update=glare)
+        elif kind == "streak":
+            changes["streaks"] = tuple(s.model_copy(update={"share": short(s.share * f)}) for s in params.streaks)
+        elif params.shimmer is not None:
+            changes["shimmer"] = _fainter(params.shimmer, f)
+    return params.model_copy(update=changes)
+
+
+def _fainter(shimmer: Shimmer, factor: float) -> Shimmer:
+    changes: dict[str, Any] = {}
+    for name in ("needles", "ring", "droplets", "rainbow"):
+        part = getattr(shimmer, name)
+        if part is not None:
+            changes[name] = part.model_copy(update={"share": short(part.share * factor)})
+    changes["arcs"] = tuple(a.model_copy(update={"share": short(a.share * factor)}) for a in shimmer.arcs)
+    return shimmer.model_copy(update=changes)
 
 
 def draw_reflective(rng: Rng) -> Reflective:

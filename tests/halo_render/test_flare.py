@@ -7,7 +7,16 @@ import pytest
 
 from halo_render.flare import FAINTEST_DB, STRONGEST_DB, Choice, Flare
 from halo_render.flare_lights import find_blobs, light_of
-from halo_render.flare_params import GAIN_RANGE, KINDS, PHYSICAL_SHARE, FlareParams, Glare, LayerFile, Streak
+from halo_render.flare_params import (
+    GAIN_RANGE,
+    KINDS,
+    PHYSICAL_SHARE,
+    FlareParams,
+    Glare,
+    LayerFile,
+    Reflective,
+    Streak,
+)
 from halo_render.optics.source import Sensor
 from tests.halo_render.flare_frames import FOCAL_MM, SIZE, light_entry, photo, scene
 from uniser_core import engine
@@ -63,6 +72,8 @@ def test_drawn_figures_are_physical_and_the_flare_is_neither_invisible_nor_a_whi
         assert GAIN_RANGE[0] <= params["gain"] <= GAIN_RANGE[1]
         assert STRONGEST_DB - 4 <= row["psnr_db"] <= FAINTEST_DB + 4  # the engine's exposure is drawn
         low, high = PHYSICAL_SHARE[row["variant"]]
+        scatter = {k: v for k, v in params["flare_to_light"].items() if k != "reflective"}
+        assert all(v <= 0.51 * scatter[row["variant"]] for k, v in scatter.items() if k != row["variant"])
         assert low * 0.99 <= params["flare_to_light"][row["variant"]] <= high * 1.01
         assert row["layer_kind"] == "additive"
         assert decode_exr(row["layer"]["bytes"]).dtype == np.float16
@@ -256,3 +267,23 @@ def test_missing_layer_folder_is_said():
     params = FlareParams(variant="glare", kinds=("glare",), layer_files=(layer,))
     with pytest.raises(InputError, match="give --flare-layers DIR"):
         Flare().apply(scene(), params)
+
+
+def test_ghosts_join_the_layer_and_a_perfect_coat_has_none():
+    frame = scene([light_entry(40, 30, (2e4, 2e4, 2e4))])
+    ghosts = FlareParams(
+        variant="reflective",
+        kinds=("reflective",),
+        lens="cooke_triplet",
+        coating="uncoated",
+        reflective=Reflective(),
+        light_indices=(0,),
+    )
+    layers = Flare().apply(frame, ghosts)
+    assert layers.additive.max() > 0
+    assert np.array_equal(layers.degraded, Flare().apply(scene([light_entry(40, 30, (2e4,) * 3)]), ghosts).degraded)
+    assert Flare().apply(frame, ghosts.model_copy(update={"coating": "perfect"})).additive.max() == 0
+    # The gain is for the ghosts, not for the glare beside them.
+    mixed = ghosts.model_copy(update={"kinds": ("reflective", "glare"), "glare": Glare()})
+    one, three = (Flare().apply(frame, mixed.model_copy(update={"gain": g})).additive for g in (1.0, 3.0))
+    assert np.allclose(three - one, 2 * layers.additive, rtol=1e-3, atol=1e-4 * float(layers.additive.max()))
