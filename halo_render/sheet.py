@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from uniser_core import codecs
-from uniser_core.camera import Camera, meter_ev
+from uniser_core.camera import ADAPTATION, Camera, balance_rgb, meter_ev
 from uniser_core.frame_row import FRAME_SCHEMA
 from uniser_core.shard import PairSet
 from uniser_core.sheet import contact_sheet, write_picture
 
 UInt8 = npt.NDArray[np.uint8]
+MEAN_ADAPTATION = sum(ADAPTATION) / 2
 
 
 def develop_row(row: dict[str, Any]) -> UInt8:
-    """A frame row as an 8-bit picture, metered."""
+    """A frame row as an 8-bit picture, metered and balanced as cameras do on the average."""
     rgb = np.asarray(codecs.decode_exr(row["rgb"]), np.float32)
-    return Camera(meter_ev(rgb), "filmic").develop(rgb)
+    exposure_ev = meter_ev(rgb)
+    return Camera(exposure_ev, "filmic", balance_rgb=balance_rgb(rgb, exposure_ev, MEAN_ADAPTATION)).develop(rgb)
 
 
 def write_sheet(scene: str, path: str, size_px: int, seed: int, workers: int = 1) -> None:

@@ -61,3 +61,17 @@ def sheet(
 
     write_picture(out, pair_sheet(uri, pictures, variants, size, only or ()))
     typer.echo(out)
+
+
+@app.command()
+def export(
+    uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    out: Annotated[str, typer.Option(help="folder to write: a path or a URI")],
+    layout: Annotated[str, typer.Option(help="published layout to write: halo")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Write pairs in the layout that a published set has, for loaders made for it."""
+    from uniser_core.output import print_facts
+    from uniser_core.registry import load_point
+
+    print_facts({"out": out, **load_point("uniser.layouts", layout)(uri, out)}, as_json)

@@ -36,6 +36,9 @@ def synth_command(effect: str) -> Callable[..., None]:
         store: Annotated[str, typer.Option(help="full, or recipe (no input pixels, rendered at load)")] = "full",
         encoder: Annotated[str, typer.Option(help="png, jpeg or jxl")] = "png",
         dither: Annotated[bool, typer.Option("--dither", help="dither 8-bit pictures of HDR frames")] = False,
+        sensor_noise: Annotated[
+            bool, typer.Option("--sensor-noise", help="photon and read noise after the effect, one sensor a picture")
+        ] = False,
         max_size: Annotated[
             int | None, typer.Option(help="shrink pictures to this many pixels on the long side")
         ] = None,
@@ -60,6 +63,7 @@ def synth_command(effect: str) -> Callable[..., None]:
             store=store,
             encoder=encoder,
             dither=dither,
+            sensor_noise=sensor_noise,
             depth=depth,
             preset=preset,
             max_size_px=max_size,

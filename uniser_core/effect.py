@@ -20,7 +20,7 @@ Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
 # Keys that the engine writes beside an effect's own parameters in a row's `params`.
-ENGINE_KEYS = ("depth", "camera")
+ENGINE_KEYS = ("depth", "camera", "frame")
 
 
 class EffectParams(BaseModel):

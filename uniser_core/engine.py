@@ -49,6 +49,7 @@ class RenderOptions:
     store: str = "full"
     encoder: str = "png"
     dither: bool = False
+    sensor_noise: bool = False
     overrides: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,7 +67,8 @@ def render_rows(effect: Effect, frame: Frame, options: RenderOptions) -> Rendere
         if not frame.has(channel):
             raise InputError(f"{frame.frame_id} has no {channel}", f"effect '{effect.name}' needs it", "see --depth")
     check_store(effect, options.store, frame)
-    camera = camera_for(frame, generator(frame_seed(options.seed, frame.frame_id)), options.dither)
+    rng = generator(frame_seed(options.seed, frame.frame_id))
+    camera = camera_for(frame, rng, dither=options.dither, sensor_noise=options.sensor_noise)
     clean = _Clean.of(frame, camera, options.encoder)
     rendered = Rendered([], [])
     for number in range(options.variants):
@@ -103,7 +105,7 @@ class _Clean:
 
     @classmethod
     def of(cls, frame: Frame, camera: Camera, encoder: str) -> _Clean:
-        target8 = camera.develop(frame.rgb_HWC) if frame.is_hdr else frame.rgb8_HWC
+        target8 = _develop_clean(camera, frame, frame.rgb_HWC) if frame.is_hdr else frame.rgb8_HWC
         return cls.from_pixels(frame, target8, encoder)
 
     @classmethod
@@ -131,9 +133,9 @@ def _row(
     else:
         layers = effect.apply(frame, params)
         _check_layers(effect, frame, layers)
-        input8 = camera.develop(layers.degraded)
+        input8 = _develop_degraded(camera, frame, layers)
         if layers.clean is not None:
-            clean = _Clean.from_pixels(frame, camera.develop(layers.clean), options.encoder)
+            clean = _Clean.from_pixels(frame, _develop_clean(camera, frame, layers.clean), options.encoder)
     extension = codecs.encoder_named(options.encoder)[1]
     blob = None if recipe else codecs.encode_picture(input8, options.encoder)
     name = f"{frame.frame_id}-{effect.name}-{number}"
@@ -156,7 +158,7 @@ def _row(
         "width": int(input8.shape[1]),
         "height": int(input8.shape[0]),
         "prompt": effect.prompt,
-        "params": dump_params(effect, frame, params, camera),
+        "params": dump_params(effect, frame, params, camera, number),
         "seed": seed,
         "effect_version": effect.version,
         "generator": generator_name(),
@@ -175,7 +177,23 @@ def _row(
 def _degrade8(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> UInt8:
     if camera == Camera() and isinstance(effect, FusedEffect):
         return effect.apply_srgb8(frame, params)
-    return camera.develop(effect.apply(frame, params).degraded)
+    return _develop_degraded(camera, frame, effect.apply(frame, params))
+
+
+def _develop_clean(camera: Camera, frame: Frame, clean_HWC: npt.NDArray[np.float32]) -> UInt8:
+    """The clean picture: a photo has its sensor's noise already, a render gets it."""
+    return camera.develop(clean_HWC, *(() if frame.kind == "render" else (1.0, clean_HWC)))
+
+
+def _develop_degraded(camera: Camera, frame: Frame, layers: Layers) -> UInt8:
+    """The degraded picture through the same camera, its noise made up to what a sensor gives for this light."""
+    if camera.full_well_e is None or frame.kind == "render":
+        return camera.develop(layers.degraded)
+    clean = frame.rgb_HWC if layers.clean is None else layers.clean
+    transmission = layers.transmission if layers.transmission is not None else layers.ratio
+    if transmission is None and layers.additive is None:
+        transmission = np.clip(layers.degraded / np.maximum(clean, np.float32(1e-4)), 0, 1)
+    return camera.develop(layers.degraded, 1.0 if transmission is None else transmission, clean)
 
 
 def _check_layers(effect: Effect, frame: Frame, layers: Layers) -> None:
@@ -209,13 +227,19 @@ def _depth_blob(frame: Frame) -> bytes:
     return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
 
 
-def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera) -> str:
-    """The row's `params`: the effect's own at the top, the engine's under `camera` and `depth`."""
+def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera, number: int) -> str:
+    """The row's `params`: the effect's own at the top, the engine's under `camera`, `depth` and, for renders, `frame`.
+
+    `frame` names scene and camera, and the effect among that frame's variants.
+    """
     values = params.model_dump(mode="json")
     # Rows of deeper pictures than 8 bits cannot re-render from their stored target.
     values["camera"] = {**camera.describe(), "source_bits": 32 if frame.is_hdr else 8}
     if "depth" in effect.needs:
         values["depth"] = frame.depth.describe()
+    if "scene_id" in frame.facts:
+        values["frame"] = {k: frame.facts[k] for k in ("scene_id", "camera_id")}
+        values["frame"]["effect_id"] = f"{params.variant_name or effect.name}{number:03d}"
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -247,6 +271,6 @@ def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
             "install the version in `generator`, or render the set again",
         )
     values = json.loads(row["params"])
-    camera = Camera(**{k: v for k, v in values["camera"].items() if k != "source_bits"})
+    camera = Camera.from_description(values["camera"])
     params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
     return _degrade8(effect, frame or frame_of_row(row), params, camera)

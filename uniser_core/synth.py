@@ -35,6 +35,7 @@ class SynthJob:
     store: str = "full"
     encoder: str = "png"
     dither: bool = False
+    sensor_noise: bool = False
     depth: str = "auto"
     preset: str | None = None
     max_size_px: int | None = None
@@ -81,6 +82,7 @@ class SynthJob:
             "store": self.store,
             "encoder": self.encoder,
             "dither": self.dither,
+            "sensor_noise": self.sensor_noise,
             "depth": self.depth if "depth" in effect.needs else None,
             "preset": self.preset,
             "max_size_px": self.max_size_px,
@@ -100,7 +102,9 @@ class SynthJob:
         """All variants of one picture."""
         effect = self._effect()
         frame = self._with_depth(self._source().load(self._items()[index]), effect)
-        options = engine.RenderOptions(self.seed, self.variants, self.store, self.encoder, self.dither, self.overrides)
+        options = engine.RenderOptions(
+            self.seed, self.variants, self.store, self.encoder, self.dither, self.sensor_noise, self.overrides
+        )
         return engine.render_rows(effect, frame, options)
 
     def _effect(self) -> Effect:

@@ -1,0 +1,1 @@
+"""Published sets into pair shards: one small file a set, found by the entry point group `uniser.importers`."""
