@@ -76,15 +76,22 @@ class Camera:
         light = linear_HWC if self.exposure_ev == 0 else linear_HWC * np.float32(2.0**self.exposure_ev)
         if self.full_well_e is not None:
             light = self._expose_sensor(light, transmission, clean_HWC)
-        if self.balance_rgb != (1.0, 1.0, 1.0):
-            light = light * np.asarray(self.balance_rgb, np.float32)
-        if self.response == "filmic":
-            light = filmic_shoulder(light)
+        light = self._balance_and_respond(light)
         if self.dither_seed is None:
             return color.encode_srgb8(light)
         rng = generator(self.dither_seed)
         noise = rng.random(light.shape, np.float32) - rng.random(light.shape, np.float32)
         return np.asarray(np.clip(np.rint(color.linear_to_srgb(light) * 255 + noise), 0, 255), np.uint8)
+
+    def expose(self, linear_HWC: Float32) -> Float32:
+        """Scene light to display light in linear [0, 1], without noise (values above 1 clip at encoding)."""
+        exposed = linear_HWC if self.exposure_ev == 0 else linear_HWC * np.float32(2.0**self.exposure_ev)
+        return self._balance_and_respond(exposed)
+
+    def _balance_and_respond(self, light_HWC: Float32) -> Float32:
+        if self.balance_rgb != (1.0, 1.0, 1.0):
+            light_HWC = light_HWC * np.asarray(self.balance_rgb, np.float32)
+        return light_HWC if self.response == "srgb" else filmic_shoulder(light_HWC)
 
     def _expose_sensor(self, light_HWC: Float32, transmission: Float32 | float | None, clean_HWC: Any) -> Float32:
         """Shot noise (variance = signal in electrons) and read noise, less what a photo's own noise still gives."""
