@@ -1,4 +1,4 @@
-"""`uniser bench halo --frames`: our frame beside Blender's own render of the same scene, and a worker's memory."""
+"""`uniser bench halo --frames`: our frame beside Blender's own render of the same scene; a worker's memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def bench(frames: bool = False, memory_frames: int = MEMORY_FRAMES) -> list[Benc
     more picture for every group that can be switched.
     """
     if not frames:
-        raise InputError("uniser bench halo", "measures frames so far", "uniser bench halo --frames")
+        from halo_render.flare_bench import bench as flare_bench
+
+        return flare_bench()
     facts = _child("cost", 0)
     memory = _child("memory", memory_frames)
     ours, peer = facts["ours_s"], facts["peer_s"]
@@ -75,10 +77,8 @@ def _cost() -> dict[str, Any]:
     return {"ours_s": min(ours[1:]), "peer_s": min(peer[1:]), "variants": variants, "start_s": start_s}
 
 
-def _plain_render(scene: Any, settings: Any, seed: int) -> None:
-    """What a script does: one picture, Cycles' denoiser, no passes."""
-    import tempfile
-
+def plain_settings(scene: Any, settings: Any, seed: int) -> None:
+    """What a script renders: one picture, Cycles' denoiser, no passes."""
     from halo_render.blender import session
 
     session.configure(scene, settings, seed)
@@ -92,6 +92,14 @@ def _plain_render(scene: Any, settings: Any, seed: int) -> None:
     image = scene.render.image_settings
     image.media_type = "IMAGE"
     image.file_format, image.color_depth = "OPEN_EXR", "16"
+
+
+def _plain_render(scene: Any, settings: Any, seed: int) -> None:
+    import tempfile
+
+    from halo_render.blender import session
+
+    plain_settings(scene, settings, seed)
     with tempfile.TemporaryDirectory() as folder:
         scene.render.filepath = f"{folder}/plain.exr"
         session.blender().ops.render.render(write_still=True, scene=scene.name)

@@ -1,0 +1,127 @@
+"""The traced grids that a ghost is drawn from, one a wavelength or one for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from halo_render.optics import survey as found_at
+from halo_render.optics.trace import BANDS, RIM, STOP, trace_grid
+
+if TYPE_CHECKING:
+    from halo_render.optics.canvas import View
+    from halo_render.optics.ranking import Setup
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+# A sheet folded over itself, or torn where rays are lost, shows its cells along that edge unless they are small.
+FOLDED_TIMES = 7
+# Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
+COLOUR_NODES, SHARED_PX = 9, 0.35
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A traced grid to draw: nodes (n, n, BANDS + 1), which arrive, what each band sees of it, a cell's area."""
+
+    nodes: Float64
+    valid: npt.NDArray[np.bool_]
+    rgb: Float64
+    cell_mm2: float
+
+
+def _grid(
+    setup: Setup, which: int, pair: Ints, u: Float64, v: Float64, k: Float64
+) -> tuple[Float64, npt.NDArray[np.bool_]]:
+    p, band = setup.prisms[which], setup.bands[which][0]
+    out = np.zeros((v.size, u.size, BANDS + 1))
+    valid = np.zeros((v.size, u.size), np.bool_)
+    trace_grid(
+        p.table, p.terms, p.index, p.sensor_mm, p.stop_radius_mm, setup.reflectance[band], pair[0], pair[1],
+        u, v, k[0], k[1], k[2], out, valid,
+    )  # fmt: skip
+    return out, valid
+
+
+def sheets_of(
+    setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View, tolerance: float
+) -> list[Sheet]:
+    """The grids of one ghost, over the part of the front that passes (and one survey cell around).
+
+    One wavelength is traced finely, the others on a coarse grid, where they differ smoothly from the first. Where the
+    colours fall on the same pixels they share a sheet.
+    """
+    du = (row[found_at.U1] - row[found_at.U0]) / found_at.NODES
+    dv = (row[found_at.V1] - row[found_at.V0]) / found_at.NODES
+    ends = (row[found_at.U0] - du, row[found_at.U1] + du), (row[found_at.V0] - dv, row[found_at.V1] + dv)
+    middle = len(setup.prisms) // 2
+    times = -(-(nodes - 1) // (COLOUR_NODES - 1))
+    u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
+    fine, valid = _grid(setup, middle, pair, u, v, k)
+    if _is_folded(fine, valid) or _is_ragged(fine, valid):
+        times = FOLDED_TIMES
+        u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
+        fine, valid = _grid(setup, middle, pair, u, v, k)
+    cell = float((u[1] - u[0]) * (v[1] - v[0]))
+    coarse, lit = fine[::times, ::times], _lit(fine, valid)[::times, ::times]
+    if not lit.any():
+        lit = valid[::times, ::times]
+    others = {w: _grid(setup, w, pair, u[::times], v[::times], k) for w in range(len(setup.prisms)) if w != middle}
+    weights = [np.array(rgb) / setup.straight[band] for band, rgb in setup.bands]
+    shift = [np.abs((out - coarse)[..., :2] * view.scale)[lit & ok] for out, ok in others.values()]
+    if all(s.size and s.max() < tolerance for s in shift):
+        centre = max(float(coarse[..., BANDS][lit].mean()), 1e-30)
+        rgb = weights[middle] + sum(weights[w] * (o[..., BANDS][lit].mean() / centre) for w, (o, _) in others.items())
+        return [Sheet(fine, valid, np.asarray(rgb), cell)]
+    sheets = [Sheet(fine, valid, weights[middle], cell)]
+    for w, (out, ok) in others.items():
+        change = out - coarse
+        # Rays that never arrive lie outside what passes: any smooth continuation will do.
+        lost = ~(ok & valid[::times, ::times])
+        change[lost] = change[lit & ~lost].mean(axis=0) if (lit & ~lost).any() else 0.0
+        rise = _ramp(times)
+        across = np.tensordot(rise, change, (1, 0))
+        sheets.append(Sheet(fine + np.tensordot(rise, across, (1, 1)).transpose(1, 0, 2), valid, weights[w], cell))
+    return sheets
+
+
+@lru_cache(maxsize=16)
+def _ramp(times: int) -> Float64:
+    """Linear interpolation from a coarse grid to one `times` finer: ((n - 1) times + 1, n)."""
+    at = np.arange(times * (COLOUR_NODES - 1) + 1) / times
+    return np.clip(1 - np.abs(at[:, None] - np.arange(COLOUR_NODES)[None, :]), 0, None)
+
+
+def _lit(out: Float64, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which nodes pass all rims and a round stop."""
+    lit = (out[..., RIM] < 1) & valid
+    for c in range(3):
+        x, y = out[..., STOP + 2 * c], out[..., STOP + 2 * c + 1]
+        lit &= x * x + y * y < 1
+    return lit
+
+
+def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
+    """Whether a sheet that gets through is folded over itself, as at a caustic."""
+    xy = out[..., :2]
+    a, b = np.diff(xy[:-1], axis=1), np.diff(xy[:, :-1], axis=0)
+    turn = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    turn = turn[_lit(out, valid)[:-1, :-1]]
+    return bool(turn.size and turn.min() < 0 < turn.max())
+
+
+def _is_ragged(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
+    """Whether light that gets through lies beside rays that never arrive, as where glass begins to reflect totally."""
+    if valid.all():
+        return False
+    near = ~valid
+    near[1:] |= ~valid[:-1]
+    near[:-1] |= ~valid[1:]
+    near[:, 1:] |= ~valid[:, :-1]
+    near[:, :-1] |= ~valid[:, 1:]
+    return bool((_lit(out, valid) & near).any())
