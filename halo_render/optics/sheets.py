@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo_render.optics import survey as found_at
+from halo_render.optics.canvas import size_px
 from halo_render.optics.trace import BANDS, RIM, STOP, trace_grid
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 # A sheet folded over itself, or torn where rays are lost, shows its cells along that edge unless they are small.
 FOLDED_TIMES = 7
+# How far a drawn edge may depart from the traced curve.
+CHORD_PX, SMALLEST_CELL_PX = 0.35, 2.5
 # Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
 COLOUR_NODES, SHARED_PX = 9, 0.35
 
@@ -63,8 +66,9 @@ def sheets_of(
     times = -(-(nodes - 1) // (COLOUR_NODES - 1))
     u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
     fine, valid = _grid(setup, middle, pair, u, v, k)
-    if _is_folded(fine, valid) or _is_ragged(fine, valid):
-        times = FOLDED_TIMES
+    finer = min(_times_needed(fine, valid, view, times), max(times, _times_of_size(row, view)))
+    if finer > times:
+        times = finer
         u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
         fine, valid = _grid(setup, middle, pair, u, v, k)
     cell = float((u[1] - u[0]) * (v[1] - v[0]))
@@ -104,6 +108,25 @@ def _lit(out: Float64, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         x, y = out[..., STOP + 2 * c], out[..., STOP + 2 * c + 1]
         lit &= x * x + y * y < 1
     return lit
+
+
+def _times_of_size(row: Float64, view: View) -> int:
+    """The refinement at which cells are as small as is any use."""
+    return int(size_px(row, view) / (COLOUR_NODES - 1) / SMALLEST_CELL_PX)
+
+
+def _times_needed(out: Float64, valid: npt.NDArray[np.bool_], view: View, times: int) -> int:
+    """Refinement of the coarse grid at which its straight pieces cannot be told from curves."""
+    if _is_folded(out, valid) or _is_ragged(out, valid):
+        return FOLDED_TIMES
+    xy, lit = out[..., :2] * view.scale, _lit(out, valid)
+    worst = 0.0
+    for axis in (0, 1):
+        # An arc departs from its chord by an eighth of the second difference.
+        bend = np.abs(np.diff(xy, 2, axis=axis)).max(-1) / 8
+        inner = lit[1:-1] if axis == 0 else lit[:, 1:-1]
+        worst = max(worst, float(bend[inner].max(initial=0.0)))
+    return min(FOLDED_TIMES, max(times, int(np.ceil(times * np.sqrt(worst / CHORD_PX)))))
 
 
 def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:

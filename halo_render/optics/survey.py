@@ -12,12 +12,12 @@ from halo_render.optics.trace import BANDS, FAST, RIM, STOP, trace_ray
 U0, U1, V0, V1, ENERGY, TOTAL, X0, X1, Y0, Y1 = range(10)
 FOUND = 10
 # Odd: an axis of symmetry then falls on a node.
-NODES = 15
+NODES = 13
 LEVELS = 6
 # A search ends when this share of the grid gets through.
 ENOUGH = 0.2
 # From so many passing nodes on, what passes is taken to be where they are.
-SURE = 12
+SURE = 11
 # A cell may pass although its corners miss: by so much of a rim's radius, and across at most so many stop radii.
 RIM_SLACK, STOP_REACH = 0.6, 12.0
 
