@@ -74,7 +74,7 @@ def shade(
 
     `ambient_HW` is what ambient occlusion leaves (None: all). Mirrored light goes with the light itself.
     """
-    receivers = receivers_of(frame)
+    receivers = receivers_of(frame, params.focal_px, params.up)
     light = illumination_of(params, disc)
     ratio = light.ratio(visibility_HW, facing(receivers, disc.direction), lit_share(frame, receivers))
     if ambient_HW is not None:

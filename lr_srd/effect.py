@@ -101,7 +101,7 @@ class Shadow:
         return Layers(degraded, clean=None if placed is None else clean, ratio=ratio, strength=strength)
 
     def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
-        receivers = receivers_of(frame)
+        receivers = receivers_of(frame, params.focal_px, params.up)
         disc = cast.disc_of(params, receivers)
         visibility = cast.off_screen_visibility(params, receivers, disc)
         if params.pasted is None:
@@ -121,6 +121,8 @@ class Shadow:
         azimuth, elevation, known = draw_light(rng, frame, receivers)
         size_deg = 0.53 * math.exp(rng.exponential(0.6))
         values = {
+            "focal_px": receivers.focal_px,
+            "up": receivers.up,
             "sun_azimuth_deg": azimuth,
             "sun_elevation_deg": elevation,
             "sun_size_deg": round(min(size_deg, 30.0), 4),

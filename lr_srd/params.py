@@ -44,6 +44,8 @@ class ShadowParams(EffectParams):
     """One shadow. Azimuth 0 is ahead of the camera, 90 to its right, 180 behind it."""
 
     variant: Literal["paste", "occluder", "plates", "blender"] = "occluder"
+    focal_px: float = Field(gt=0, description="focal length of the picture, pixels")
+    up: Vector = Field((0.0, 1.0, 0.0), description="the world's up in camera space")
     sun_azimuth_deg: float = Field(ge=0, lt=360)
     sun_elevation_deg: float = Field(gt=0, le=90)
     sun_size_deg: float = Field(0.53, gt=0, le=60, description="angular diameter of the light")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Vector = tuple[float, float, float]
 
 # A 28 mm lens on full frame, most phones.
 DEFAULT_HFOV_DEG = 65.0
@@ -78,14 +79,17 @@ class Receivers:
         return width / 2 + float(point_3[0]) * scale, height / 2 - float(point_3[1]) * scale
 
 
-def receivers_of(frame: Frame) -> Receivers:
-    """The frame's surface, found once and kept with it. The frame must have depth."""
-    return frame.memo(("shadow receivers",), lambda: _receivers(frame))
+def receivers_of(frame: Frame, focal_px: float | None = None, up: Vector | None = None) -> Receivers:
+    """The frame's surface, found once and kept with it. The frame must have depth.
+
+    A row states focal length and up, as its picture alone does not; else they are the frame's camera's.
+    """
+    focal_px, up = focal_px or focal_px_of(frame), up or up_of(frame)
+    return frame.memo(("shadow receivers", focal_px, up), lambda: _receivers(frame, focal_px, up))
 
 
-def _receivers(frame: Frame) -> Receivers:
+def _receivers(frame: Frame, focal_px: float, up: Vector) -> Receivers:
     height, width = frame.height, frame.width
-    focal_px = focal_px_of(frame)
     inverse = frame.depth.inverse_per_m_HW()
     u = ((np.arange(width, dtype=np.float32) + np.float32(0.5)) - np.float32(width / 2)) / np.float32(focal_px)
     v = (np.float32(height / 2) - (np.arange(height, dtype=np.float32) + np.float32(0.5))) / np.float32(focal_px)
@@ -93,7 +97,6 @@ def _receivers(frame: Frame) -> Receivers:
     with np.errstate(divide="ignore"):
         metres = np.where(valid, 1 / inverse, FAR_M).astype(np.float32)
     points = np.stack([metres * u, metres * v[:, None], -metres], axis=2)
-    up = up_of(frame)
     normals = _own_normals(frame) if frame.has("normal") else normals_of_inverse(inverse, u, v, focal_px)
     ground = ground_plane(inverse, normals, u, v, up, derive_seed("ground", frame.frame_id))
     return Receivers(points, normals, valid, focal_px, up, ground)
@@ -104,15 +107,15 @@ def focal_px_of(frame: Frame) -> float:
     if frame.has("camera"):
         camera: dict[str, Any] = frame.get("camera")
         if "focal_mm" in camera and "sensor_mm" in camera:
-            return float(camera["focal_mm"]) / float(camera["sensor_mm"]) * max(frame.width, frame.height)
+            return round(float(camera["focal_mm"]) / float(camera["sensor_mm"]) * max(frame.width, frame.height), 4)
     hfov_deg = float(frame.depth.facts.get("hfov_deg", DEFAULT_HFOV_DEG))
-    return frame.width / 2 / math.tan(math.radians(hfov_deg) / 2)
+    return round(frame.width / 2 / math.tan(math.radians(hfov_deg) / 2), 4)
 
 
 def up_of(frame: Frame) -> tuple[float, float, float]:
     """The world's up in camera space: from the camera's pose, else a camera held level."""
     if frame.has("camera") and "pose" in frame.get("camera"):
-        x, y, z = (float(v) for v in np.asarray(frame.get("camera")["pose"], np.float64)[2, :3])
+        x, y, z = (round(float(v), 6) for v in np.asarray(frame.get("camera")["pose"], np.float64)[2, :3])
         return x, y, z
     return 0.0, 1.0, 0.0
 
