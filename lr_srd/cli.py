@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from typing import Annotated, Any
 
 import typer
-from uniser_core.cli_synth import synth_command
+from uniser_core.cli_synth import default_workers, finish_run, parse_shard, synth_command
 
-app = typer.Typer(help="Shadows on pictures that have depth.", no_args_is_help=True)
+app = typer.Typer(help="Shadows of objects and of what stands outside the picture.", no_args_is_help=True)
+MODES = ("paste", "plates")
 
 
 @app.callback()
@@ -15,24 +17,71 @@ def _main() -> None:
     """Shadows of objects and of what stands outside the picture."""
 
 
-app.command("render")(
-    synth_command(
-        "shadow",
-        {
-            "occluders": (
-                Annotated[
-                    str | None,
-                    typer.Option(help="foliage,window,railing,building,hand,person: what casts shadows from outside"),
-                ],
-                None,
-            ),
-            "objects": (
-                Annotated[
-                    str | None,
-                    typer.Option(help="furniture, or a folder of RGBA cut-outs: pasted objects that cast shadows"),
-                ],
-                None,
-            ),
-        },
-    )
-)
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "mode": (Annotated[str, typer.Option(help="paste, or plates: photos of objects with their clean plates")], "paste"),
+    "objects": (
+        Annotated[str | None, typer.Option(help="furniture, or a folder of RGBA cut-outs: objects to paste")],
+        None,
+    ),
+    "occluders": (
+        Annotated[
+            str | None,
+            typer.Option(help="foliage,window,railing,building,hand,person: what casts shadows from outside"),
+        ],
+        None,
+    ),
+    "triplets": (
+        Annotated[str | None, typer.Option(help="--mode plates: folder with image/ mask/ bg/, or a CSV")],
+        None,
+    ),
+}
+
+
+_paste = synth_command("shadow", {k: v for k, v in OPTIONS.items() if k in ("objects", "occluders")})
+
+
+def render(**given: Any) -> None:
+    """Make shadow pairs; run it again to go on."""
+    from uniser_core.errors import InputError
+
+    mode, triplets = given.pop("mode"), given.pop("triplets")
+    if mode not in MODES:
+        raise InputError(f"--mode {mode}", f"known: {', '.join(MODES)}", "choose one")
+    if mode == "plates":
+        _render_plates(triplets, given)
+        return
+    if triplets is not None:
+        raise InputError("--triplets", "belongs to --mode plates", "add --mode plates")
+    if given["source"] is None:
+        raise InputError("--mode paste", "needs --source", "give a folder of pictures, or photos")
+    _paste(**given)
+
+
+def _render_plates(triplets: str | None, given: dict[str, Any]) -> None:
+    from uniser_core.errors import InputError
+    from uniser_core.runner import RunOptions, run_job
+
+    from lr_srd.triplets import PlatesJob
+
+    if triplets is None:
+        raise InputError("--mode plates", "needs --triplets DIR", "give the folder with image/ mask/ bg/")
+    workers = default_workers() if given["workers"] is None else given["workers"]
+    options = RunOptions(workers, parse_shard(given["shard"]), given["retries"], progress=not given["as_json"])
+    job = PlatesJob(triplets, given["encoder"], given["limit"])
+    finish_run(run_job(job, given["out"], options), given["as_json"])
+
+
+def _signature() -> inspect.Signature:
+    """The options of `uniser synth`, and this command's own; a triplet needs no --source."""
+    known = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in inspect.signature(_paste).parameters.values()]
+    known = [p.replace(default=None, annotation=p.annotation) if p.name == "source" else p for p in known]
+    own = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=OPTIONS[name][1], annotation=OPTIONS[name][0])
+        for name in ("mode", "triplets")
+    ]
+    return inspect.Signature([*known, *own])
+
+
+render.__signature__ = _signature()  # type: ignore[attr-defined]
+render.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}
+app.command("render")(render)
