@@ -101,6 +101,16 @@ class Shadow:
         return Layers(degraded, clean=None if placed is None else clean, ratio=ratio, strength=strength)
 
     def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
+        """What `sample` judged is what `apply` uses next: the last result stays with the frame."""
+        last: dict[Any, Any] = frame.memo(("shadow last",), dict)
+        if params not in last:
+            found = self._cast(frame, params)
+            last.clear()
+            last[params] = found
+        kept: tuple[Float32, Placed | None] = last[params]
+        return kept
+
+    def _cast(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
         receivers = receivers_of(frame, params.focal_px, params.up)
         disc = cast.disc_of(params, receivers)
         visibility = cast.off_screen_visibility(params, receivers, disc)
