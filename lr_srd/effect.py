@@ -103,11 +103,12 @@ class Shadow:
     def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
         """What `sample` judged is what `apply` uses next: the last result stays with the frame."""
         last: dict[Any, Any] = frame.memo(("shadow last",), dict)
-        if params not in last:
+        key = (self._options, params)
+        if key not in last:
             found = self._cast(frame, params)
             last.clear()
-            last[params] = found
-        kept: tuple[Float32, Placed | None] = last[params]
+            last[key] = found
+        kept: tuple[Float32, Placed | None] = last[key]
         return kept
 
     def _cast(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
