@@ -83,8 +83,8 @@ def _plain_render(scene: Any, settings: Any, seed: int) -> None:
 
     session.configure(scene, settings, seed)
     layer = scene.view_layers[0]
-    for group in list(layer.lightgroups):
-        layer.lightgroups.remove(group) if hasattr(layer.lightgroups, "remove") else None
+    while len(layer.lightgroups):
+        layer.lightgroups.remove(layer.lightgroups[0])
     for name in ("z", "normal", "object_index", "emit", "environment"):
         setattr(layer, f"use_pass_{name}", False)
     layer.cycles.denoising_store_passes = False

@@ -66,10 +66,11 @@ def frames(
     from uniser_core.runner import RunOptions, run_job
     from uniser_core.supervisor import WorkerLimits
 
-    from halo_render.blender.session import RenderSettings
+    from halo_render.blender.session import RenderSettings, check_device
     from halo_render.frame_job import FrameJob
 
     width, height = parse_resolution(resolution)
+    check_device(device)
     settings = RenderSettings(width, height, samples, min_samples, noise_threshold, denoise, device, threads)
     limits = WorkerLimits(item_timeout_s, memory_mb, recycle)
     job = FrameJob(scene, cameras, settings, seed, limit)
@@ -79,6 +80,7 @@ def frames(
 @app.command()
 def plan(
     pairs: Annotated[int, typer.Option(help="flare pairs wanted")] = 70_000,
+    scene: Annotated[str, typer.Option(help="NAME[,NAME…], an archetype, all, or a path")] = "all",
     resolution: Annotated[str, typer.Option(help="WIDTHxHEIGHT, or N for N x N")] = "3840x2160",
     variants: Annotated[int, typer.Option(help="flare variants that part two makes of a frame")] = 30,
     samples: Annotated[int, typer.Option(help="most samples a pixel")] = 256,
@@ -86,7 +88,7 @@ def plan(
     seed: Annotated[int, typer.Option()] = 0,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Render one draft frame of each archetype, then say hours, disk and the farm's command lines."""
+    """Render two small frames of each archetype, then say hours, disk and the farm's command lines."""
     from uniser_core.output import print_json, print_table
 
     from halo_render.blender.session import RenderSettings
@@ -94,7 +96,7 @@ def plan(
 
     width, height = parse_resolution(resolution)
     settings = RenderSettings(width, height, samples, threads=threads)
-    cost = measure(pairs, variants, settings, seed)
+    cost = measure(pairs, variants, settings, seed, scene)
     lines = farm_lines(cost, settings, seed)
     if as_json:
         print_json({**{r["name"]: r["value"] for r in cost.rows()}, "commands": lines})

@@ -42,6 +42,13 @@ class PinholeCamera:
         offset = np.array([-self.shift_x * longer, self.shift_y * longer])
         return np.asarray(points[:, :2] / depth * np.array([1.0, -1.0]) * self.focal_px + centre + offset)
 
+    def pixel_sr(self, columns_N: npt.NDArray[np.int64], rows_N: npt.NDArray[np.int64]) -> Float64:
+        """Solid angle (N,) that those pixels cover: cos³ of the angle from the axis, over the focal length squared."""
+        longer = max(self.width, self.height)
+        x = (columns_N + 0.5 - self.width / 2 + self.shift_x * longer) / self.focal_px
+        y = (rows_N + 0.5 - self.height / 2 - self.shift_y * longer) / self.focal_px
+        return np.asarray((1 + x * x + y * y) ** -1.5 / self.focal_px**2)
+
     def describe(self) -> dict[str, Any]:
         """JSON facts of the frame row's `camera`."""
         return {

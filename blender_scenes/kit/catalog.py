@@ -161,12 +161,16 @@ def _fit(thing: Any, model: Model, scale: float) -> None:
 
 
 def _mend_materials(thing: Any) -> None:
-    """The old OBJ materials are shiny plastic or black: give them plausible roughness and real glass."""
+    """The old OBJ materials are shiny plastic or black: give them plausible roughness and real glass.
+
+    Some glow a little, which no thing does that is not a lamp: lamps are made as lamps.
+    """
     for slot in thing.material_slots:
         tree = slot.material.node_tree if slot.material else None
         principled = tree.nodes.get("Principled BSDF") if tree else None
         if principled is None:
             continue
+        principled.inputs["Emission Strength"].default_value = 0.0
         roughness = principled.inputs["Roughness"]
         roughness.default_value = min(0.9, max(0.25, roughness.default_value))
         principled.inputs["Metallic"].default_value = min(1.0, principled.inputs["Metallic"].default_value)

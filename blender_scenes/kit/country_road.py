@@ -227,12 +227,20 @@ def _dipped(beam: Any) -> None:
     beam.data.spot_blend = 1.0
 
 
-def own_beams(stage: Stage, eye_m: Vec3, way: Vec3, kind: str = "headlight_halogen", group: str = "own") -> None:
-    """The headlights of the car that the camera sits in: beams from below and beside the eye, a little ahead."""
+def own_beams(
+    stage: Stage, eye_m: Vec3, way: Vec3, kind: str = "headlight_halogen", group: str = "own", share: float = 0.25
+) -> None:
+    """The headlights of the car that the camera sits in: beams from below and beside the eye, a little ahead.
+
+    Broad and flat: a headlight spares the ground before the bumper, which would drown all else. `share` of
+    the lamp's lumens is what falls into the beam (less on snow, where dipped lamps are masked).
+    """
     lumen, kelvin = light.CATALOG[kind]
     for side in (-0.5, 0.5):
         at = (eye_m[0] + side, eye_m[1] + 1.6, eye_m[2] - 0.6)
-        _dipped(light.beam(stage, at, (way[0], way[1], way[2] - 0.06), lumen, 62, group, kelvin))
+        made = light.beam(stage, at, (way[0], way[1], way[2] - 0.035), share * lumen, 44, group, kelvin)
+        _dipped(made)
+        made.scale = (2.4, 1.0, 1.0)
 
 
 def house(

@@ -138,7 +138,7 @@ def street_lamp(s: Stage, at_m: tuple[float, float, float], height_m: float = 4.
     globe = mesh.sphere("globe", (x, y, z + height_m + 0.27), 0.2)
     if not on:
         return s.add(globe, "street lamp globe", material="plastic_white")
-    return light.make_lamp(s, globe, kind, "outside", lumen=s.uniform(3500, 7000))
+    return light.make_lamp(s, globe, kind, "outside", lumen=s.uniform(1500, 3500))
 
 
 def town(s: Stage, r: Room, side: str, *, lit: bool, ground_m: float = -14.0) -> None:

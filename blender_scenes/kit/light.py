@@ -20,6 +20,8 @@ Rgb = tuple[float, float, float]
 LUMEN_PER_WATT = 179.0
 # Custom property of an object that is a lamp: what the lights table says beyond what Blender knows.
 PROPERTY = "uniser_light"
+MOST_GROUPS = 6
+MINOR = "other lamps"
 
 # kind: (lumen, kelvin) of things one can buy or see in the street
 CATALOG: dict[str, tuple[float, float]] = {
@@ -209,3 +211,24 @@ def beam(
     made[PROPERTY] = json.dumps({"hidden": True})
     stage.scene.collection.objects.link(made)
     return made
+
+
+def few_groups(scene: Any, most: int = MOST_GROUPS) -> None:
+    """Put the weakest light groups together, so that no frame has more than `most`, the sky's included.
+
+    Each group is a picture to denoise and to store; beyond six, dimming one more is hardly seen.
+    """
+    flux: dict[str, float] = {}
+    for thing in scene.objects:
+        if PROPERTY not in thing or not thing.lightgroup:
+            continue
+        facts = json.loads(thing[PROPERTY])
+        lumen = thing.data.energy * LUMEN_PER_WATT if thing.type == "LIGHT" else facts.get("lumen", 0.0)
+        flux[thing.lightgroup] = flux.get(thing.lightgroup, 0.0) + lumen
+    kept = most - 1 - (scene.world is not None and bool(scene.world.lightgroup) and scene.world.lightgroup not in flux)
+    if len(flux) <= kept + 1:
+        return
+    weak = set(sorted(flux, key=lambda name: flux[name], reverse=True)[kept:])
+    for thing in scene.objects:
+        if thing.lightgroup in weak:
+            thing.lightgroup = MINOR

@@ -106,13 +106,16 @@ def thin_glass() -> Any:
     made = bpy.data.materials.new("pane")
     tree = made.node_tree
     tree.nodes.clear()
-    clear, mirror, mix, fresnel, out = (
+    clear, mirror, mix, fresnel, out, side, index = (
         tree.nodes.new(f"ShaderNode{k}")
-        for k in ("BsdfTransparent", "BsdfGlossy", "MixShader", "Fresnel", "OutputMaterial")
+        for k in ("BsdfTransparent", "BsdfGlossy", "MixShader", "Fresnel", "OutputMaterial", "NewGeometry", "MapRange")
     )
     clear.inputs["Color"].default_value = (0.92, 0.95, 0.94, 1)
     mirror.inputs["Roughness"].default_value = 0.0
-    fresnel.inputs["IOR"].default_value = 1.5
+    # From behind, Fresnel's node would take the pane for the inside of a block, and mirror totally.
+    index.inputs["To Min"].default_value, index.inputs["To Max"].default_value = 1.5, 1 / 1.5
+    tree.links.new(side.outputs["Backfacing"], index.inputs[0])
+    tree.links.new(index.outputs[0], fresnel.inputs["IOR"])
     tree.links.new(fresnel.outputs[0], mix.inputs["Fac"])
     tree.links.new(clear.outputs[0], mix.inputs[1])
     tree.links.new(mirror.outputs[0], mix.inputs[2])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blender_scenes.kit import mesh
 from blender_scenes.kit.materials import tinted
+from blender_scenes.kit.parts import thin_glass
 
 if TYPE_CHECKING:
     from blender_scenes.kit.stage import Stage
@@ -119,7 +120,7 @@ def _skirting(stage: Stage, room_: Room, side: str, own: list[Opening], material
 
 
 def _window(stage: Stage, room_: Room, o: Opening, material: str) -> None:
-    """A frame with panes, set back in the reveal, and a sill that stands out."""
+    """A frame with a pane of glass, set back in the reveal, and a sill that stands out."""
     t, back, deep = 0.055, -0.10, 0.05
     x, z, w, h = o.along_m, o.sill_m, o.width_m, o.height_m
     bars = [(x, z, t, h), (x + w - t, z, t, h), (x, z, w, t), (x, z + h - t, w, t)]
@@ -127,6 +128,9 @@ def _window(stage: Stage, room_: Room, o: Opening, material: str) -> None:
     bars += [(x, z + h * k / o.panes[1] - t / 2, w, t) for k in range(1, o.panes[1])]
     for bx, bz, bw, bh in bars:
         _bar(stage, room_, o.side, bx, bz, bw, bh, back, deep, material)
+    y = -back + deep / 2
+    pane = mesh.sheet("pane", [(x, y, z), (x + w, y, z), (x + w, y, z + h), (x, y, z + h)])
+    stage.add(pane, "pane", material=thin_glass(), at=room_.on_wall(o.side, 0, 0), turn_deg=_TURN[o.side])
     _bar(stage, room_, o.side, x - 0.05, z - 0.03, w + 0.1, 0.03, 0.06, 0.3, material)
 
 

@@ -124,6 +124,7 @@ def street(
             _stripe(paint, made, c - 1.6, c + 1.6, off, off + 0.5, "road_paint")
     if paint.faces:
         paint.build(stage, "road markings")
+    _repairs(stage, made)
     return made
 
 
@@ -159,6 +160,38 @@ def _pavement(stage: Stage, line: Street, stops: Any, side: int, surface: str) -
 def _stripe(parts: Parts, line: Street, a: float, b: float, left: float, right: float, surface: str) -> None:
     z = 0.005
     parts.face([line.at(a, left, z), line.at(a, right, z), line.at(b, right, z), line.at(b, left, z)], surface)
+
+
+def _repairs(stage: Stage, line: Street) -> None:
+    """What any road shows after some years: darker squares of new asphalt, trench covers, iron lids."""
+    parts, reach = Parts(), 0.84 * line.half_m
+    for k in range(int(line.length / 7)):
+        along, off = 7 * k + stage.uniform(0, 6), stage.uniform(-reach, reach)
+        if stage.chance(0.5):
+            lid = [(along + 0.31 * math.cos(t), off + 0.31 * math.sin(t)) for t in np.linspace(0, 2 * math.pi, 17)[:-1]]
+            parts.face([line.at(a, o, 0.003) for a, o in lid[::-1]], "iron")
+        elif stage.chance(0.6):
+            long, wide = (stage.uniform(0.8, 3.5), stage.uniform(0.6, 1.3))[:: stage.choose([-1, 1])]
+            ends = max(-reach, off - wide / 2), min(reach, off + wide / 2)
+            skew = stage.uniform(-0.12, 0.12)
+            corners = ((0, ends[0]), (skew, ends[1]), (long + skew, ends[1]), (long, ends[0]))
+            parts.face([line.at(along + a, o, 0.002) for a, o in corners][::-1], "asphalt_patch")
+    if parts.faces:
+        parts.build(stage, "road repairs")
+
+
+def stains(
+    stage: Stage, x_m: tuple[float, float], y_m: tuple[float, float], count: int, surface: str = "asphalt_patch"
+) -> None:
+    """Oil spots and repairs on a yard or a car park."""
+    parts = Parts()
+    for _ in range(count):
+        x, y, r = stage.uniform(*x_m), stage.uniform(*y_m), stage.uniform(0.12, 0.55)
+        bumps = [r * stage.uniform(0.75, 1.1) for _ in range(14)]
+        turns = np.linspace(0, 2 * math.pi, 15)[:-1].tolist()
+        parts.face([(x + b * math.cos(t), y + 0.8 * b * math.sin(t), 0.003) for b, t in zip(bumps, turns, strict=True)],
+                   surface)  # fmt: skip
+    parts.build(stage, "stains")
 
 
 def row(

@@ -76,7 +76,7 @@ def street_lamp(stage: Stage, at_m: Vec3, turn_deg: float = 0.0, kind: str = "st
     x, y, z = place.at(0, -1.35, height_m)
     stage.add(mesh.box("lamp head", (0.3, 0.6, 0.12), (x, y, z)), "lamp head", material="aluminium")
     if lit:
-        light.panel(stage, (x, y, z - 0.01), (0.22, 0.4), kind, group)
+        light.panel(stage, (x, y, z - 0.01), (0.22, 0.4), kind, group, lumen=4500)
 
 
 CARS = ("Scopia/suv", "Scopia/peugeot-308", "Scopia/smart-car", "Scopia/truck")
@@ -115,8 +115,9 @@ def street(
     for i in range(trees):
         prop(stage, "Scopia/cypress", place.at((i - (trees - 1) / 2) * 8 + 2.0, 10.0, 0.14), stage.uniform(0, 360), 0.9)
     if lamps:
+        kind = stage.choose(["street_sodium", "street_led", "street_led"])
         for off in (-9.0, 4.0, 17.0):
-            street_lamp(stage, place.at(off, 9.6, 0.14), turn_deg)
+            street_lamp(stage, place.at(off, 9.6, 0.14), turn_deg, kind)
 
 
 def skyline(stage: Stage, ground_m: float, distance_m: float, turn_deg: float = 0.0, *, count: int = 14,

@@ -52,6 +52,9 @@ def cafe_01(s: Stage) -> None:
     for k in range(3):
         dining(s, Place(-1.75, -1.9 + 2.0 * k, 0, s.uniform(0, 180)), "BlendSwap-CC-BY/cafe_set_mota_table", chair, 2)
         pendant(s, (-1.75, -1.9 + 2.0 * k, 2.2), 3.3, "bare", "bulb_40w", "window lamps")
+    for x, y in ((-0.1, 0.9), (-0.35, -1.2)):
+        dining(s, Place(x, y, 0, s.uniform(0, 180)), "BlendSwap-CC-BY/cafe_set_mota_table", chair, 2)
+    prop(s, "BlendSwap-CC-0/plant", (0.3, 3.1, 0), s.uniform(0, 360))
     boards = [mesh.box("shelf", (0.25, 3.2, 0.04), (2.97, 1.1, 1.6 + 0.45 * k)) for k in range(2)]
     for b in boards:
         s.add(b, "shelf", material="oak")

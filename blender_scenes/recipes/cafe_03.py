@@ -1,7 +1,7 @@
 import numpy as np
 
 from blender_scenes.kit import Opening, Stage, light, mesh, recipe, room, sky
-from blender_scenes.kit.interior_sets import counter, counter_things, neon
+from blender_scenes.kit.interior_sets import counter, counter_things, dining, neon
 from blender_scenes.kit.interiors import Place, lit_picture, merged, prop, tube_fixture
 from blender_scenes.kit.window_view import street
 
@@ -79,6 +79,10 @@ def cafe_03(s: Stage) -> None:
         )
     ):
         prop(s, key, (-3.05, -1.2 + 0.95 * k, 0.9), 90)
+    for k, y in enumerate((-0.7, 1.3)):
+        dining(s, Place(0.75 - 0.15 * k, y, 0, s.uniform(0, 90)), "BlendSwap-CC-BY/cafe_set_mota_table",
+               "BlendSwap-CC-0/thonet", 2 + k, chair_material="chrome")  # fmt: skip
+    prop(s, "BlendSwap-CC-0/plant", (1.6, 3.25, 0), s.uniform(0, 360))
     first, second, third = (s.choose(COLORS) for _ in range(3))
     neon(s, Place(-0.6, 3.6, 1.95), s.choose(["DINER", "CAFE", "PIZZA", "OPEN"]), 0.55, first, "neon sign")
     neon(s, Place(1.5, 3.6, 1.75), "u", 0.5, second, "neon cup")

@@ -3,7 +3,7 @@ from blender_scenes.kit.facades import building
 from blender_scenes.kit.parts import Parts
 from blender_scenes.kit.roadside import bays
 from blender_scenes.kit.signs import road_sign, text
-from blender_scenes.kit.urban import skyline, surroundings, time_of_day
+from blender_scenes.kit.urban import skyline, stains, surroundings, time_of_day
 from blender_scenes.kit.urban_props import CAR_COLORS, SMALL_CARS, car, copies, people, planted, street_lamp
 
 
@@ -13,7 +13,8 @@ def car_park_01(s: Stage) -> None:
     time_of_day(s, s.choose(["night", "night", "dusk"]), -30)
     surroundings(s, "grass")
     wet = s.chance(0.5)
-    s.add(mesh.ground("lot", (70, 66), (0, 20, 0)), "lot", material="asphalt_wet" if wet else "asphalt")
+    s.add(mesh.ground("lot", (70, 66), (0, 20, 0)), "lot", material="asphalt_wet" if wet else "asphalt_worn")
+    stains(s, (-18, 18), (-3, 38), 160)
     full = s.uniform(0.3, 0.6)
     for y, turn in ((4, 0), (9.05, 180), (21, 0), (26.05, 180), (37, 0)):
         for spot, nose in bays(s, (0, y + (5 if turn else 0), 0), turn, 16):

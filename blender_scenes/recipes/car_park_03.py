@@ -2,7 +2,7 @@ from blender_scenes.kit import Stage, furniture, mesh, recipe
 from blender_scenes.kit.parts import Parts
 from blender_scenes.kit.roadside import bays
 from blender_scenes.kit.signs import road_sign
-from blender_scenes.kit.urban import frontage, surroundings, time_of_day
+from blender_scenes.kit.urban import frontage, stains, surroundings, time_of_day
 from blender_scenes.kit.urban_props import SMALL_CARS, car, copies, globe_lamp, people, planted
 
 
@@ -54,4 +54,5 @@ def car_park_03(s: Stage) -> None:
         s, (-60, 85), (60, 85), ("townhouse", "modern", "brick"), floors=(3, 5), width_m=(12, 18), lit=0.2 * is_dark
     )
     people(s, [(2.2, 6.5, 0, s.uniform(0, 360)), (2.9, 14, 0, s.uniform(0, 360)), (1.5, 25, 0, 180)])
+    stains(s, (-12, 12), (-1, 34), 70)
     s.camera((s.uniform(-2, 2), -1.5, 1.55), (0, 18, 2.5), s.uniform(26, 36), jitter_m=0.4)

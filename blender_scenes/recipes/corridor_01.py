@@ -25,11 +25,19 @@ def corridor_01(s: Stage) -> None:
         skirting=s.choose(["paint_black", "paint_white"]),
     )
     street(s, (0, 14, -0.3), lit=5, lamps=True)
-    dark = int(s.rng.integers(1, 8))
+    # After hours: every other panel is off, and light lies in pools.
+    first = int(s.rng.integers(0, 2))
     for i in range(7):
-        if i != dark:
+        if i % 2 != first:
+            s.add(
+                mesh.box("panel off", (0.6, 0.6, 0.016), (0, -7.8 + 2.6 * i, 2.684)),
+                "panel, off",
+                material="plastic_white",
+            )
+        else:
             panel_fixture(s, (0, -7.8 + 2.6 * i, 2.7), (0.6, 0.6) if s.chance(0.9) else (0.3, 1.2),
-                          "panels near" if i < 3 else "panels far", kelvin=s.choose([4000, 5000]))  # fmt: skip
+                          "panels near" if i < 3 else "panels far", kelvin=s.choose([4000, 5000]),
+                          lumen=2400)  # fmt: skip
     exit_sign(s, (0.0, 4.4, 2.5))
     s.add(mesh.tube("sign rod", (0, 4.43, 2.58), (0, 4.43, 2.7), 0.01), "sign rod", material="steel")
     for i in range(4):

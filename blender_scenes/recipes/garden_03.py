@@ -47,11 +47,11 @@ def garden_03(s: Stage) -> None:
     for x, y, size in ((-3.9 + s.uniform(-0.3, 0.3), 3.2, 1.3), (3.8, 7.9, 1.5), (-1.5, 9.2, 1.2)):
         furniture(s, "BlendSwap-CC-0/lantern", (x, y, z(x, y) - 0.03), s.uniform(-20, 20), scale=size)
         flame = mesh.sphere("lantern flame", (x, y - 0.22 * size, z(x, y) + 0.5 * size), 0.045, 14)
-        light.make_lamp(s, flame, "candle", "stone lanterns", lumen=90, kelvin=1900)
+        light.make_lamp(s, flame, "candle", "stone lanterns", lumen=60, kelvin=1900)
     for x, y in ((-2.6, -0.6), (2.3, 0.6), (4.4, 3.2), (-5.2, 6.2)):
         s.add(mesh.tube("stake", (x, y, -0.1), (x, y, 1.05), 0.02, sides=8), "stake", material="walnut")
         paper = mesh.tube("paper lamp", (x, y, 1.05), (x, y, 1.37), 0.11, 0.11, sides=16)
-        light.make_lamp(s, paper, "candle", "paper lamps", lumen=s.uniform(60, 140), kelvin=2700)
+        light.make_lamp(s, paper, "candle", "paper lamps", lumen=s.uniform(25, 60), kelvin=2700)
         s.add(mesh.tube("cap", (x, y, 1.37), (x, y, 1.41), 0.13, 0.06, sides=16), "cap", material="walnut")
     red = nature.foliage("maple", ((0.30, 0.03, 0.02), (0.38, 0.1, 0.02)), 0.45)
     maples = [
@@ -67,7 +67,7 @@ def garden_03(s: Stage) -> None:
         s,
         [tuft, nature.fern(s, 0.5)],
         nature.spread(
-            s, 70, (-7, 7), (-2, 12), 0.7, lambda x, y: (pond(x, y) > 1.2) & (np.abs(x + 0.2 * y - 0.9) > 0.9)
+            s, 420, (-8, 8), (-4.5, 13), 0.3, lambda x, y: (pond(x, y) > 1.2) & (np.abs(x + 0.2 * y - 0.9) > 0.9)
         ),
         "sedge",
         height_m=ground,
@@ -76,6 +76,6 @@ def garden_03(s: Stage) -> None:
     way = np.array([math.sin(azimuth) * math.cos(height), math.cos(azimuth) * math.cos(height), math.sin(height)])
     area = math.pi * 18.0**2
     light.disc(s, tuple(4000 * way), tuple(-way), 18.0, "moon", "moon", lumen=2500 * math.pi * area, kelvin=4100)
-    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.001, 0.003), 4300)
-    sky.night(s, s.uniform(0.0004, 0.001), (0.3, 0.32, 0.4))
+    sky.sun_lamp(s, 38, s.uniform(120, 240), s.uniform(0.0015, 0.0035), 4300)
+    sky.night(s, s.uniform(0.0005, 0.0012), (0.3, 0.32, 0.4))
     s.camera((s.uniform(-0.6, 0.6), -5.6, 1.7), (0, 6, 1.5), s.uniform(24, 29), jitter_m=0.3)

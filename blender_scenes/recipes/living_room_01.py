@@ -1,4 +1,7 @@
 from blender_scenes.kit import Opening, Stage, curtain, furniture, light, mesh, recipe, room, sky
+from blender_scenes.kit.home import put, table_lamp
+from blender_scenes.kit.home_decor import bookcase, picture, rug
+from blender_scenes.kit.home_outside import garden
 
 
 @recipe("living_room", indoor=True)
@@ -21,6 +24,20 @@ def living_room_01(s: Stage) -> None:
     table = furniture(s, "Scopia/round-table", (0.3, -0.3, 0), scale=0.75)
     light.candle(s, (0.3, -0.3, table.dimensions.z))
     furniture(s, "BlendSwap-CC-0/plantie", (2.0, 1.6, 0))
+    garden(s, r, "north", near_m=8, tree=s.choose(["Scopia/acacia", "Scopia/cypress"]))
+    rug(
+        s,
+        (0.2, -0.3),
+        (2.6, 1.9),
+        s.uniform(-4, 4),
+        s.choose([(0.30, 0.10, 0.07), (0.10, 0.16, 0.22), (0.4, 0.33, 0.22)]),
+    )
+    bookcase(s, r, "east", 1.5, 1.2, 2.0, 5, wood=s.choose(["oak", "walnut", "paint_white"]))
+    picture(s, r, "west", 2.6, 1.6, (1.0, 0.7))
+    put(s, r, "west", 3.7, "Scopia/maceta", off_m=0.15)
+    table_lamp(s, (-2.15, 1.0, 0.45))
+    s.add(mesh.box("side table", (0.42, 0.42, 0.45), (-2.15, 1.0, 0)), "side table", material="oak")
+    furniture(s, "BlendSwap-CC-BY/book", (0.55, -0.4, table.dimensions.z), s.uniform(0, 90))
     cord = r.height_m - s.uniform(0.5, 0.8)
     s.add(mesh.tube("cord", (0.3, -0.1, r.height_m), (0.3, -0.1, cord), 0.004), "cord", material="plastic_black")
     light.bulb(s, (0.3, -0.1, cord - 0.04), "bulb_60w", "pendant")

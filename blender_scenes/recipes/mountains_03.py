@@ -24,7 +24,8 @@ def mountains_03(s: Stage) -> None:
     def cover(x: Array, y: Array, z: Array, up: Array) -> Array:
         snow = step(0, 160, z) * step(0.5, 0.75, up) * 0.9
         green = np.where(y < 60, 0.25 + 0.5 * noise.fbm(x, y, 3.0, 2), step(0.5, 0.75, up) * step(100, -100, z) * 0.8)
-        return np.stack([snow * (y > 200), green, step(-40, -200, z) * (y > 200)], axis=2)
+        drift = step(0.44, 0.54, noise.fbm(x, y, 2.6, 4)) * step(0.55, 0.8, up)
+        return np.stack([np.where(y > 200, snow, drift), green, step(-40, -200, z) * (y > 200)], axis=2)
 
     s.add(fan("ridges", (0, -10), (140, 26000), ridges, cover=cover, cells=(380, 330), half_angle_deg=48), "ridges",
           material=cover_material("ridges", grain_m=40.0))  # fmt: skip
@@ -58,7 +59,7 @@ def mountains_03(s: Stage) -> None:
         at=(tx, ty, tz),
         turn_deg=side * 20,
     )
-    light.make_lamp(s, mesh.sphere("camp lamp", (tx, ty - 0.6, tz + 0.55), 0.07), "bulb_40w", "camp", kelvin=2500)
+    light.make_lamp(s, mesh.sphere("camp lamp", (tx, ty - 0.1, tz + 1.0), 0.07), "bulb_40w", "camp", kelvin=2500)
     boulders = [nature.rock(s, 1.6), nature.rock(s, 1.0, flat=0.8), nature.rock(s, 0.6)]
     spots = nature.spread(
         s, 46, (-13, 13), (-4, 9), 0.9, lambda x, y: (np.hypot(x - tx, y - ty) > 1.9) & (np.hypot(x, y + 8) > 3.2)
@@ -73,12 +74,13 @@ def mountains_03(s: Stage) -> None:
         height_m=ground,
         lean_deg=0,
     )
-    azimuth = s.uniform(-16, 16)
-    sky.atmosphere(s, s.uniform(5, 12), azimuth, dust=1.0)
+    # Beside the view, so that it grazes the summit rather than leaving it in its own shadow.
+    azimuth = s.choose([-1, 1]) * s.uniform(17, 27)
+    sky.atmosphere(s, s.uniform(9, 16), azimuth, dust=1.0)
     haze_all((1.0, 0.85, 0.75), 9000)
     s.camera(
         (s.uniform(-0.5, 0.5), -7.5, 2.2 + z(0, -7.5)),
-        (20 * math.sin(math.radians(azimuth)), 60, -2.5),
+        (8 * math.sin(math.radians(azimuth)), 60, 0.5),
         s.uniform(25, 34),
         jitter_m=0.3,
     )

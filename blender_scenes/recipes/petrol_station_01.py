@@ -1,7 +1,7 @@
 from blender_scenes.kit import Stage, furniture, mesh, recipe
 from blender_scenes.kit.facades import building
 from blender_scenes.kit.roadside import canopy, pump, totem
-from blender_scenes.kit.urban import frontage, skyline, street, surroundings, time_of_day
+from blender_scenes.kit.urban import frontage, skyline, stains, street, surroundings, time_of_day
 from blender_scenes.kit.urban_props import SMALL_CARS, bollard, car, people, planted, street_lamp
 
 
@@ -11,13 +11,22 @@ def petrol_station_01(s: Stage) -> None:
     time_of_day(s, s.choose(["night", "night", "dusk"]), 20)
     surroundings(s)
     wet = s.chance(0.6)
-    s.add(mesh.ground("forecourt", (46, 34), (0, 6, 0)), "forecourt", material="asphalt_wet" if wet else "concrete")
+    s.add(mesh.ground("forecourt", (46, 34), (0, 6, 0)), "forecourt", material="asphalt_wet" if wet else "asphalt_worn")
     band = s.choose(["paint_red", "paint_blue", "paint_green", "paint_yellow"])
     glow = {"paint_red": (1, 0.1, 0.05), "paint_blue": (0.1, 0.35, 1), "paint_green": (0.1, 1, 0.3),
             "paint_yellow": (1, 0.7, 0.1)}[band]  # fmt: skip
     name = s.choose(["NOVA", "FUEL", "ORBIT", "PETROL"])
     canopy(
-        s, (0, 7, 0), 0, (19, 11), band=band, kelvin=s.choose([4000, 5000, 6500]), glow=glow, name=name, lights=(5, 3)
+        s,
+        (0, 7, 0),
+        0,
+        (19, 11),
+        band=band,
+        kelvin=s.choose([4000, 5000, 6500]),
+        glow=glow,
+        name=name,
+        lights=(5, 3),
+        lumen=3200,
     )
     spots = [(-4.75, 7), (4.75, 7)]
     for x, y in spots:
@@ -33,7 +42,8 @@ def petrol_station_01(s: Stage) -> None:
     street(s, [(-60, -11, -0.02), (0, -11, -0.02), (60, -11, -0.02)], 3.6, 2.0,
         road="asphalt_wet" if wet else "asphalt",
            gaps=[(42, 54), (66, 78)])  # fmt: skip
-    for x in (-24, 22):
+    stains(s, (-12, 12), (-7, 14), 40)
+    for x in (-24, -10, 8, 22):
         street_lamp(s, (x, -6.8, 0.1), 0, "street_sodium", height_m=8)
     frontage(s, (-30, 32), (34, 32), ("brick", "modern"), floors=(3, 5), lit=0.25)
     skyline(s, (0, 10), (50, 80), (-80, 80), 9, height_m=(9, 20), lit=0.15)
@@ -43,4 +53,12 @@ def petrol_station_01(s: Stage) -> None:
     for k in range(3):
         furniture(s, "BlendSwap-CC-0/crate", (8.6 + 0.65 * k, 18.2, 0), 0)
     people(s, [(-3.2, 5.4, 0, 100), (3.0, 16.4, 0, s.uniform(0, 360))])
+    car(
+        s,
+        s.choose(SMALL_CARS),
+        (s.choose([-1, 1]) * s.uniform(10, 13), s.uniform(-2.5, 0), 0),
+        90 + s.uniform(-12, 12),
+        tail=True,
+        head=True,
+    )
     s.camera((s.uniform(-9, 6), -8.5, 1.65), (-0.5, 9, 2.6), s.uniform(22, 29), jitter_m=0.6)

@@ -49,6 +49,6 @@ def road_03(s: Stage) -> None:
             light.make_lamp(s, mesh.sphere("marker", (x + side, py, top + 0.04), 0.05, 10), "tail_light", "oncoming")
     back = y + s.uniform(22, 40)
     car(s, road.at(back, -1.5), -road.yaw_deg(back), s.choose(CARS), head="headlight_led")
-    sky.night(s, s.uniform(0.0015, 0.004), (0.3, 0.32, 0.42))
-    own_beams(s, (1.5, -7, 1.25), (0, 1, 0), s.choose(["headlight_halogen", "headlight_led"]))
+    sky.night(s, s.uniform(0.006, 0.012), (0.3, 0.32, 0.42))
+    own_beams(s, (1.5, -7, 1.25), (0, 1, 0), s.choose(["headlight_halogen", "headlight_led"]), share=0.1)
     s.camera((1.45, -7, 1.4), (road.at(35)[0] * 0.5, 30, 1.5), s.uniform(28, 38), jitter_m=0.2)

@@ -34,7 +34,7 @@ def tunnel_01(s: Stage) -> None:
     for u in (33, 63, 93):
         exit_sign(s, line.at(u, 4.75, 2.35), line.drive_deg(u) + 180 + 35)
     traffic_light(s, line.at(60, 4.6, KERB_M), line.drive_deg(60) + 180, s.choose(["green", "green", "amber"]))
-    first_m = s.uniform(34, 42)
+    first_m = s.uniform(28, 36)
     for k in range(4):
         car(s, s.choose(SMALL_CARS), line.at(first_m + 19 * k, 2.1), line.drive_deg(first_m + 19 * k), tail=True,
             head=True, beams=k < 2, braking=s.chance(0.4))  # fmt: skip

@@ -74,7 +74,7 @@ def tunnel_03(s: Stage) -> None:
         head=True,
         kelvin=s.choose([3200, 5600]),
     )
-    spot_m = s.uniform(46, 60)
+    spot_m = s.uniform(39, 46)
     car(
         s,
         s.choose(SMALL_CARS),
@@ -90,5 +90,5 @@ def tunnel_03(s: Stage) -> None:
     furniture(s, "KatorLegaz/residential-trashcan", line.path(38.5, 1.9, 1))
     people(s, [(*line.path(v, 1.2, side), s.uniform(0, 360)) for v, side in ((48, -1), (58, 1), (59, 1), (38, -1))])
     s.camera(
-        line.at(s.uniform(29, 33), s.uniform(-2.5, 2.5), 1.6), line.at(60, 0.2, 2.6), s.uniform(22, 30), jitter_m=0.4
+        line.at(s.uniform(29, 33), s.uniform(-2.5, 2.5), 1.6), line.at(60, 0.2, 3.1), s.uniform(22, 30), jitter_m=0.4
     )

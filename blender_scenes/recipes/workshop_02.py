@@ -1,5 +1,6 @@
 from blender_scenes.kit import Opening, Stage, light, mesh, recipe, room, sky
 from blender_scenes.kit.interiors import Place, prop, tube_fixture
+from blender_scenes.kit.urban import stains
 from blender_scenes.kit.window_view import street
 from blender_scenes.kit.workshop_sets import bench, bench_things, roller_door, steel_shelves, tool_board, work_light
 
@@ -70,4 +71,5 @@ def workshop_02(s: Stage) -> None:
     prop(s, "BlendSwap-CC-BY/radio", (-3.8, 0.0, 0.88), 80)
     prop(s, "BlendSwap-CC-0/fireExtinguisher", (r.width_m / 2 - 0.15, 0.85, 0), -90)
     sky.night(s, 0.01)
+    stains(s, (-3, 3), (-3.5, 3), 30, "concrete_dark")
     s.camera((s.uniform(-1.8, 1.6), -4.2, 1.6), (0.1, 0.9, 1.25), s.uniform(20, 25), jitter_m=0.2)

@@ -4,6 +4,7 @@ from blender_scenes.kit import Opening, Stage, light, mesh, recipe, room, sky
 from blender_scenes.kit.interior_sets import relight
 from blender_scenes.kit.interior_shells import roof_frame
 from blender_scenes.kit.interiors import Place, exit_sign, merged, pendant, prop
+from blender_scenes.kit.urban import stains
 from blender_scenes.kit.window_view import street
 from blender_scenes.kit.workshop_sets import bench, bench_things, roller_door, steel_shelves, work_light
 
@@ -93,4 +94,5 @@ def workshop_03(s: Stage) -> None:
     work_light(s, Place(0.6, -0.3, 0, 70 + s.uniform(-20, 20)), lumen=4000)
     exit_sign(s, (3.4, 8.97, 3.9), group="work light")
     sky.atmosphere(s, s.uniform(-4, -0.5), s.uniform(-60, 60))
+    stains(s, (-5, 5), (-7.5, 6), 70, "concrete_dark")
     s.camera((s.uniform(-2.2, 2.2), -8.4, 1.75), (0.2, 0.5, 2.1), s.uniform(20, 25), jitter_m=0.3)

@@ -50,10 +50,11 @@ def build_scene(ref: SceneRef, rng: np.random.Generator, camera: int) -> BuiltSc
     scene = session.reset()
     if ref.path:
         return _open(Path(ref.path), rng, camera)
-    from blender_scenes.kit import Stage
+    from blender_scenes.kit import Stage, light
 
     stage = Stage(scene, rng)
     recipes()[ref.scene_id].build(stage)
+    light.few_groups(scene)
     if scene.camera is None:
         raise InputError(f"recipe {ref.scene_id}", "placed no camera", "call stage.camera(...)")
     session.blender().context.view_layer.update()

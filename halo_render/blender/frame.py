@@ -61,7 +61,7 @@ def judge(scene: Any, settings: RenderSettings, seed: int, wants_light: bool = T
         return Verdict(True)
     if float(np.percentile(light, 50)) > 0 and float(np.percentile(light, 99) / np.percentile(light, 50)) < 1.3:
         return Verdict(False, "the picture is flat")
-    table = lights_table(scene, camera_of(scene, draft.width, draft.height), passes, np.zeros(3))
+    table = lights_table(scene, camera_of(scene, draft.width, draft.height), passes, np.zeros(3), rays=False)
     if not any(_is_near_frame(e, draft.width, draft.height) for e in table):
         return Verdict(False, "no light in or near the picture")
     return Verdict(True)

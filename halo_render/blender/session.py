@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,20 +127,50 @@ def configure(scene: Any, settings: RenderSettings, seed: int) -> None:
 
 
 def _choose_device(scene: Any, device: str) -> None:
-    if device not in DEVICES:
-        raise InputError(f"--device {device}", f"known: {', '.join(DEVICES)}", "choose one")
     if device == "cpu":
         scene.cycles.device = "CPU"
         return
+    found = devices(device)
+    for one in blender().context.preferences.addons["cycles"].preferences.devices:
+        one.use = one in found
+    scene.cycles.device = "GPU"
+
+
+def devices(device: str) -> list[Any]:
+    """Cycles' devices of a kind. Raises InputError when the kind is unknown or this machine has none."""
+    if device not in DEVICES:
+        raise InputError(f"--device {device}", f"known: {', '.join(DEVICES)}", "choose one")
     preferences = blender().context.preferences.addons["cycles"].preferences
-    preferences.compute_device_type = device.upper()
+    try:
+        preferences.compute_device_type = device.upper() if device != "cpu" else "NONE"
+    except TypeError as error:  # Blender of this platform is built without it
+        raise InputError(f"--device {device}", "is unknown to Blender on this platform", "use --device cpu") from error
     preferences.get_devices()
     found = [d for d in preferences.devices if d.type == device.upper()]
     if not found:
         raise InputError(f"--device {device}", "Blender finds no such device", "use --device cpu, or mend the driver")
-    for one in preferences.devices:
-        one.use = one in found
-    scene.cycles.device = "GPU"
+    return found
+
+
+def check_device(device: str) -> None:
+    """Raise InputError now rather than once a frame; Blender is asked in a process of its own."""
+    if device not in DEVICES:
+        raise InputError(f"--device {device}", f"known: {', '.join(DEVICES)}", "choose one")
+    if device == "cpu":
+        return
+    ask = (
+        "import sys; from uniser_core.errors import InputError; from halo_render.blender import session\n"
+        "session.reset()\n"
+        "try: session.devices(sys.argv[1])\n"
+        "except InputError as e: print('refused', e.rule, e.remedy, sep='\\t')"
+    )
+    done = subprocess.run([sys.executable, "-c", ask, device], capture_output=True, text=True, check=False)
+    told = next((line.split("\t") for line in done.stdout.splitlines() if line.startswith("refused\t")), None)
+    if told is None and done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        told = ["", f"Blender failed when asked for it ({last})", "use --device cpu"]
+    if told is not None:
+        raise InputError(f"--device {device}", told[1], told[2])
 
 
 def _group_everything(scene: Any, layer: Any) -> None:
@@ -161,8 +194,7 @@ def render(scene: Any) -> Passes:
 
     if scene.camera is None:
         raise InputError(f"scene {scene.name}", "has no camera", "add one, or let uniser place it")
-    folder = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+    with _scratch() as place:
         path = os.path.join(place, "frame.exr")
         scene.render.filepath = path
         blender().ops.render.render(write_still=True, scene=scene.name)
@@ -170,6 +202,24 @@ def render(scene: Any) -> Passes:
             raise InputError(f"scene {scene.name}", "was not rendered", "see Blender's log")
         with OpenEXR.File(path) as file:
             return _passes(file, scene)
+
+
+SCRATCH = "uniser-frame"
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory for Blender's file, named after this process.
+
+    What killed processes left behind goes first: a frame of 4K is a gigabyte of memory.
+    """
+    memory = Path("/dev/shm")  # noqa: S108
+    if not memory.is_dir():
+        return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{os.getpid()}-")
+    for left in memory.glob(f"{SCRATCH}-*"):
+        owner = left.name.split("-")[2]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{os.getpid()}-", dir=memory)
 
 
 def _passes(file: Any, scene: Any) -> Passes:
@@ -186,6 +236,9 @@ def _passes(file: Any, scene: Any) -> Passes:
         return np.stack(parts, axis=2).astype(np.float32) if parts else np.zeros((height, width, 3), np.float32)
 
     groups = {k.removeprefix("Combined_"): vector(k) for k in sorted(found) if k.startswith("Combined_")}
+    # Things that do not shine leave their group black: no picture to denoise and to store.
+    if REST in groups and len(groups) > 1 and not groups[REST].any():
+        del groups[REST]
     depth = np.asarray(found["Depth.Z"], np.float32)
     return Passes(
         groups=groups,

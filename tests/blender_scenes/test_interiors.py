@@ -97,3 +97,12 @@ def test_a_room_is_lit_in_groups_and_light_on_memory(stage: Stage, scene_id: str
     assert stage.scene.camera is not None
     below = [o.name for o in stage.scene.objects if o.type == "MESH" and o.location.z < -90]
     assert not below
+
+
+def test_furniture_does_not_glow(stage: Stage) -> None:
+    """This truck is said to emit by its own file."""
+    from blender_scenes.kit import furniture
+    from halo_render.blender.lights import _emission
+
+    made = furniture(stage, "Scopia/truck")
+    assert _emission(made) is None

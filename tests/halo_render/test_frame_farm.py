@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from halo_render.blender.session import RenderSettings
+from halo_render.plan import Cost, farm_lines
 from tests.cli import start, uniser
 from tests.uniser_core.jobs import shard_bytes
 
@@ -140,3 +142,55 @@ def test_recipes_render_and_differ_by_seed(kind, tmp_path):
     assert len(rows) == 2
     assert rows[0]["rgb"] != rows[1]["rgb"]
     assert all(json.loads(r["lights"]) for r in rows)
+
+
+def test_a_device_that_is_not_there_is_told_at_once(scene, tmp_path):
+    """Metal exists on no Linux, and Blender there does not know its name."""
+    for device, reason in (("metal", "unknown to Blender on this platform"), ("gpu", "known: cpu, cuda")):
+        done = uniser(*frames(scene, tmp_path / "out", "--device", device), code=2)
+        told = [line for line in done.stderr.splitlines() if "cannot be loaded" not in line]
+        assert len(told) == 1
+        assert f"--device {device}" in told[0]
+        assert reason in told[0]
+        assert not (tmp_path / "out").exists()
+
+
+def test_farm_lines_are_commands_that_a_shell_can_read():
+    import shlex
+
+    lines = farm_lines(Cost(40, 4, 10, 2.0, 1e6), RenderSettings(64, 48, threads=3), 7, "out")
+    assert [line.partition(":")[0] for line in lines] == ["this machine", "SLURM", "OpenCue", "Deadline", "Dask"]
+    assert all("--threads 3" in line for line in lines)
+    script = shlex.split(lines[-1].partition(":")[2])[2]
+    compile(script, "dask line", "exec")
+    assert "range(10)" in script
+
+
+@pytest.mark.slow
+def test_the_dask_line_makes_every_part(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    import subprocess
+    import sys
+
+    settings = RenderSettings(16, 16, samples=2, threads=1)
+    line = farm_lines(Cost(2, 1, 2, 1.0, 1.0), settings, 0, str(tmp_path / "out"))[-1].partition(":")[2].strip()
+    # The command as this installation has it.
+    line = line.replace("uniser halo", f"{sys.executable} -m uniser_core.cli halo").replace("python -c", "$PY -c")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        line = line.replace("tcp://SCHEDULER:8786", cluster.scheduler_address)
+        env = {**os.environ, "PY": sys.executable}
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, env=env)
+    assert done.stdout.strip().endswith("[0, 0]"), done.stderr
+    rows = [r for p in sorted((tmp_path / "out").glob("*.parquet")) for r in pq.read_table(p).to_pylist()]
+    assert len(rows) == 2
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_a_plan_reckons_a_frame_from_two_drafts(scene):
+    """A quick scene costs its start-up and little more: the frame must not cost that once a pixel."""
+    size = ("--resolution", "640x360", "--samples", 8, "--threads", 1)
+    found = json.loads(uniser("halo", "plan", "--scene", scene, "--pairs", 600, *size, "--json").stdout)
+    assert (found["frames"], found["cameras a scene"]) == (20, 20)
+    assert 0.1 < found["seconds a frame, this machine"] < 300
+    assert found["hours, 1 workers"] == pytest.approx(found["seconds a frame, this machine"] * 20 / 3600, abs=0.01)
+    assert f"--scene '{scene}'" in found["commands"][0]

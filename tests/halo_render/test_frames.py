@@ -82,7 +82,7 @@ def test_projected_position_is_the_centre_of_the_emission(at):
     assert entry["temperature_k"] == 2700
 
 
-def test_lights_out_of_frame_and_behind_are_placed_but_not_seen():
+def test_lights_out_of_frame_are_tried_with_rays_and_those_behind_are_not():
     s = stage()
     s.add(mesh.ground("floor", (9, 9)), "floor", material="concrete")
     light.bulb(s, (6.0, 3.0, 1.0))
@@ -94,7 +94,8 @@ def test_lights_out_of_frame_and_behind_are_placed_but_not_seen():
     assert beside["position_px"][0] > 128
     assert behind["position_px"] is None
     assert behind["direction"][2] > 0
-    assert beside["visible_fraction"] == behind["visible_fraction"] == 0
+    assert (beside["visible_fraction"], beside["seen_by"]) == (1.0, "rays")
+    assert (behind["visible_fraction"], behind["seen_by"]) == (0.0, None)
 
 
 @pytest.mark.parametrize("hidden", [0.5, 1.0])
@@ -249,3 +250,27 @@ def test_missing_textures_are_named(tmp_path, capfd):
     (tmp_path / "wood.png").unlink()
     build.build_scene(find_scenes(str(path))[0], generator(1), 1)
     assert "missing textures: wood.png" in capfd.readouterr().out
+
+
+def test_what_a_killed_process_left_in_memory_is_removed():
+    import multiprocessing
+    import os
+    from pathlib import Path
+
+    child = multiprocessing.get_context("spawn").Process(target=int)
+    child.start()
+    child.join()
+    left = Path(f"/dev/shm/{session.SCRATCH}-{child.pid}-abc")
+    mine = Path(f"/dev/shm/{session.SCRATCH}-{os.getpid()}-abc")
+    for folder in (left, mine):
+        folder.mkdir()
+        (folder / "frame.exr").write_bytes(bytes(9))
+    try:
+        s = lamp_on_floor()
+        ready(s, session.RenderSettings(16, 16, samples=1, min_samples=1))
+        assert not left.exists()
+        assert (mine / "frame.exr").exists()
+    finally:
+        import shutil
+
+        shutil.rmtree(mine)
