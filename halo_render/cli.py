@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from uniser_core.cli_synth import front_door, synth_command
 
 app = typer.Typer(no_args_is_help=True, help="HALO: Blender scenes to HDR frames with lights, and flare on them.")
 
@@ -118,57 +119,31 @@ def parse_resolution(text: str) -> tuple[int, int]:
     return w, h
 
 
-@app.command()
-def render(
-    out: Annotated[str, typer.Option(help="run folder: a path or an s3://, gs:// URI")],
-    frames: Annotated[str | None, typer.Option(help="frames that `uniser halo frames` wrote")] = None,
-    source: Annotated[str | None, typer.Option(help="any other source: photos, a folder, asset:NAME")] = None,
-    kinds: Annotated[str, typer.Option(help="all, or of reflective,glare,streak,shimmer with commas")] = "all",
-    flare_layers: Annotated[
-        str | None, typer.Option(help="compose published flare layers of this folder instead (Flare7K, FlareX)")
-    ] = None,
-    variants: Annotated[int, typer.Option(help="flares of each picture")] = 30,
-    seed: Annotated[int, typer.Option(help="run seed: every pixel follows from it and the pictures")] = 0,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="fix a parameter: name=value")] = None,
-    encoder: Annotated[str, typer.Option(help="png, jpeg or jxl")] = "png",
-    dither: Annotated[bool, typer.Option("--dither", help="dither 8-bit pictures of HDR frames")] = False,
-    max_size: Annotated[int | None, typer.Option(help="shrink pictures to this many pixels on the long side")] = None,
-    limit: Annotated[int | None, typer.Option(help="only the first pictures of the plan")] = None,
-    workers: Annotated[int | None, typer.Option(help="processes on this machine; default: its cores")] = None,
-    shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
-    retries: Annotated[int, typer.Option(help="more tries of an item that fails")] = 1,
-    item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside an item after this")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
-) -> None:
+RENDER_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "frames": (Annotated[str | None, typer.Option(help="frames that `uniser halo frames` wrote")], None),
+    "kinds": (Annotated[str, typer.Option(help="all, or of reflective,glare,streak,shimmer with commas")], "all"),
+    "flare_layers": (
+        Annotated[
+            str | None, typer.Option(help="compose published flare layers of this folder instead (Flare7K, FlareX)")
+        ],
+        None,
+    ),
+}
+
+
+def render(**given: Any) -> None:
     """Flare pairs from frames or photos by real optics; run it again to go on."""
-    from uniser_core.cli_synth import synth_command
     from uniser_core.errors import InputError
 
-    if (frames is None) == (source is None):
+    frames = given.pop("frames")
+    if (frames is None) == (given["source"] is None):
         raise InputError("halo render", "needs --frames F or --source S, not both", "e.g. --source photos")
-    # The effect's presets are its kinds, so that the run's config records them.
-    preset = None if kinds == "all" and flare_layers is None else kinds
-    if flare_layers is not None:
-        preset = f"{kinds};layers={flare_layers}"
-    synth_command("flare")(
-        source=f"frames:{frames}" if frames is not None else source,
-        out=out,
-        variants=variants,
-        seed=seed,
-        preset=preset,
-        set_=set_,
-        depth="auto",
-        store="full",
-        encoder=encoder,
-        dither=dither,
-        max_size=max_size,
-        limit=limit,
-        plugin=None,
-        workers=workers,
-        shard=shard,
-        retries=retries,
-        item_timeout_s=item_timeout_s,
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    if frames is not None:
+        given["source"] = f"frames:{frames}"
+    if given["kinds"] == "all":
+        given["kinds"] = None
+    _flare(**given)
+
+
+_flare = synth_command("flare", {k: v for k, v in RENDER_OPTIONS.items() if k != "frames"})
+app.command("render")(front_door(render, _flare, {"frames": RENDER_OPTIONS["frames"]}, source=None, variants=30))

@@ -102,6 +102,10 @@ class Flare:
         """The same effect drawing certain kinds: `all` or names with commas; then `;layers=DIR`, see `Choice`."""
         return Flare(Choice.parse(name))
 
+    def with_options(self, kinds: str = "all", flare_layers: str | None = None) -> Flare:
+        """The same effect drawing certain kinds, or published layers of a folder. Raises InputError as `Choice`."""
+        return Flare(Choice.parse(kinds if flare_layers is None else f"{kinds};layers={flare_layers}"))
+
     def sample(self, rng: np.random.Generator, frame: Frame) -> FlareParams:
         """Draw a flare whose strength shows. Raises RefusedError when the frame has no light, or none that flares."""
         light = light_of(frame, {}, 1.0)
@@ -156,7 +160,7 @@ class Flare:
             layer = flare_layers.draw_layer(rng, paths, folder, light, sensor, white_level(frame))
             kind = flare_layers.kind_of(layer.path)
             return FlareParams(variant=kind, kinds=(kind,), layer_files=(layer,), **facts)
-        lens, widest, coatings = draw.draw_lens(rng)
+        lens, widest, coatings = draw.draw_lens(rng, sensor.half_field_deg)
         main, kinds = draw.draw_kinds(rng, self._choice.kinds, bool(lens))
         params = FlareParams(
             variant=main,

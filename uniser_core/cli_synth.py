@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -22,8 +23,12 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def synth_command(effect: str) -> Callable[..., None]:
-    """A typer command that makes pairs of one effect."""
+def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) -> Callable[..., None]:
+    """A typer command that makes pairs of one effect.
+
+    `extra` maps the name of an option of this effect alone to (annotated type, default); what is given goes to
+    the effect's `with_options`.
+    """
 
     def command(
         source: Source,
@@ -55,6 +60,7 @@ def synth_command(effect: str) -> Callable[..., None]:
         item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside an item after this")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+        **own: Any,
     ) -> None:
         from uniser_core.runner import RunOptions
         from uniser_core.supervisor import WorkerLimits
@@ -76,6 +82,7 @@ def synth_command(effect: str) -> Callable[..., None]:
             overrides=parse_settings(set_ or []),
             plugins=tuple(plugin or ()),
             depth_cache=depth_cache,
+            options={k: v for k, v in own.items() if v is not None},
         )
         count = default_workers() if workers is None else workers
         limits = WorkerLimits(item_timeout_s=item_timeout_s)
@@ -83,7 +90,43 @@ def synth_command(effect: str) -> Callable[..., None]:
         run_synth(job, out, options, dry_run, as_json)
 
     command.__doc__ = f"Make {effect} pairs from every picture of a source; run it again to go on."
+    return _with_parameters(command, extra or {})
+
+
+def _with_parameters(command: Callable[..., None], extra: dict[str, tuple[Any, Any]]) -> Callable[..., None]:
+    """The command with its `**own` spelt out, so that typer offers each as an option."""
+    hints = get_type_hints(command, include_extras=True)
+    kept = [
+        p.replace(annotation=hints[p.name])
+        for p in inspect.signature(command).parameters.values()
+        if p.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    own = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in extra.items()
+    ]
+    changed: Any = command
+    changed.__signature__ = inspect.Signature([*kept, *own])
+    changed.__annotations__ = {p.name: p.annotation for p in (*kept, *own)}
     return command
+
+
+def front_door(
+    handler: Callable[..., None], command: Callable[..., None], own: dict[str, tuple[Any, Any]], **defaults: Any
+) -> Callable[..., None]:
+    """Give `handler(**given)` the options of `command`, some with other defaults, and `own`: name -> (type, default)."""
+    shared = [
+        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=defaults.get(p.name, p.default))
+        for p in inspect.signature(command).parameters.values()
+    ]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in own.items()
+    ]
+    changed: Any = handler
+    changed.__signature__ = inspect.Signature([*shared, *added])
+    changed.__annotations__ = {p.name: p.annotation for p in (*shared, *added)}
+    return handler
 
 
 def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool) -> None:

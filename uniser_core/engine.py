@@ -171,7 +171,9 @@ def _row(
         "width": int(input8.shape[1]),
         "height": int(input8.shape[0]),
         "prompt": effect.prompt,
-        "params": dump_params(effect, frame, params, camera, number),
+        "params": dump_params(
+            effect, frame, params, camera, number, makes_clean=bool(layers and layers.clean is not None)
+        ),
         "seed": seed,
         "effect_version": effect.version,
         "generator": generator_name(),
@@ -245,14 +247,17 @@ def _depth_blob(frame: Frame) -> bytes:
     return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
 
 
-def dump_params(effect: Effect, frame: Frame, params: EffectParams, camera: Camera, number: int) -> str:
+def dump_params(
+    effect: Effect, frame: Frame, params: EffectParams, camera: Camera, number: int, *, makes_clean: bool = False
+) -> str:
     """The row's `params`: the effect's own at the top, the engine's under `camera`, `depth` and, for renders, `frame`.
 
     `frame` names scene and camera, and the effect among that frame's variants.
     """
     values = params.model_dump(mode="json")
-    # Rows of deeper pictures than 8 bits cannot re-render from their stored target.
     values["camera"] = {**camera.describe(), "source_bits": 32 if frame.is_hdr else 8}
+    # Rows of deeper pictures than 8 bits, or of a clean picture the effect made, cannot re-render from their target.
+    values["camera"]["replays"] = not (frame.is_hdr or makes_clean)
     if "depth" in effect.needs:
         values["depth"] = frame.depth.describe()
     if "scene_id" in frame.facts:

@@ -68,7 +68,7 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
 def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, report: CheckReport) -> None:
     recipe = row["input"]["bytes"] is None
     # Only pictures of 8 bits re-render from their row: deeper light is not in it.
-    replayable = json.loads(row["params"]).get("camera", {}).get("source_bits") == 8
+    replayable = json.loads(row["params"]).get("camera", {}).get("replays", False)
     rendered = render_row(row, frame) if recipe or (due and replayable) else None
     if rendered is not None:
         report.replayed += 1

@@ -44,6 +44,7 @@ class SynthJob:
     overrides: dict[str, Any] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     depth_cache: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     _open: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +90,7 @@ class SynthJob:
             "preset": self.preset,
             "max_size_px": self.max_size_px,
             "set": self.overrides,
+            "options": self.options,
             "generator": generator_name(),
         }
 
@@ -124,6 +126,8 @@ class SynthJob:
                         f"--preset {self.preset}", f"effect '{self.effect}' has no presets", "leave it out"
                     )
                 effect = choose(self.preset)
+            if self.options:
+                effect = effect.with_options(**self.options)  # type: ignore[attr-defined]
             self._open["effect"] = effect
         found: Effect = self._open["effect"]
         return found

@@ -72,6 +72,12 @@ class Sensor:
         return max(self.width, self.height) / self.sensor_mm
 
     @property
+    def half_field_deg(self) -> float:
+        """Angle from the axis to the picture's corner."""
+        half_diagonal_mm = math.hypot(self.width, self.height) / 2 / self.px_per_mm
+        return math.degrees(math.atan(half_diagonal_mm / self.focal_mm))
+
+    @property
     def axis_px(self) -> tuple[float, float]:
         """Where the optical axis meets the picture, in pixels from the top left corner."""
         longer = max(self.width, self.height)

@@ -1,0 +1,88 @@
+"""From drawn parameters to the shadow's ratio picture: occluders into cards, cards into visibility, that into light."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lr_srd.cards import Card, Disc, card_visibility
+from lr_srd.light import Horizon, Illumination, facing, highlight_share, lit_share
+from lr_srd.occluders import draw, kind_of
+from lr_srd.receivers import receivers_of
+
+if TYPE_CHECKING:
+    from uniser_core.frame import Frame
+
+    from lr_srd.params import OffScreen, ShadowParams
+    from lr_srd.receivers import Receivers
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+# Cards of one kind that stand one behind the other, as a tree's leaves do: share of the distance, and mirrored how.
+LAYER_DISTANCES = (1.0, 0.72, 1.3)
+# Visibility is 1 to this much: then a pixel is left exactly as it is.
+UNTOUCHED = np.float32(1 - 1e-4)
+
+
+def disc_of(params: ShadowParams, receivers: Receivers) -> Disc:
+    """The light of the parameters in this picture's camera space."""
+    horizon = Horizon.of(receivers.up)
+    return Disc(horizon.direction(params.sun_azimuth_deg, params.sun_elevation_deg), params.sun_size_deg)
+
+
+def illumination_of(params: ShadowParams, disc: Disc) -> Illumination:
+    """Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour."""
+    r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)
+    return Illumination(disc, (r, g, b))
+
+
+def facing_card(occluder: OffScreen, disc: Disc, opacity_hw: Float32, outside: float, layer: int = 0) -> Card:
+    """The occluder as a card perpendicular to the light."""
+    towards = np.asarray(disc.direction, np.float64)
+    side = np.cross([0.0, 1.0, 0.0], towards)
+    side = side if np.linalg.norm(side) > 1e-3 else np.array([1.0, 0.0, 0.0])
+    side /= np.linalg.norm(side)
+    top = np.cross(towards, side)
+    roll = math.radians(occluder.roll_deg)
+    right, top = math.cos(roll) * side + math.sin(roll) * top, math.cos(roll) * top - math.sin(roll) * side
+    centre = np.asarray(occluder.target_m) + towards * occluder.distance_m * LAYER_DISTANCES[layer]
+    size = occluder.size_m
+    turned = (opacity_hw, opacity_hw[::-1], opacity_hw[:, ::-1])[layer]
+    origin = centre - (right + top) * size / 2
+    return Card(np.ascontiguousarray(turned), origin, right, top, (size, size), outside)
+
+
+def off_screen_visibility(params: ShadowParams, receivers: Receivers, disc: Disc) -> Float32:
+    """Share of the light that passes all occluders outside the picture, float32 (H, W)."""
+    visibility = np.ones(receivers.valid_HW.shape, np.float32)
+    for occluder in params.occluders:
+        kind = kind_of(occluder.kind)
+        opacity = draw(occluder.kind, occluder.seed, occluder.size_m)
+        for layer in range(kind.layers):
+            card = facing_card(occluder, disc, opacity, kind.outside, layer)
+            visibility *= card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW)
+    return visibility
+
+
+def shade(
+    frame: Frame, params: ShadowParams, visibility_HW: Float32, disc: Disc, ambient_HW: Float32 | None
+) -> Float32:
+    """Ratio of shadowed to unshadowed light, float32 (H, W, 3) in (0, 1]; exactly 1 where nothing is hidden.
+
+    `ambient_HW` is what ambient occlusion leaves (None: all). Mirrored light goes with the light itself.
+    """
+    receivers = receivers_of(frame, params.focal_px, params.up)
+    light = illumination_of(params, disc)
+    ratio = light.ratio(visibility_HW, facing(receivers, disc.direction), lit_share(frame, receivers))
+    if ambient_HW is not None:
+        ratio = ratio * ambient_HW[..., None]
+    hidden = (1 - visibility_HW) * lit_share(frame, receivers)
+    ratio = ratio * (1 - highlight_share(frame) * hidden)[..., None]
+    untouched = visibility_HW >= UNTOUCHED
+    if ambient_HW is not None:
+        untouched &= ambient_HW >= UNTOUCHED
+    ratio[untouched] = 1
+    return np.asarray(ratio, np.float32)

@@ -1,0 +1,107 @@
+"""`uniser shadow`: the shadow generator's own commands. Light to import: the root command loads it for --help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from uniser_core.cli_synth import default_workers, finish_run, front_door, parse_shard, synth_command
+
+if TYPE_CHECKING:
+    from uniser_core.job import Job
+
+app = typer.Typer(help="Shadows of objects and of what stands outside the picture.", no_args_is_help=True)
+MODES = ("paste", "plates", "blender")
+
+
+@app.callback()
+def _main() -> None:
+    """Shadows of objects and of what stands outside the picture."""
+
+
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "mode": (
+        Annotated[str, typer.Option(help="paste; plates: photos with their clean plates; blender: traced scenes")],
+        "paste",
+    ),
+    "scene": (
+        Annotated[str | None, typer.Option(help="--mode blender: scene names, an archetype, all, or a file")],
+        None,
+    ),
+    "resolution": (Annotated[str, typer.Option(help="--mode blender: WIDTHxHEIGHT, or N for N x N")], "768x512"),
+    "samples": (Annotated[int, typer.Option(help="--mode blender: most samples a pixel")], 128),
+    "objects": (
+        Annotated[str | None, typer.Option(help="furniture, or a folder of RGBA cut-outs: objects to paste")],
+        None,
+    ),
+    "occluders": (
+        Annotated[
+            str | None,
+            typer.Option(help="foliage,window,railing,building,hand,person: what casts shadows from outside"),
+        ],
+        None,
+    ),
+    "triplets": (
+        Annotated[str | None, typer.Option(help="--mode plates: folder with image/ mask/ bg/, or a CSV")],
+        None,
+    ),
+}
+
+
+_paste = synth_command("shadow", {k: v for k, v in OPTIONS.items() if k in ("objects", "occluders")})
+
+
+def render(**given: Any) -> None:
+    """Make shadow pairs; run it again to go on."""
+    from uniser_core.errors import InputError
+
+    mode, triplets = given.pop("mode"), given.pop("triplets")
+    scene, resolution, samples = (given.pop(name) for name in ("scene", "resolution", "samples"))
+    if mode not in MODES:
+        raise InputError(f"--mode {mode}", f"known: {', '.join(MODES)}", "choose one")
+    if mode == "plates":
+        _render_plates(triplets, given)
+        return
+    if mode == "blender":
+        _render_traced(scene, resolution, samples, given)
+        return
+    for option, value, of in (("--triplets", triplets, "plates"), ("--scene", scene, "blender")):
+        if value is not None:
+            raise InputError(option, f"belongs to --mode {of}", f"add --mode {of}")
+    if given["source"] is None:
+        raise InputError("--mode paste", "needs --source", "give a folder of pictures, or photos")
+    _paste(**given)
+
+
+def _render_plates(triplets: str | None, given: dict[str, Any]) -> None:
+    from uniser_core.errors import InputError
+
+    from lr_srd.triplets import PlatesJob
+
+    if triplets is None:
+        raise InputError("--mode plates", "needs --triplets DIR", "give the folder with image/ mask/ bg/")
+    _run(PlatesJob(triplets, given["encoder"], given["limit"]), given)
+
+
+def _render_traced(scene: str | None, resolution: str, samples: int, given: dict[str, Any]) -> None:
+    from uniser_core.errors import InputError
+    from uniser_core.registry import load_point
+
+    if scene is None:
+        raise InputError("--mode blender", "needs --scene NAME", "see uniser halo scenes")
+    make = load_point("uniser.shadow_jobs", "blender")
+    kept = {k: given[k] for k in ("seed", "limit", "encoder")}
+    _run(make(scene=scene, cameras=given["variants"], resolution=resolution, samples=samples, **kept), given)
+
+
+def _run(job: Job, given: dict[str, Any]) -> None:
+    from uniser_core.runner import RunOptions, run_job
+
+    workers = default_workers() if given["workers"] is None else given["workers"]
+    options = RunOptions(workers, parse_shard(given["shard"]), given["retries"], progress=not given["as_json"])
+    finish_run(run_job(job, given["out"], options), given["as_json"])
+
+
+app.command("render")(
+    front_door(render, _paste, {k: v for k, v in OPTIONS.items() if k not in ("objects", "occluders")}, source=None)
+)

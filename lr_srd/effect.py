@@ -1,0 +1,237 @@
+"""The effect `shadow`: what stands between a light and the picture's own surfaces, in linear light."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from uniser_core.cutout import open_objects
+from uniser_core.effect import Layers, effect
+from uniser_core.errors import RefusedError
+
+from lr_srd import cast
+from lr_srd.light import Horizon, facing, find_light, lit_share
+from lr_srd.occluders import KINDS, kind_of
+from lr_srd.params import OffScreen, Pasted, ShadowParams
+from lr_srd.paste import contact, draw_contact, harmonise, paste, place, view_elevation_deg
+from lr_srd.paste import visibility as object_visibility
+from lr_srd.receivers import receivers_of
+
+if TYPE_CHECKING:
+    from uniser_core.cutout import Cutout, ObjectProvider
+    from uniser_core.frame import Frame
+
+    from lr_srd.paste import Placed
+    from lr_srd.receivers import Receivers
+
+Float32 = npt.NDArray[np.float32]
+
+# The drawn light keeps within this of a direction found in the picture.
+FOUND_TOLERANCE_DEG = 15.0
+# A shadow must change this share of the picture, by this much, or it is drawn again.
+LEAST_SHARE, LEAST_CHANGE, TRIES = 0.01, 0.15, 12
+MOST_SHARE = 0.85
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line chooses: kinds of off-screen occluders, and where objects to paste come from."""
+
+    occluders: tuple[str, ...] = tuple(KINDS)
+    objects: str | None = None
+
+
+@effect("shadow", version=1, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
+class Shadow:
+    """Shadows of things outside the picture, or of objects pasted into it."""
+
+    Params = ShadowParams
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+
+    def with_options(self, occluders: str | None = None, objects: str | None = None) -> Shadow:
+        """The same effect with these occluders (names joined by commas) or objects (a folder, or furniture).
+
+        Raises InputError on unknown names.
+        """
+        names = tuple(n.strip() for n in (occluders or ",".join(KINDS)).split(",") if n.strip())
+        for name in names:
+            kind_of(name)
+        if objects is not None:
+            open_objects(objects)
+            names = names if occluders else ()
+        return Shadow(Options(names, objects))
+
+    @cached_property
+    def _objects(self) -> ObjectProvider:
+        assert self._options.objects is not None
+        return open_objects(self._options.objects)
+
+    def sample(self, rng: np.random.Generator, frame: Frame) -> ShadowParams:
+        """Draw light and occluders until a shadow shows. Raises RefusedError when none does in 12 tries."""
+        receivers = receivers_of(frame)
+        if not receivers.valid_HW.any():
+            raise RefusedError(f"{frame.frame_id} has no surface within reach", "a shadow needs something to fall on")
+        if self._options.objects is not None and receivers.ground is None:
+            raise RefusedError(f"{frame.frame_id} has no ground plane", "an object needs something to stand on")
+        for _ in range(TRIES):
+            params = self._draw(rng, frame, receivers)
+            if params is None:
+                continue
+            ratio, _ = self._ratio(frame, params)
+            share = float((ratio.mean(axis=2) < 1 - LEAST_CHANGE).mean())
+            if LEAST_SHARE <= share <= MOST_SHARE:
+                return params
+        raise RefusedError(frame.frame_id, f"no shadow shows in {TRIES} tries: its surfaces are dark or face away")
+
+    def apply(self, frame: Frame, params: ShadowParams) -> Layers:
+        """Shadowed picture (H, W, 3), ratio (H, W, 3) and strength (H, W) = 1 - mean ratio; linear float32.
+
+        A pasted object is in both pictures: `clean` is the picture with the object and without its shadow.
+        """
+        ratio, placed = self._ratio(frame, params)
+        clean = frame.rgb_HWC if placed is None else paste(frame.rgb_HWC, placed)
+        strength = 1 - ratio.mean(axis=2)
+        degraded = np.asarray(clean * ratio, np.float32)
+        return Layers(degraded, clean=None if placed is None else clean, ratio=ratio, strength=strength)
+
+    def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
+        """What `sample` judged is what `apply` uses next: the last result stays with the frame."""
+        last: dict[Any, Any] = frame.memo(("shadow last",), dict)
+        key = (self._options, params)
+        if key not in last:
+            found = self._cast(frame, params)
+            last.clear()
+            last[key] = found
+        kept: tuple[Float32, Placed | None] = last[key]
+        return kept
+
+    def _cast(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
+        receivers = receivers_of(frame, params.focal_px, params.up)
+        disc = cast.disc_of(params, receivers)
+        visibility = cast.off_screen_visibility(params, receivers, disc)
+        if params.pasted is None:
+            return cast.shade(frame, params, visibility, disc, None), None
+        cutout = self._cutout(params.pasted)
+        placed = place(params.pasted, cutout, frame, receivers)
+        visibility = visibility * object_visibility(params.pasted, cutout, disc, receivers)
+        ambient = contact(params.pasted, cutout, params.contact_m, receivers) if params.contact_m > 0 else None
+        ratio = cast.shade(frame, params, visibility, disc, ambient)
+        # The object hides the ground behind it, and with it the shadow there.
+        return np.asarray(1 + (ratio - 1) * (1 - placed.alpha_HW)[..., None], np.float32), placed
+
+    def _cutout(self, pasted: Pasted) -> Cutout:
+        return self._objects.cutout(pasted.object_id, pasted.turn, pasted.elevation_deg)
+
+    def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | None:
+        azimuth, elevation, known = draw_light(rng, frame, receivers)
+        size_deg = 0.53 * math.exp(rng.exponential(0.6))
+        values = {
+            "focal_px": receivers.focal_px,
+            "up": receivers.up,
+            "sun_azimuth_deg": azimuth,
+            "sun_elevation_deg": elevation,
+            "sun_size_deg": round(min(size_deg, 30.0), 4),
+            "light_source": known,
+            "ambient_ratio": round(float(rng.uniform(0.1, 0.45)), 4),
+            "ambient_rgb": _tint(rng.uniform(0.0, 0.25)),
+        }
+        if self._options.objects is not None:
+            pasted = self._draw_object(rng, frame, receivers)
+            if pasted is None:
+                return None
+            assert receivers.ground is not None
+            plane = (*receivers.ground.normal, receivers.ground.offset_m)
+            values |= {
+                "variant": "paste",
+                "pasted": pasted,
+                "contact_m": round(0.12 * pasted.height_m, 4),
+                "plane": tuple(round(v, 6) for v in plane),
+            }
+        if self._options.occluders:
+            found = self._draw_occluder(rng, frame, receivers, values)
+            if found is None:
+                return None
+            values |= found
+        return ShadowParams.model_validate(values)
+
+    def _draw_object(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> Pasted | None:
+        names = self._objects.names()
+        name = names[int(rng.integers(len(names)))]
+        turn, flipped = int(rng.integers(64)), bool(rng.uniform() < 0.5)
+        height_m = self._objects.height_m(name) * rng.uniform(0.92, 1.08)
+        place_ = draw_contact(rng, frame, receivers, height_m)
+        if place_ is None:
+            return None
+        contact_m, contact_px = place_
+        elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
+        return Pasted(
+            object_id=name,
+            turn=turn,
+            elevation_deg=elevation_deg,
+            contact_m=contact_m,
+            contact_px=contact_px,
+            height_m=round(float(height_m), 4),
+            thickness=round(self._objects.cutout(name, turn, elevation_deg).thickness, 4),
+            flipped=flipped,
+            gain_rgb=harmonise(frame, receivers, contact_px),
+        )
+
+    def _draw_occluder(
+        self, rng: np.random.Generator, frame: Frame, receivers: Receivers, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        kind = self._options.occluders[int(rng.integers(len(self._options.occluders)))]
+        ranges = kind_of(kind)
+        found: dict[str, Any] = {} if values.get("pasted") else {"variant": "occluder"}
+        if kind in ("window", "hand"):  # indoors: a broader light, warm from the walls
+            found["sun_size_deg"] = round(math.exp(rng.uniform(0, math.log(12.0))), 4)
+            found["ambient_ratio"] = round(float(rng.uniform(0.12, 0.55)), 4)
+            found["ambient_rgb"] = _tint(rng.uniform(-0.12, 0.05))
+        direction = Horizon.of(receivers.up).direction(values["sun_azimuth_deg"], values["sun_elevation_deg"])
+        target = _lit_point(rng, frame, receivers, direction)
+        if target is None:
+            return None
+        occluder = OffScreen(
+            kind=kind,
+            seed=int(rng.integers(2**31)),
+            size_m=round(float(rng.uniform(*ranges.size_m)), 4),
+            target_m=target,
+            distance_m=round(float(rng.uniform(*ranges.distance_m)), 4),
+            roll_deg=round(float(rng.uniform(-180, 180) if kind == "foliage" else rng.normal(0, 4)), 3),
+        )
+        return found | {"occluders": (occluder,)}
+
+
+def _tint(blue: float) -> tuple[float, float, float]:
+    """Colour of ambient light: sky-coloured above 0, warm from walls below."""
+    return round(1 - blue, 4), 1.0, round(1 + blue, 4)
+
+
+def draw_light(rng: np.random.Generator, frame: Frame, receivers: Receivers) -> tuple[float, float, str]:
+    """(azimuth_deg, elevation_deg, where from): near the picture's own light where one is found, else any."""
+    found = find_light(frame, receivers)
+    if found is None:
+        return round(float(rng.uniform(0, 360)), 3) % 360, round(float(rng.uniform(18, 70)), 3), "assumed"
+    spread = rng.uniform(-FOUND_TOLERANCE_DEG, FOUND_TOLERANCE_DEG, 2)
+    elevation = float(np.clip(found.elevation_deg + spread[1], 12, 80))
+    return round((found.azimuth_deg + float(spread[0])) % 360, 3) % 360, round(elevation, 3), "estimated"
+
+
+def _lit_point(
+    rng: np.random.Generator, frame: Frame, receivers: Receivers, light: tuple[float, float, float]
+) -> tuple[float, float, float] | None:
+    """A surface point that the light reaches, drawn where the shadow will show most."""
+    weight = facing(receivers, light) * lit_share(frame, receivers) * receivers.valid_HW
+    rows = weight.sum(axis=1, dtype=np.float64)
+    if rows.sum() <= 0:
+        return None
+    y = int(rng.choice(len(rows), p=rows / rows.sum()))
+    columns = weight[y].astype(np.float64)
+    x = int(rng.choice(len(columns), p=columns / columns.sum()))
+    a, b, c = (round(float(v), 4) for v in receivers.points_HWC[y, x])
+    return a, b, c

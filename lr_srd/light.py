@@ -1,0 +1,155 @@
+"""The light that casts the shadow: a sun or window of some angular size, and the ambient light that is left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from uniser_core.color import luminance
+
+if TYPE_CHECKING:
+    from uniser_core.frame import Frame
+
+    from lr_srd.cards import Disc
+    from lr_srd.receivers import Receivers
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+# Directions tried when a picture's own light is looked for.
+AZIMUTH_STEP_DEG, ELEVATIONS_DEG = 15, (20.0, 40.0, 60.0)
+# Shading must explain this share of the luminance's variance before its direction is believed.
+LEAST_CORRELATION = 0.35
+FIT_PX = 96
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Directions of the ground in camera space: ahead of the camera, to its right, and up."""
+
+    ahead: Float64
+    right: Float64
+    up: Float64
+
+    @classmethod
+    def of(cls, up: Vector) -> Horizon:
+        """From the up direction. A camera that looks straight down takes its own top as ahead."""
+        vertical = np.asarray(up, np.float64)
+        forward = np.array([0.0, 0.0, -1.0])
+        ahead = forward - (forward @ vertical) * vertical
+        if np.linalg.norm(ahead) < 1e-3:
+            ahead = np.array([0.0, 1.0, 0.0]) - vertical[1] * vertical
+        ahead /= np.linalg.norm(ahead)
+        return cls(ahead, np.cross(ahead, vertical), vertical)
+
+    def direction(self, azimuth_deg: float, elevation_deg: float) -> Vector:
+        """Unit vector towards a light; azimuth 0 is ahead of the camera, 90 to its right, 180 behind it."""
+        azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
+        flat = math.cos(azimuth) * self.ahead + math.sin(azimuth) * self.right
+        x, y, z = math.cos(elevation) * flat + math.sin(elevation) * self.up
+        return float(x), float(y), float(z)
+
+
+@dataclass(frozen=True)
+class Illumination:
+    """Irradiance on a surface that faces the light is 1: `ambient_rgb` of it comes from all around."""
+
+    disc: Disc
+    ambient_rgb: Vector
+
+    def ratio(self, visibility_HW: Float32, facing_HW: Float32, lit_HW: Float32) -> Float32:
+        """Shadowed over unshadowed light, float32 (H, W, 3) in (0, 1].
+
+        (A + V S max(0, n.l)) / (A + S max(0, n.l)) in each channel, S = 1 - A; `lit_HW` is the share of the light
+        that reached the point before (0 in a shadow that is there already).
+        """
+        ambient = np.asarray(self.ambient_rgb, np.float32)
+        direct = (np.float32(1) - ambient) * (facing_HW * lit_HW)[..., None]
+        return np.asarray((ambient + direct * visibility_HW[..., None]) / (ambient + direct), np.float32)
+
+
+def facing(receivers: Receivers, light: Vector) -> Float32:
+    """max(0, n . l) of each point, float32 (H, W)."""
+    return np.maximum(receivers.normals_HWC @ np.asarray(light, np.float32), 0)
+
+
+def lit_share(frame: Frame, receivers: Receivers) -> Float32:
+    """How much of the light reaches each point already, float32 (H, W) in [0, 1]: 0 where the picture is in shadow.
+
+    A point counts as lit when its surroundings are near the level of the picture's sunlit surfaces; below a
+    fifth of it, a shadow is there already, or ground so dark that one would not show.
+    """
+
+    def make() -> Float32:
+        light = luminance(np.maximum(frame.rgb_HWC, 0))
+        radius = max(1, round(max(light.shape) / 160))
+        around = cv2.blur(light, (2 * radius + 1, 2 * radius + 1))
+        usable = around[receivers.valid_HW]
+        bright = float(np.quantile(usable, 0.75)) if usable.size else 1.0
+        share = np.clip((around / max(bright, 1e-6) - 0.15) / 0.35, 0, 1)
+        return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+    return frame.memo(("shadow lit share",), make)
+
+
+def highlight_share(frame: Frame) -> Float32:
+    """Share of each pixel's light that is mirrored, float32 (H, W): what stands out of its surroundings.
+
+    A dielectric's highlight has the light's colour and sits on a diffuse surface (Shafer's dichromatic model,
+    1985): light over 1.8 times the local median counts as mirrored.
+    """
+
+    def make() -> Float32:
+        light = luminance(np.maximum(frame.rgb_HWC, 0))
+        scale = min(1.0, 256 / max(light.shape))
+        small = cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        level = float(small.max()) or 1.0
+        median = cv2.medianBlur(np.asarray(np.clip(small / level, 0, 1) * 255, np.uint8), 9).astype(np.float32)
+        around = cv2.resize(median * np.float32(level / 255), (light.shape[1], light.shape[0]))
+        return np.asarray(np.clip(1 - np.float32(1.8) * around / np.maximum(light, 1e-6), 0, 0.9), np.float32)
+
+    return frame.memo(("shadow highlights",), make)
+
+
+@dataclass(frozen=True)
+class FoundLight:
+    """A direction that explains the picture's shading, and how well."""
+
+    azimuth_deg: float
+    elevation_deg: float
+    correlation: float
+
+
+def find_light(frame: Frame, receivers: Receivers) -> FoundLight | None:
+    """The far light whose Lambert shading on the picture's normals correlates best with its luminance.
+
+    None when no direction does so convincingly: then the light is assumed, and the row says so.
+    """
+
+    def make() -> FoundLight | None:
+        step = max(1, max(frame.height, frame.width) // FIT_PX)
+        light = np.log(np.maximum(luminance(np.maximum(frame.rgb_HWC[::step, ::step], 0)), 1e-3))
+        valid = receivers.valid_HW[::step, ::step]
+        normals = receivers.normals_HWC[::step, ::step][valid].astype(np.float64)
+        if len(normals) < 200:
+            return None
+        value = light[valid].astype(np.float64)
+        value = (value - value.mean()) / max(float(value.std()), 1e-9)
+        horizon, best = Horizon.of(receivers.up), None
+        for elevation in ELEVATIONS_DEG:
+            for azimuth in range(0, 360, AZIMUTH_STEP_DEG):
+                shade = np.log(0.25 + np.maximum(normals @ np.array(horizon.direction(azimuth, elevation)), 0))
+                spread = float(shade.std())
+                if spread < 0.05:
+                    continue
+                correlation = float((shade - shade.mean()) @ value) / (len(value) * spread)
+                if best is None or correlation > best.correlation:
+                    best = FoundLight(float(azimuth), elevation, correlation)
+        return best if best is not None and best.correlation >= LEAST_CORRELATION else None
+
+    return frame.memo(("shadow light",), make)

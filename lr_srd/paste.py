@@ -1,0 +1,264 @@
+"""Objects that stand in the picture: where, how large, in what light; and what of them casts the shadow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from uniser_core.color import luminance
+
+from lr_srd.cards import Card, card_visibility
+from lr_srd.light import Horizon, lit_share
+from lr_srd.mesh_shadow import mesh_visibility
+
+if TYPE_CHECKING:
+    from uniser_core.cutout import Cutout
+    from uniser_core.frame import Frame
+
+    from lr_srd.cards import Disc
+    from lr_srd.params import Pasted
+    from lr_srd.receivers import Receivers
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+# The object's height in the picture, as a share of the picture's.
+HEIGHT_SHARE = (0.14, 0.6)
+# Something of the scene this much nearer than the object stands in front of it.
+IN_FRONT = 0.9
+# Footprints for contact shadows: texels across, and how dark the ambient light gets right at the foot.
+FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
+# A matte pixel this opaque, in the lowest part of the object, stands on the ground.
+FOOT_ALPHA, FOOT_SHARE = 0.5, 0.07
+# With drawn depth: objects stand below this share of the height, where gradients are at most so strong.
+LOWER_PART, MOST_BUSY = 0.55, 0.2
+# Even light on the cut-outs gives white surfaces a radiance of 1; a picture's middle grey is this.
+MIDDLE_GREY = 0.18
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object in the picture: colour (H, W, 3) linear, and alpha (H, W) as far as it is not hidden by the scene."""
+
+    rgb_HWC: Float32
+    alpha_HW: Float32
+
+
+def stand(pasted: Pasted, receivers: Receivers) -> tuple[Float64, Horizon]:
+    """(foot, directions at the foot): up is the ground's normal, `ahead` leads away from the camera along it."""
+    assert receivers.ground is not None
+    return np.asarray(pasted.contact_m, np.float64), Horizon.of(receivers.ground.normal)
+
+
+def place(pasted: Pasted, cutout: Cutout, frame: Frame, receivers: Receivers) -> Placed:
+    """The cut-out scaled to its distance, its foot on the contact point, resampled by area when it shrinks."""
+    height, width = frame.height, frame.width
+    rgba = cutout.rgba_HWC[:, ::-1] if pasted.flipped else cutout.rgba_HWC
+    foot_x = cutout.rgba_HWC.shape[1] - cutout.foot_px[0] if pasted.flipped else cutout.foot_px[0]
+    scale = receivers.focal_px / -pasted.contact_m[2] / cutout.px_per_m * pasted.height_m / cutout.height_m
+    weighted = np.dstack([rgba[..., :3] * rgba[..., 3:], rgba[..., 3]])
+    if scale < 0.5:  # averaged before it is moved: a warp alone would skip pixels
+        halved = cv2.resize(weighted, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+        ratio_x, ratio_y = halved.shape[1] / weighted.shape[1], halved.shape[0] / weighted.shape[0]
+    else:
+        halved, ratio_x, ratio_y = weighted, 1.0, 1.0
+    sx, sy = scale / ratio_x, scale / ratio_y
+    matrix = np.array(
+        [
+            [sx, 0, pasted.contact_px[0] - foot_x * ratio_x * sx + (sx - 1) / 2],
+            [0, sy, pasted.contact_px[1] - cutout.foot_px[1] * ratio_y * sy + (sy - 1) / 2],
+        ]
+    )
+    warped = cv2.warpAffine(halved, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    alpha = np.clip(warped[..., 3], 0, 1)
+    rgb = warped[..., :3] / np.maximum(alpha, 1e-4)[..., None] * np.asarray(pasted.gain_rgb, np.float32)
+    if frame.depth.metric:  # drawn depth is too rough to hide anything by
+        nearer = receivers.valid_HW & (receivers.points_HWC[..., 2] > pasted.contact_m[2] * IN_FRONT)
+        alpha = alpha * (1 - cv2.blur(nearer.astype(np.float32), (3, 3)))
+    return Placed(np.asarray(rgb, np.float32), np.asarray(alpha, np.float32))
+
+
+def paste(clean_HWC: Float32, placed: Placed) -> Float32:
+    """The picture with the object over it, linear light."""
+    alpha = placed.alpha_HW[..., None]
+    return np.asarray(clean_HWC + alpha * (placed.rgb_HWC - clean_HWC), np.float32)
+
+
+def visibility(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers) -> Float32:
+    """Share of the light that passes the object: by its mesh where there is one, else by an upright card."""
+    foot, ground = stand(pasted, receivers)
+    scale = pasted.height_m / cutout.height_m
+    if cutout.mesh is not None:
+        vertices = cutout.mesh.vertices.astype(np.float64) * scale
+        x = -vertices[:, 0] if pasted.flipped else vertices[:, 0]
+        # The mesh's z leads to the viewer: against `ahead`, turned to where the object stands.
+        ahead, right = _towards(foot, ground)
+        world = foot + x[:, None] * right + vertices[:, 1:2] * ground.up - vertices[:, 2:3] * ahead
+        return mesh_visibility(
+            world.astype(np.float32), cutout.mesh.faces, disc, receivers.points_HWC, receivers.valid_HW
+        )
+    card = upright_card(pasted, cutout, disc, receivers)
+    return card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW)
+
+
+def _towards(foot: Float64, ground: Horizon) -> tuple[Float64, Float64]:
+    """(ahead, right) along the ground as seen at the foot: ahead continues the line from the camera to it."""
+    ahead = foot - (foot @ ground.up) * ground.up
+    ahead /= np.linalg.norm(ahead)
+    return ahead, np.cross(ahead, ground.up)
+
+
+def upright_card(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers) -> Card:
+    """The cut-out as a card that stands on its foot and is turned to the light.
+
+    A body seen as wide as w and thought d = thickness w deep shows the light a width of
+    sqrt((w cos)^2 + (d sin)^2): an ellipse's silhouette, so that no light finds the card edge-on.
+    """
+    foot, ground = stand(pasted, receivers)
+    light = np.asarray(disc.direction, np.float64)
+    flat = light - (light @ ground.up) * ground.up
+    ahead, right = _towards(foot, ground)
+    if np.linalg.norm(flat) < 1e-3:  # straight above: any way will do
+        flat = -ahead
+    flat /= np.linalg.norm(flat)
+    cosine, sine = abs(float(flat @ ahead)), abs(float(flat @ right))
+    apparent = math.hypot(cosine, pasted.thickness * sine)
+    across = np.cross(ground.up, flat)
+    across = across if across @ right > 0 else -across
+    metres_a_pixel = pasted.height_m / cutout.height_m / cutout.px_per_m
+    rows, columns = cutout.rgba_HWC.shape[:2]
+    alpha = cutout.rgba_HWC[..., 3]
+    alpha = alpha[:, ::-1] if pasted.flipped else alpha
+    foot_x = columns - cutout.foot_px[0] if pasted.flipped else cutout.foot_px[0]
+    size = columns * metres_a_pixel * apparent, rows * metres_a_pixel
+    origin = (
+        foot - across * foot_x * metres_a_pixel * apparent - ground.up * (rows - cutout.foot_px[1]) * metres_a_pixel
+    )
+    return Card(np.ascontiguousarray(alpha), origin, across, ground.up, size)
+
+
+def contact(pasted: Pasted, cutout: Cutout, reach_m: float, receivers: Receivers) -> Float32:
+    """Ambient light that is left around the foot, float32 (H, W) in (0, 1]: less the nearer to where it stands.
+
+    A wall hides half of the sky from the ground at its foot and less with distance, as 1 / (1 + (d/r)^2) does
+    closely enough; under the object itself it is darkest.
+    """
+    foot, ground = stand(pasted, receivers)
+    ahead, right = _towards(foot, ground)
+    mask, texel_m = _footprint(pasted, cutout, reach_m)
+    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5).astype(np.float32) * np.float32(texel_m)
+    near = np.minimum(distance / np.float32(reach_m), 100)
+    left = 1 - CONTACT_DARKNESS / (1 + near**2) ** 2
+    offset = receivers.points_HWC - foot.astype(np.float32)
+    x = (offset @ right.astype(np.float32)) / np.float32(texel_m) + np.float32(FOOT_TEXELS / 2 - 0.5)
+    y = (offset @ -ahead.astype(np.float32)) / np.float32(texel_m) + np.float32(FOOT_TEXELS / 2 - 0.5)
+    ambient = cv2.remap(left, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
+    # Only near the plane: a wall behind the foot is no ground.
+    above = np.abs(offset @ ground.up.astype(np.float32)) / np.float32(max(reach_m, 1e-3))
+    fade = np.clip(1 - above, 0, 1)
+    return np.asarray(np.where(receivers.valid_HW, 1 - (1 - ambient) * fade, 1), np.float32)
+
+
+def _footprint(pasted: Pasted, cutout: Cutout, reach_m: float) -> tuple[npt.NDArray[np.uint8], float]:
+    """(what touches the ground on a grid around the foot, x right, y towards the viewer; metres a texel)."""
+    scale = pasted.height_m / cutout.height_m
+    mask = np.zeros((FOOT_TEXELS, FOOT_TEXELS), np.uint8)
+    if cutout.mesh is not None:
+        vertices = cutout.mesh.vertices * np.float32(scale)
+        low = vertices[:, 1] < FOOT_SHARE * pasted.height_m
+        xz = vertices[:, [0, 2]] * np.array([-1 if pasted.flipped else 1, 1], np.float32)
+        half = float(np.abs(xz).max()) + 3 * reach_m
+        texel_m = 2 * half / FOOT_TEXELS
+        corners = np.rint(xz / texel_m + FOOT_TEXELS / 2 - 0.5).astype(np.int32)
+        for face in cutout.mesh.faces[low[cutout.mesh.faces].all(axis=1)]:
+            cv2.fillConvexPoly(mask, corners[face], 1)
+    else:
+        metres_a_pixel = scale / cutout.px_per_m
+        rows = cutout.rgba_HWC[-max(1, round(FOOT_SHARE * len(cutout.rgba_HWC))) :, :, 3]
+        touching = np.flatnonzero((rows > FOOT_ALPHA).any(axis=0))
+        x = (touching + 0.5 - cutout.foot_px[0]) * metres_a_pixel * (-1 if pasted.flipped else 1)
+        width = cutout.rgba_HWC.shape[1] * metres_a_pixel
+        half = width / 2 + abs(width / 2 - cutout.foot_px[0] * metres_a_pixel) + 3 * reach_m
+        texel_m = 2 * half / FOOT_TEXELS
+        deep = max(1, round(pasted.thickness * width / 4 / texel_m))
+        for column in np.clip(np.rint(x / texel_m + FOOT_TEXELS / 2 - 0.5), 0, FOOT_TEXELS - 1).astype(int):
+            mask[FOOT_TEXELS // 2 - deep : FOOT_TEXELS // 2 + deep + 1, column] = 1
+    return mask, texel_m
+
+
+def draw_contact(
+    rng: np.random.Generator, frame: Frame, receivers: Receivers, height_m: float
+) -> tuple[Vector, tuple[float, float]] | None:
+    """A ground point at which an object of that height fits the picture, and its pixel; None when there is none."""
+    assert receivers.ground is not None
+    height, width = frame.height, frame.width
+    normal = np.asarray(receivers.ground.normal, np.float32)
+    off = np.abs(receivers.points_HWC @ normal - np.float32(receivers.ground.offset_m))
+    near = -receivers.points_HWC[..., 2]
+    on_ground = receivers.valid_HW & (off < 0.05 * near) & (receivers.normals_HWC @ normal > 0.85)
+    tall = receivers.focal_px * np.float32(height_m) / near / height
+    fits = on_ground & (tall > HEIGHT_SHARE[0]) & (tall < HEIGHT_SHARE[1])
+    rows = (np.arange(height, dtype=np.float32) + 0.5) / height
+    fits &= (rows[:, None] > tall * 0.85) & (rows[:, None] < 0.97)
+    fits &= _ground_like(frame)
+    margin = max(1, width // 12)
+    fits[:, :margin] = fits[:, -margin:] = False
+    places = np.flatnonzero(fits.reshape(-1))
+    if len(places) < 50:
+        return None
+    y, x = divmod(int(places[rng.integers(len(places))]), width)
+    point = receivers.ground.hit(receivers.ray(x + 0.5, y + 0.5))
+    if point is None:
+        return None
+    a, b, c = (round(float(v), 5) for v in point)
+    return (a, b, c), (x + 0.5, y + 0.5)
+
+
+def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
+    """Where the picture itself could be ground, bool (H, W): all of it when depth was measured.
+
+    Drawn depth calls everything a slope. Then a place must lie in the lower 45% and be no busier than half
+    of the picture: leaves and crowds are not stood on.
+    """
+
+    def make() -> npt.NDArray[np.bool_]:
+        height, width = frame.height, frame.width
+        if frame.depth.metric:
+            return np.ones((height, width), bool)
+        light = np.sqrt(luminance(np.clip(frame.rgb_HWC, 0, 1)))
+        busy = np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 0, 1))
+        radius = max(2, max(height, width) // 40)
+        busy = cv2.blur(busy, (2 * radius + 1, 2 * radius + 1))
+        low = np.arange(height)[:, None] > LOWER_PART * height
+        return np.asarray(low & (busy <= np.median(busy)) & (busy < MOST_BUSY))
+
+    return frame.memo(("shadow ground-like",), make)
+
+
+def view_elevation_deg(contact_m: Vector, receivers: Receivers) -> float:
+    """How far above the ground the camera sees the contact point from."""
+    assert receivers.ground is not None
+    point = np.asarray(contact_m)
+    return math.degrees(math.asin(min(1.0, receivers.ground.camera_height_m / float(np.linalg.norm(point)))))
+
+
+def harmonise(frame: Frame, receivers: Receivers, at_px: tuple[float, float]) -> Vector:
+    """Gains that bring an evenly lit object into the picture's light: its level and half of its colour cast.
+
+    Level and colour are those of the lit surfaces around the place, taken as grey on the average.
+    """
+    rgb = np.maximum(frame.rgb_HWC, 0)
+    radius = max(8, max(frame.height, frame.width) // 4)
+    x, y = int(at_px[0]), int(at_px[1])
+    window = slice(max(0, y - radius), y + radius), slice(max(0, x - radius), x + radius)
+    weight = (lit_share(frame, receivers)[window] + 1e-3)[..., None]
+    mean = (rgb[window] * weight).sum(axis=(0, 1), dtype=np.float64) / float(weight.sum(dtype=np.float64))
+    level = float(luminance(mean.astype(np.float32)[None])[0])
+    cast = np.sqrt(np.clip(mean / max(level, 1e-6), 0.4, 2.0))
+    r, g, b = cast * float(np.clip(level / MIDDLE_GREY, 0.25, 1.6))
+    return round(float(r), 4), round(float(g), 4), round(float(b), 4)

@@ -1,0 +1,128 @@
+"""Visibility past cards and meshes against geometry worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lr_srd.cards import Card, Disc, card_visibility
+from lr_srd.light import Horizon, Illumination
+from lr_srd.mesh_shadow import mesh_visibility
+from lr_srd.receivers import receivers_of
+from tests.lr_srd.scenes import floor_frame
+
+CUBE_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4],
+     [1, 5, 7], [1, 7, 3]], np.int32,
+)  # fmt: skip
+
+
+def plane_points(half_m: float, size: int) -> np.ndarray:
+    """A horizontal plane y = 0 seen from nowhere: points (size, size, 3)."""
+    x = (np.arange(size) + 0.5) / size * 2 * half_m - half_m
+    return np.stack([*np.broadcast_arrays(x[None], np.float64(0), -x[:, None])], axis=2).astype(np.float32)
+
+
+def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> np.ndarray:
+    corners = [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    return np.array(corners, np.float32)
+
+
+def half_plane(distance_m: float) -> Card:
+    """Opaque where x < 0, `distance_m` above the plane, facing down onto it."""
+    opacity = np.ones((512, 512), np.float32)
+    return Card(opacity, np.array([-4.0, distance_m, 2.0]), np.array([1.0, 0, 0]), np.array([0, 0, -1.0]), (4.0, 4.0))
+
+
+@pytest.mark.parametrize(("distance_m", "size_deg"), [(1.0, 2.0), (1.0, 8.0), (3.0, 4.0)])
+def test_penumbra_of_an_edge_is_as_wide_as_the_light_seen_from_it(distance_m, size_deg):
+    points = plane_points(1.0, 400)
+    visible = card_visibility(
+        half_plane(distance_m), Disc((0, 1, 0), size_deg), points, np.ones(points.shape[:2], bool)
+    )
+    row, x = visible[200], points[200, :, 0]
+    assert row[0] == pytest.approx(0, abs=1e-6)
+    assert row[-1] == 1
+    assert np.interp(0.5, row, x) == pytest.approx(0, abs=0.01)
+    # A disc's share beyond a chord: between 10% and 90% lie 1.375 of its radius.
+    width = np.interp(0.9, row, x) - np.interp(0.1, row, x)
+    assert width == pytest.approx(1.375 * distance_m * math.tan(math.radians(size_deg) / 2), rel=0.1)
+
+
+def test_points_nearer_to_the_light_than_the_card_see_it_all():
+    points = plane_points(1.0, 32)
+    points[..., 1] += 2
+    visible = card_visibility(half_plane(1.0), Disc((0, 1, 0), 2.0), points, np.ones((32, 32), bool))
+    assert (visible == 1).all()
+
+
+def test_a_card_seen_edge_on_hides_nothing_and_outside_may_be_opaque():
+    points = plane_points(1.0, 32)
+    valid = np.ones((32, 32), bool)
+    assert (card_visibility(half_plane(1.0), Disc((1, 0, 0), 2.0), points, valid) == 1).all()
+    hole = half_plane(1.0)
+    wall = Card(np.zeros((64, 64), np.float32), hole.origin, hole.right, hole.top, hole.size_m, outside=1.0)
+    visible = card_visibility(wall, Disc((0, 1, 0), 1.0), points, valid)
+    assert visible[16, 0] == pytest.approx(1, abs=1e-3)
+    assert visible[16, -1] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_box_casts_the_shadow_that_its_corners_do():
+    points, low, high = plane_points(2.0, 300), (-0.305, 0.0, -0.305), (0.305, 0.8, 0.305)
+    light = np.array([0.5, 1.0, 0.3]) / math.sqrt(1.34)
+    visible = mesh_visibility(
+        box(low, high), CUBE_FACES, Disc(tuple(light), 0.3), points, np.ones(points.shape[:2], bool)
+    )
+    ground = box(low, high) - box(low, high)[:, 1:2] * (light / light[1])
+    hull = shadow_polygon(ground[:, [0, 2]])
+    expected = inside(hull, points[..., 0], points[..., 2])
+    hidden = visible < 0.5
+    assert (hidden & expected).sum() / (hidden | expected).sum() > 0.97
+
+
+def test_penumbra_of_a_box_grows_with_distance():
+    points = plane_points(3.0, 600)
+    light = Disc((math.sin(1.0), math.cos(1.0), 0.0), 4.0)
+    visible = mesh_visibility(
+        box((-0.1, 0, -0.6), (0.1, 1.2, 0.6)), CUBE_FACES, light, points, np.ones(points.shape[:2], bool), 64
+    )
+    widths = []
+    for x in (-0.4, -1.6):
+        column = visible[:, int((x + 3) / 6 * 600)]
+        widths.append(int(((column > 0.05) & (column < 0.95)).sum()))
+    assert widths[1] > 2 * widths[0] > 0
+
+
+def test_light_that_does_not_arrive_cannot_be_taken_away():
+    light = Illumination(Disc((0, 1, 0), 1.0), (0.2, 0.25, 0.3))
+    shape = (2, 3)
+    facing = np.array([[1, 0.5, 0], [1, 1, 1]], np.float32)
+    lit = np.array([[1, 1, 1], [0, 1, 1]], np.float32)
+    ratio = light.ratio(np.zeros(shape, np.float32), facing, lit)
+    assert ratio[0, 0] == pytest.approx([0.2, 0.25, 0.3])
+    assert ratio[0, 1] == pytest.approx([0.2 / 0.6, 0.25 / 0.625, 0.3 / 0.65])
+    assert (ratio[0, 2] == 1).all()  # faces away
+    assert (ratio[1, 0] == 1).all()  # in shadow already
+    assert (light.ratio(np.ones(shape, np.float32), facing, lit) == 1).all()
+    assert ratio[0, 0, 2] > ratio[0, 0, 0]  # sky-coloured
+
+
+def test_azimuths_are_told_from_the_camera():
+    horizon = Horizon.of(receivers_of(floor_frame(pitch_deg=20)).up)
+    right = horizon.direction(90, 0)
+    assert right == pytest.approx((1, 0, 0), abs=1e-6)
+    assert horizon.direction(0, 0)[2] < -0.9
+    assert horizon.direction(0, 90) == pytest.approx(tuple(horizon.up), abs=1e-9)
+
+
+def shadow_polygon(points: np.ndarray) -> np.ndarray:
+    from scipy.spatial import ConvexHull
+
+    return points[ConvexHull(points).vertices]
+
+
+def inside(hull: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    kept = np.ones(x.shape, bool)
+    for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True):
+        kept &= (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) >= 0
+    return kept
