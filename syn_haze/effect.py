@@ -55,7 +55,8 @@ class Haze:
         scene = _survey(frame)
         if not math.isfinite(scene.median_path_m) or sky_of(frame).share > MOST_SKY:
             raise RefusedError(f"{frame.frame_id} is all sky", "haze needs something at a finite distance")
-        if scene.veil > HAZY_VEIL:
+        # Rendered air is as clear as it was made: there, pale walls are just that.
+        if scene.veil > HAZY_VEIL and frame.kind != "render":
             raise RefusedError(
                 f"{frame.frame_id} is hazy already: its dark channel stays above {scene.veil:.2f} of white",
                 f"a clean picture's falls below {HAZY_VEIL}",
