@@ -114,7 +114,7 @@ def _with_parameters(command: Callable[..., None], extra: dict[str, tuple[Any, A
 def front_door(
     handler: Callable[..., None], command: Callable[..., None], own: dict[str, tuple[Any, Any]], **defaults: Any
 ) -> Callable[..., None]:
-    """Give `handler(**given)` the options of `command`, some with other defaults, and `own`: name -> (type, default)."""
+    """Give `handler(**given)` the options of `command`, some defaults changed, and `own`: name -> (type, default)."""
     shared = [
         p.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=defaults.get(p.name, p.default))
         for p in inspect.signature(command).parameters.values()
