@@ -122,6 +122,10 @@ def parse_resolution(text: str) -> tuple[int, int]:
 RENDER_OPTIONS: dict[str, tuple[Any, Any]] = {
     "frames": (Annotated[str | None, typer.Option(help="frames that `uniser halo frames` wrote")], None),
     "kinds": (Annotated[str, typer.Option(help="all, or of reflective,glare,streak,shimmer with commas")], "all"),
+    "lens": (
+        Annotated[str | None, typer.Option(help="a prescription (docs/lenses.md) or a .yaml; default: drawn")],
+        None,
+    ),
     "flare_layers": (
         Annotated[
             str | None, typer.Option(help="compose published flare layers of this folder instead (Flare7K, FlareX)")
@@ -143,6 +147,23 @@ def render(**given: Any) -> None:
     if given["kinds"] == "all":
         given["kinds"] = None
     _flare(**given)
+
+
+@app.command("sheet")
+def flare_sheet(
+    frames: Annotated[str, typer.Option(help="frames that `uniser halo frames` wrote")],
+    out: Annotated[str, typer.Option(help="picture to write: .png, .jpg or .webp")],
+    only: Annotated[str, typer.Option(help="the frame whose id holds this word")] = "",
+    size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 256,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Write a sheet of one frame's flares: a row a lens, a column a kind."""
+    from uniser_core.sheet import write_picture
+
+    from halo_render.flare_sheet import lens_sheet
+
+    write_picture(out, lens_sheet(frames, only, size, seed))
+    typer.echo(out)
 
 
 _flare = synth_command("flare", {k: v for k, v in RENDER_OPTIONS.items() if k != "frames"})

@@ -9,7 +9,7 @@ what is scattered (the lens's transmission is taken as part of the exposure).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -24,6 +24,7 @@ from halo_render import flare_layers
 from halo_render.flare_lights import Light, light_of, metered_camera, white_level
 from halo_render.flare_params import GAIN_RANGE, KINDS, PHYSICAL_SHARE, FlareParams, Kind
 from halo_render.optics.convolve import PYRAMID_PIXELS, scattered, spectrum
+from halo_render.optics.lens import load_lens
 from halo_render.optics.source import Sensor
 from halo_render.optics.streaks import smear
 from halo_render.scatter import aperture_of, shares, spread_of
@@ -51,6 +52,7 @@ class Choice:
 
     kinds: tuple[Kind, ...] = KINDS
     layers: str = ""
+    lens: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Choice:
@@ -102,9 +104,15 @@ class Flare:
         """The same effect drawing certain kinds: `all` or names with commas; then `;layers=DIR`, see `Choice`."""
         return Flare(Choice.parse(name))
 
-    def with_options(self, kinds: str = "all", flare_layers: str | None = None) -> Flare:
-        """The same effect drawing certain kinds, or published layers of a folder. Raises InputError as `Choice`."""
-        return Flare(Choice.parse(kinds if flare_layers is None else f"{kinds};layers={flare_layers}"))
+    def with_options(self, kinds: str = "all", flare_layers: str | None = None, lens: str | None = None) -> Flare:
+        """The same effect drawing certain kinds, by one lens, or published layers of a folder.
+
+        Raises InputError as `Choice`, and on a lens that is unknown.
+        """
+        choice = Choice.parse(kinds if flare_layers is None else f"{kinds};layers={flare_layers}")
+        if lens is not None:
+            load_lens(lens)
+        return Flare(replace(choice, lens=lens or ""))
 
     def sample(self, rng: np.random.Generator, frame: Frame) -> FlareParams:
         """Draw a flare whose strength shows. Raises RefusedError when the frame has no light, or none that flares."""
@@ -160,7 +168,7 @@ class Flare:
             layer = flare_layers.draw_layer(rng, paths, folder, light, sensor, white_level(frame))
             kind = flare_layers.kind_of(layer.path)
             return FlareParams(variant=kind, kinds=(kind,), layer_files=(layer,), **facts)
-        lens, widest, coatings = draw.draw_lens(rng, sensor.half_field_deg)
+        lens, widest, coatings = draw.draw_lens(rng, sensor.half_field_deg, self._choice.lens)
         main, kinds = draw.draw_kinds(rng, self._choice.kinds, bool(lens))
         params = FlareParams(
             variant=main,
@@ -221,7 +229,6 @@ def _ghost_lights(light: Light) -> tuple[int, ...]:
 
 def _ghosts(light: Light, sensor: Sensor, params: FlareParams) -> Float32:
     from halo_render.optics.ghosts import ghost_layer
-    from halo_render.optics.lens import load_lens
 
     assert params.reflective is not None
     chosen = [s for s in light.sources if s.index in params.light_indices]

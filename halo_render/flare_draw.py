@@ -295,11 +295,11 @@ def target_psnr_db(rng: Rng) -> float:
     return short(15 + 20 * float(rng.beta(2.0, 2.6)))
 
 
-def draw_lens(rng: Rng, half_field_deg: float) -> tuple[str, float, tuple[str, ...]]:
-    """(name of a prescription that sees that far, its widest f-number, names of coatings from bare to best)."""
+def draw_lens(rng: Rng, half_field_deg: float, wanted: str = "") -> tuple[str, float, tuple[str, ...]]:
+    """(the wanted prescription, or one that sees that far; its widest f-number, coatings from bare to best)."""
     from halo_render.optics.coating import COATINGS
     from halo_render.optics.lens import lenses_for, load_lens
 
-    names = lenses_for(half_field_deg)
+    names = [wanted] if wanted else lenses_for(half_field_deg)
     name = names[int(rng.integers(len(names)))]
     return name, load_lens(name).f_number, tuple(COATINGS)
