@@ -100,6 +100,12 @@ def test_kinds_are_kept_to_and_bad_ones_named(tmp_path):
     uniser("halo", "render", "--frames", FRAMES, "--kinds", "streak", "--variants", 2, "--limit", 1, "--workers", 1,
            "--out", tmp_path / "P")  # fmt: skip
     assert {r["variant"] for r in PairSet(str(tmp_path / "P")).rows()} == {"streak"}
+    uniser("halo", "render", "--frames", FRAMES, "--kinds", "reflective", "--lens", "cooke_triplet", "--variants", 1,
+           "--limit", 1, "--workers", 1, "--out", tmp_path / "L")  # fmt: skip
+    lenses = [json.loads(r["params"])["lens"] for r in PairSet(str(tmp_path / "L")).rows()]
+    assert set(lenses) == {"cooke_triplet"}
+    other = uniser("halo", "render", "--frames", FRAMES, "--lens", "monocle", "--out", tmp_path / "Q", code=2)
+    assert "monocle" in other.stderr
     wrong = uniser("halo", "render", "--frames", FRAMES, "--kinds", "sparkle", "--out", tmp_path / "Q", code=2)
     assert "sparkle" in wrong.stderr
     both = uniser("halo", "render", "--out", tmp_path / "Q", code=2)
