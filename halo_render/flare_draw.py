@@ -273,7 +273,7 @@ def _fainter(shimmer: Shimmer, factor: float) -> Shimmer:
 
 def draw_reflective(rng: Rng) -> Reflective:
     """Ghosts, of which the faintest few percent are left out."""
-    return Reflective(loss=0.02)
+    return Reflective(loss=0.05)
 
 
 def draw_dimming(rng: Rng, groups: Sequence[str], chance: float = 0.25) -> dict[str, float]:

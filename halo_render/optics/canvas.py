@@ -107,12 +107,23 @@ def place(layer: Float32, canvas: Canvas, rx: float, ry: float) -> None:
     s = canvas.shrink
     tile = _disc_blur(canvas.pixels, rx / s, ry / s)
     left, top = canvas.left * s, canvas.top * s
-    tile = _enlarged(tile, s)
     height, width = layer.shape[:2]
     x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(width, left + tile.shape[1]), min(height, top + tile.shape[0])
+    x1, y1 = min(width, left + tile.shape[1] * s), min(height, top + tile.shape[0] * s)
     if x1 > x0 and y1 > y0:
-        layer[y0:y1, x0:x1] += tile[y0 - top : y1 - top, x0 - left : x1 - left]
+        # A veil of a hundred pixels' blur reaches far beyond the picture: only what is seen of it is enlarged.
+        rows = _between(tile, s, y0 - top, y1 - top)
+        columns = _between(np.swapaxes(rows, 0, 1), s, x0 - left, x1 - left)
+        layer[y0:y1, x0:x1] += np.swapaxes(columns, 0, 1)
+
+
+def _between(picture: Float32, times: int, start: int, end: int) -> Float32:
+    """Rows `start` to `end` of the picture enlarged that many times along its first axis, linearly."""
+    at = np.clip((np.arange(start, end) + 0.5) / times - 0.5, 0, len(picture) - 1)
+    low = at.astype(np.int64)
+    high = np.minimum(low + 1, len(picture) - 1)
+    share = (at - low).astype(np.float32)[:, None, None]
+    return np.asarray(picture[low] + share * (picture[high] - picture[low]), np.float32)
 
 
 def _enlarged(picture: Float32, shrink: int) -> Float32:
