@@ -165,7 +165,9 @@ def resident_bytes() -> int:
 
 def memory_line() -> BenchLine:
     """Resident memory after 10,000 small recipe pairs, made and rendered again, beside that after 2,000."""
-    pixels, depth_m = np.full((64, 96, 3), 90, np.uint8), np.full((64, 96), 9.0, np.float32)
+    from syn_haze.bench import test_picture
+
+    pixels, depth_m = test_picture(96, 64)[0], np.full((64, 96), 9.0, np.float32)
     measured: list[int] = []
     effect: Any = Haze()
     for number in range(FLAT_PAIRS // 100):
