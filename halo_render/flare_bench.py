@@ -18,7 +18,7 @@ import numpy as np
 from uniser_core.bench import BenchLine, median_seconds
 from uniser_core.errors import InputError
 
-SCENE, SIZE_PX, SAMPLES, VARIANTS, FRAMES, CORES = "street_03", 512, 128, 30, 2, 2
+SCENE, SIZE_PX, SAMPLES, VARIANTS, FRAMES, CORES = "street_03", 512, 64, 30, 2, 2
 LENS, LIGHTS = "double_gauss_f2", 5
 ALLOWED = {"ghosts_s": 0.1, "mixed_s": 0.7, "large_s": 30.0, "large_gb": 4.0, "pairs_an_hour": 3000.0}
 LARGE_PX = (3840, 2160)

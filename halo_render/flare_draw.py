@@ -40,6 +40,8 @@ SECOND_KIND = 0.45
 SECOND_SHARE = 0.5
 # Beside another kind, glare is that of a clean lens.
 CLEAN_SCATTER, CLEAN_VEIL = (0.0005, 0.003), (0.001, 0.008)
+# Most photographs are taken with phones.
+PHONE_WEIGHT = 3.0
 
 
 def short(value: float) -> float:
@@ -273,7 +275,7 @@ def _fainter(shimmer: Shimmer, factor: float) -> Shimmer:
 
 def draw_reflective(rng: Rng) -> Reflective:
     """Ghosts, of which the faintest few percent are left out."""
-    return Reflective(loss=0.05)
+    return Reflective(loss=0.06)
 
 
 def draw_dimming(rng: Rng, groups: Sequence[str], chance: float = 0.25) -> dict[str, float]:
@@ -301,5 +303,6 @@ def draw_lens(rng: Rng, half_field_deg: float, wanted: str = "") -> tuple[str, f
     from halo_render.optics.lens import lenses_for, load_lens
 
     names = [wanted] if wanted else lenses_for(half_field_deg)
-    name = names[int(rng.integers(len(names)))]
+    weights = np.array([PHONE_WEIGHT if n.startswith("phone") else 1.0 for n in names])
+    name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
     return name, load_lens(name).f_number, tuple(COATINGS)

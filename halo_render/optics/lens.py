@@ -175,12 +175,12 @@ def lens_names() -> list[str]:
 
 
 def lenses_for(half_field_deg: float) -> list[str]:
-    """Names of the lenses made for at least three quarters of that half field (the widest if none is), sorted.
+    """Names of the lenses made for at least 0.7 of that half field (the widest if none is), sorted.
 
     A lens scaled to see farther than it was made for is dark there: its rims stop the light, and with it the ghosts.
     """
     reach = {name: load_lens(name).half_field_deg for name in lens_names()}
-    need = min(0.75 * half_field_deg, max(reach.values()))
+    need = min(0.7 * half_field_deg, max(reach.values()))
     return [name for name in lens_names() if reach[name] >= need]
 
 
