@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-DIRECTIONS = 24
-MAP_TEXELS = 320
+# A broad light needs many directions, or its penumbra shows steps; a small one fine maps, or their texels blur it.
+DIRECTIONS = ((1.2, 12), (4.0, 24), (180.0, 40))
+FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 320, 960, 8.0
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 # A point this share of the mesh's size nearer to the light than the mesh is not its own shadow.
 BIAS = 2e-3
@@ -33,7 +34,7 @@ def mesh_visibility(
     light: Disc,
     points_HWC: Float32,
     valid_HW: npt.NDArray[np.bool_],
-    directions: int = DIRECTIONS,
+    directions: int | None = None,
 ) -> Float32:
     """Share of the light's disc that each point sees past the mesh (camera space, metres), float32 (H, W)."""
     out = np.ones(points_HWC.shape[:2], np.float32)
@@ -48,13 +49,16 @@ def mesh_visibility(
         return out
     points = points_HWC.reshape(-1, 3)[chosen].astype(np.float64)
     hidden = np.zeros(len(chosen), np.float32)
+    directions = directions or next(count for size_deg, count in DIRECTIONS if light.size_deg <= size_deg)
+    tangent = math.tan(math.radians(light.size_deg))
+    texels = int(np.clip(TEXELS_TIMES_TANGENT / max(tangent, 1e-6), FEWEST_TEXELS, MOST_TEXELS))
     radius = math.tan(math.radians(light.size_deg) / 2)
     for k in range(directions):
         # Vogel's spiral covers a disc evenly.
         r, a = radius * math.sqrt((k + 0.5) / directions), k * GOLDEN_ANGLE
         ray = towards + side * (r * math.cos(a)) + top * (r * math.sin(a))
         ray /= np.linalg.norm(ray)
-        _one_direction(vertices, faces_M3, ray, points, size * BIAS, hidden)
+        _one_direction(vertices, faces_M3, ray, points, texels, size * BIAS, hidden)
     out.reshape(-1)[chosen] = 1 - hidden / np.float32(directions)
     return out
 
@@ -76,23 +80,29 @@ def _near_shadow(
 
 
 def _one_direction(
-    vertices: Float64, faces: npt.NDArray[np.int32], ray: Float64, points: Float64, bias: float, hidden: Float32
+    vertices: Float64,
+    faces: npt.NDArray[np.int32],
+    ray: Float64,
+    points: Float64,
+    texels: int,
+    bias: float,
+    hidden: Float32,
 ) -> None:
     side = np.cross([0.0, 1.0, 0.0] if abs(ray[1]) < 0.99 else [1.0, 0.0, 0.0], ray)
     side /= np.linalg.norm(side)
     frame = np.stack([side, np.cross(ray, side), ray], axis=1)
     local = vertices @ frame
     low, high = local[:, :2].min(axis=0), local[:, :2].max(axis=0)
-    scale = (MAP_TEXELS - 4) / max(float((high - low).max()), 1e-9)
+    scale = (texels - 4) / max(float((high - low).max()), 1e-9)
     local[:, :2] = (local[:, :2] - low) * scale + 2
     height, width = (math.ceil(v * scale) + 4 for v in (high - low)[::-1])
-    nearest = np.full((height, width), -np.inf)
+    nearest = np.full((height, width), -np.inf, np.float32)
     _rasterise(local, faces, nearest)
     _compare(points, frame, low, scale, nearest, bias, hidden)
 
 
 @numba.njit(cache=True, nogil=True)
-def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Float64) -> None:
+def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Float32) -> None:
     """The mesh's nearest distance towards the light in each texel, `nearest` (h, w)."""
     height, width = nearest.shape
     for m in range(faces_M3.shape[0]):
@@ -112,12 +122,12 @@ def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Floa
                 u = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) / area
                 v = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) / area
                 if u >= -1e-9 and v >= -1e-9 and u + v <= 1 + 1e-9:
-                    nearest[y, x] = max(nearest[y, x], az + u * (bz - az) + v * (cz - az))
+                    nearest[y, x] = max(nearest[y, x], np.float32(az + u * (bz - az) + v * (cz - az)))
 
 
 @numba.njit(cache=True, nogil=True)
 def _compare(
-    points_N3: Float64, frame: Float64, low: Float64, scale: float, nearest: Float64, bias: float, hidden_N: Float32
+    points_N3: Float64, frame: Float64, low: Float64, scale: float, nearest: Float32, bias: float, hidden_N: Float32
 ) -> None:
     """Add to each point how much the mesh hides it: four texels, weighted, as percentage-closer filtering does."""
     height, width = nearest.shape
