@@ -7,7 +7,7 @@ Found by `uniser shadow render --mode blender`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
@@ -17,19 +17,18 @@ from pydantic import Field
 from uniser_core import engine
 from uniser_core.color import luminance
 from uniser_core.effect import EffectParams, Layers
-from uniser_core.errors import InputError, RefusedError
+from uniser_core.errors import RefusedError
 from uniser_core.frame import Frame
 from uniser_core.pair import PAIR_SCHEMA
 from uniser_core.seeding import derive_seed, generator
-from uniser_core.version import generator_name
 
-from halo_render.scenes import SceneRef, find_scenes
+from halo_render.frame_job import FrameJob
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from halo_render.blender.build import BuiltScene
-    from halo_render.blender.session import RenderSettings
+    from halo_render.scenes import SceneRef
 
 Float32 = npt.NDArray[np.float32]
 # Candidates cover this share of a draft; so many of them lose their shadow at once; so many choices are tried.
@@ -77,58 +76,28 @@ def shadow_ratio(clean_HWC: Float32, shadowed_HWC: Float32) -> Float32:
 
 
 @dataclass
-class ShadowPairsJob:
+class ShadowPairsJob(FrameJob):
     """Traced shadow pairs of some scenes: `cameras` views of each."""
 
-    scene: str
-    cameras: int
-    settings: RenderSettings
-    seed: int = 0
-    limit: int | None = None
+    unit: str = "pairs"
     encoder: str = "png"
-    max_items_per_shard: int = 4
-    isolated: bool = True
-    _scenes: list[SceneRef] = field(default_factory=list, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        for name, value in (("--variants", self.cameras), ("--limit", self.limit)):
-            if value is not None and value < 1:
-                raise InputError(f"{name} {value}", "must be 1 or more", "")
 
     def config(self) -> dict[str, Any]:
         """What makes this run this run."""
-        return {
-            "kind": "traced shadows",
-            "scenes": [[s.scene_id, s.version] for s in self._all()],
-            "cameras": self.cameras,
-            "seed": self.seed,
-            "limit": self.limit,
-            "encoder": self.encoder,
-            "render": self.settings.describe(),
-            "generator": generator_name(),
-        }
+        return {**super().config(), "kind": "traced shadows", "encoder": self.encoder}
 
     def schema(self) -> pa.Schema:
         """Pair rows."""
         return PAIR_SCHEMA
 
-    def item_keys(self) -> list[str]:
-        """`scene/camera01`, a scene's cameras together."""
-        return [f"{s.scene_id}/camera{c:02d}" for s in self._all() for c in range(1, self.cameras + 1)][: self.limit]
-
     def process(self, index: int) -> engine.Rendered:
         """Render one pair. Raises RefusedError when no object of the scene casts a shadow into the picture."""
         ref, camera = self._all()[index // self.cameras], index % self.cameras + 1
-        frame = self._frame(ref, camera)
+        frame = self._pair(ref, camera)
         options = engine.RenderOptions(self.seed, encoder=self.encoder)
         return engine.render_rows(TracedShadow(), frame, options)  # type: ignore[arg-type]
 
-    def _all(self) -> list[SceneRef]:
-        if not self._scenes:
-            self._scenes = find_scenes(self.scene)
-        return self._scenes
-
-    def _frame(self, ref: SceneRef, camera: int) -> Frame:
+    def _pair(self, ref: SceneRef, camera: int) -> Frame:
         from halo_render.blender import build
         from halo_render.blender.frame import judge
 
@@ -226,4 +195,4 @@ def traced_job(
 
     width, height = parse_resolution(resolution)
     settings = RenderSettings(width, height, samples=samples, threads=1)
-    return ShadowPairsJob(scene, cameras, settings, seed, limit, encoder)
+    return ShadowPairsJob(scene, cameras, settings, seed, limit, encoder=encoder)

@@ -101,13 +101,7 @@ def _with_parameters(command: Callable[..., None], extra: dict[str, tuple[Any, A
         for p in inspect.signature(command).parameters.values()
         if p.kind is not inspect.Parameter.VAR_KEYWORD
     ]
-    own = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in extra.items()
-    ]
-    changed: Any = command
-    changed.__signature__ = inspect.Signature([*kept, *own])
-    changed.__annotations__ = {p.name: p.annotation for p in (*kept, *own)}
+    _set_parameters(command, [*kept, *_parameters(extra)])
     return command
 
 
@@ -119,14 +113,19 @@ def front_door(
         p.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=defaults.get(p.name, p.default))
         for p in inspect.signature(command).parameters.values()
     ]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in own.items()
-    ]
-    changed: Any = handler
-    changed.__signature__ = inspect.Signature([*shared, *added])
-    changed.__annotations__ = {p.name: p.annotation for p in (*shared, *added)}
+    _set_parameters(handler, [*shared, *_parameters(own)])
     return handler
+
+
+def _parameters(own: dict[str, tuple[Any, Any]]) -> list[inspect.Parameter]:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(n, kind, default=default, annotation=hint) for n, (hint, default) in own.items()]
+
+
+def _set_parameters(function: Any, parameters: list[inspect.Parameter]) -> None:
+    """What typer reads a command's options from."""
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
 def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool) -> None:
