@@ -68,9 +68,9 @@ def draw_kinds(rng: Rng, allowed: Sequence[Kind], have_lens: bool) -> tuple[Kind
     """(the dominant kind, all kinds of the mix)."""
     possible = [k for k in KINDS if k in allowed and (have_lens or k != "reflective")]
     main = possible[int(rng.integers(len(possible)))]
-    others = [k for k in KINDS if k != main and (have_lens or k != "reflective")]
+    others = [k for k in possible if k != main]
     chosen = {main}
-    if rng.random() < 0.7:
+    if rng.random() < 0.7 and "glare" in possible:
         chosen.add("glare")  # no lens is without
     while others and rng.random() < SECOND_KIND:
         chosen.add(others[int(rng.integers(len(others)))])
