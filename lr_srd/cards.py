@@ -68,8 +68,17 @@ def card_visibility(
     if abs(slope) < 1e-4:  # the card is seen edge-on: it has no area to hide the light
         return out
     texels_per_m = card.opacity_hw.shape[1] / card.size_m[0]
-    blurred = _ladder(card.opacity_hw - np.float32(card.outside))
     spread = math.tan(math.radians(light.size_deg) / 2) * texels_per_m
+    # Blur wider than the farthest point's is not needed.
+    probe = points_HWC[::4, ::4][valid_HW[::4, ::4]]
+    if probe.size == 0:
+        return out
+    farthest_m = float(((card.origin.astype(np.float32) - probe) @ card.normal.astype(np.float32) / slope).max())
+    if farthest_m <= foot_clear_m:
+        return out
+    widest = max(1.2 * farthest_m * spread / FIRST_RADIUS_TEXELS, 1.0)
+    levels = min(LEVELS, max(2, math.ceil(math.log(widest) / math.log(LADDER)) + 2))
+    blurred = _ladder(card.opacity_hw - np.float32(card.outside), levels)
     _read_card(
         blurred.texels, blurred.places, blurred.radii, points_HWC, valid_HW, card.origin, card.right / card.size_m[0],
         card.top / card.size_m[1], card.normal, towards, slope, spread, foot_clear_m, card.outside, out,
@@ -86,12 +95,12 @@ class _Ladder:
     radii: Float64
 
 
-def _ladder(opacity_hw: Float32) -> _Ladder:
+def _ladder(opacity_hw: Float32, levels: int) -> _Ladder:
     """The card at growing blur, each level with an empty margin as wide as its blur."""
     pieces, places, radii = [], [], []
     start = 0
     level, scale = np.asarray(opacity_hw, np.float32), 1.0
-    for number in range(LEVELS):
+    for number in range(levels):
         radius = FIRST_RADIUS_TEXELS * LADDER**number
         while radius * scale > DISC_TEXELS and min(level.shape) > 2:
             level = cv2.resize(
