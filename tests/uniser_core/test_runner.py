@@ -151,7 +151,7 @@ def test_kill_9_at_any_moment_leaves_a_run_that_goes_on(tmp_path, workers, refer
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_leave_a_run_that_goes_on(tmp_path, number, reference):
-    process = start_run(tmp_path, tmp_path / "out", 2, 0.3)
+    process = start_run(tmp_path, tmp_path / "out", 2, 1.5)
     wait_for(lambda: (tmp_path / "out" / "_run" / "locks").is_dir() and list((tmp_path / "out").glob("*.parquet")))
     process.send_signal(number)
     assert process.wait(20) != 0
