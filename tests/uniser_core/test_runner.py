@@ -117,7 +117,8 @@ def test_a_dead_or_hanging_worker_costs_its_item_only(tmp_path, reference):
 
 
 RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background ignores it
 from tests.uniser_core.jobs import DimJob
 from uniser_core.runner import RunOptions, run_job
 if __name__ == "__main__":
