@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -85,10 +84,6 @@ class Unit:
         if self.second_HWC is not None:
             total += self.second_HWC[at] * np.float32(min(gain, 1.0))
         return total
-
-
-# The last flare of a frame: `apply` follows `sample` with the same parameters but for the gain.
-_LAST: WeakKeyDictionary[Frame, tuple[str, Light, Unit]] = WeakKeyDictionary()
 
 
 @effect("flare", version=1, dataset="HALO", needs=(), prompt="Remove lens flare.")
@@ -189,12 +184,12 @@ class Flare:
 def _unit(frame: Frame, params: FlareParams, folder: str) -> tuple[Light, Unit]:
     """The flare at gain 1, kept for the call that follows."""
     key = params.model_copy(update={"gain": 1.0, "flare_to_light": {}}).model_dump_json() + folder
-    last = _LAST.get(frame)
-    if last is None or last[0] != key:
+
+    def make() -> tuple[Light, Unit]:
         light = light_of(frame, params.dimming, params.unclip_luminance)
-        last = (key, light, _make(frame, light, params, folder))
-        _LAST[frame] = last
-    return last[1], last[2]
+        return light, _make(frame, light, params, folder)
+
+    return frame.latest("flare", key, make)
 
 
 def _make(frame: Frame, light: Light, params: FlareParams, folder: str) -> Unit:

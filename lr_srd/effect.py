@@ -102,14 +102,7 @@ class Shadow:
 
     def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
         """What `sample` judged is what `apply` uses next: the last result stays with the frame."""
-        last: dict[Any, Any] = frame.memo(("shadow last",), dict)
-        key = (self._options, params)
-        if key not in last:
-            found = self._cast(frame, params)
-            last.clear()
-            last[key] = found
-        kept: tuple[Float32, Placed | None] = last[key]
-        return kept
+        return frame.latest("shadow", (self._options, params), lambda: self._cast(frame, params))
 
     def _cast(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
         receivers = receivers_of(frame, params.focal_px, params.up)

@@ -160,26 +160,27 @@ def mix_linear(
 
 @numba.njit(nogil=True, forceinline=True)
 def _lit_row(
-    clean_W: Float32,
-    path_W: Float32,
-    extinction: np.float32,
-    even: np.float32,
-    sunlit: np.float32,
-    phase_W: Float32,
-    light_W: Float32,
-    through_W: Float32,
+    y: int,
+    clean_CHW: Float32,
+    path_HW: Float32,
+    extinction_C: Float32,
+    airlight_C: Float32,
+    sunlit_C: Float32,
+    phase_HW: Float32,
+    glow_CHW: Float32,
+    light_CW: Float32,
+    through_CW: Float32,
 ) -> None:
-    halvings = extinction * LOG2_E
-    for x in range(path_W.size):
-        air = fma(sunlit, phase_W[x], even)
-        through_W[x] = transmit(path_W[x] * halvings)
-        light_W[x] = fma(through_W[x], clean_W[x] - air, air)
-
-
-@numba.njit(nogil=True, forceinline=True)
-def _add_glow_row(glow_W: Float32, through_W: Float32, light_W: Float32) -> None:
-    for x in range(glow_W.size):
-        light_W[x] += (ONE - through_W[x]) * glow_W[x]
+    """Light and transmission of one row, for the 8-bit and the linear kernel alike."""
+    for c in range(3):
+        even, sunlit, halvings = airlight_C[c], sunlit_C[c], extinction_C[c] * LOG2_E
+        for x in range(path_HW.shape[1]):
+            air = fma(sunlit, phase_HW[y, x], even)
+            through_CW[c, x] = transmit(path_HW[y, x] * halvings)
+            light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
+        if glow_CHW.size > 0:
+            for x in range(path_HW.shape[1]):
+                light_CW[c, x] += (ONE - through_CW[c, x]) * glow_CHW[c, y, x]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -198,21 +199,9 @@ def mix_lit_srgb8(
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     bits = light.view(np.uint32)
-    glows = glow_CHW.size > 0
     for y in range(height):
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
         for c in range(3):
-            _lit_row(
-                clean_CHW[c, y],
-                path_HW[y],
-                extinction_C[c],
-                airlight_C[c],
-                sunlit_C[c],
-                phase_HW[y],
-                light[c],
-                through[c],
-            )
-            if glows:
-                _add_glow_row(glow_CHW[c, y], through[c], light[c])
             for x in range(width):
                 light[c, x] = min(max(light[c, x], LOWEST), HIGHEST)
         for x in range(width):
@@ -236,21 +225,8 @@ def mix_lit_linear(
     """As `mix_lit_srgb8`, leaving linear light, and with it transmission."""
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
-    glows = glow_CHW.size > 0
     for y in range(height):
-        for c in range(3):
-            _lit_row(
-                clean_CHW[c, y],
-                path_HW[y],
-                extinction_C[c],
-                airlight_C[c],
-                sunlit_C[c],
-                phase_HW[y],
-                light[c],
-                through[c],
-            )
-            if glows:
-                _add_glow_row(glow_CHW[c, y], through[c], light[c])
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
         for x in range(width):
             for c in range(3):
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]

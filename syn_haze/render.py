@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core.color import decode_table, encode_srgb8
 from uniser_core.depth import MAX_CODE
+from uniser_core.engine import strength8
 from uniser_core.errors import InputError
 
 from syn_haze import glow, kernels
@@ -118,12 +119,12 @@ def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt
     for top in range(0, frame.height, BAND_ROWS):
         rows = slice(top, top + BAND_ROWS)
         light, through = air.rows(rows).linear()
-        out[rows], mask[rows] = encode_srgb8(light), _eight_bits(strength_of(through))
+        out[rows], mask[rows] = encode_srgb8(light), strength8(strength_of(through))
     if sky.index.size:
         light, through = _border(frame, air, sky)
         out.reshape(-1, 3)[sky.index], mask.reshape(-1)[sky.index] = (
             encode_srgb8(light),
-            _eight_bits(strength_of(through)),
+            strength8(strength_of(through)),
         )
     return out, mask
 
@@ -132,10 +133,6 @@ def strength_of(through: Float32) -> Float32:
     """1 - mean transmission: float32 (..., 3) to (...)."""
     mean = (through[..., 0] + through[..., 1] + through[..., 2]) * THIRD
     return np.asarray(np.maximum(1 - mean, 0), np.float32)
-
-
-def _eight_bits(strength: Float32) -> UInt8:
-    return np.asarray(np.clip(strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:

@@ -66,6 +66,14 @@ class Frame:
         value: T = self._cache[key]
         return value
 
+    def latest(self, slot: str, key: Any, make: Callable[[], T]) -> T:
+        """As `memo`, but a slot holds the value of its last key alone: what drawing judged, rendering uses next."""
+        kept = self._cache.get(("latest", slot))
+        if kept is None or kept[0] != key:
+            kept = self._cache[("latest", slot)] = (key, make())
+        value: T = kept[1]
+        return value
+
     def forget(self) -> None:
         """Drop what was made so far; channels that close over their frame would keep it until the next collection."""
         self._cache.clear()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A Typer of one callback that takes arguments: `uniser train demo --data …` with no sub-command in between.
 _ONE = {"invoke_without_command": True, "subcommand_metavar": "", "add_help_option": True}
@@ -54,27 +57,25 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, …")]
 Json = Annotated[bool, typer.Option("--json", help="print what was written as JSON")]
 
 
-@remove_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
-def remove(
-    images: Images, out: Out, checkpoint: Checkpoint = None, effect: Effect = "haze", mask: Mask = None,
-    strength: Strength = 1.0, prompt: Prompt = None, steps: Steps = None, seed: Seed = 0, force: Force = False,
-    device: Device = "cpu", as_json: Json = False,
-) -> None:  # fmt: skip
-    """Remove an effect from pictures."""
-    from uniser_model.commands import run_restore
+def _restore_command(verb: str) -> Callable[..., None]:
+    """The command that removes or adds: they take the same options."""
 
-    run_restore("remove", images, out, checkpoint, effect=effect, mask=mask, strength=strength, prompt=prompt,
-                steps=steps, seed=seed, force=force, device=device, as_json=as_json)  # fmt: skip
+    def command(
+        images: Images, out: Out, checkpoint: Checkpoint = None, effect: Effect = "haze", mask: Mask = None,
+        strength: Strength = 1.0, prompt: Prompt = None, steps: Steps = None, seed: Seed = 0, force: Force = False,
+        device: Device = "cpu", as_json: Json = False,
+    ) -> None:  # fmt: skip
+        from uniser_model.commands import run_restore
+
+        run_restore(verb, images, out, checkpoint, effect=effect, mask=mask, strength=strength, prompt=prompt,
+                    steps=steps, seed=seed, force=force, device=device, as_json=as_json)  # fmt: skip
+
+    return command
 
 
-@add_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
-def add(
-    images: Images, out: Out, checkpoint: Checkpoint = None, effect: Effect = "haze", mask: Mask = None,
-    strength: Strength = 1.0, prompt: Prompt = None, steps: Steps = None, seed: Seed = 0, force: Force = False,
-    device: Device = "cpu", as_json: Json = False,
-) -> None:  # fmt: skip
-    """Add an effect to pictures."""
-    from uniser_model.commands import run_restore
-
-    run_restore("add", images, out, checkpoint, effect=effect, mask=mask, strength=strength, prompt=prompt,
-                steps=steps, seed=seed, force=force, device=device, as_json=as_json)  # fmt: skip
+remove_app.callback(help="Remove an effect from pictures.", context_settings=_FREE_ORDER, **_ONE)(  # type: ignore[arg-type]
+    _restore_command("remove")
+)
+add_app.callback(help="Add an effect to pictures.", context_settings=_FREE_ORDER, **_ONE)(  # type: ignore[arg-type]
+    _restore_command("add")
+)
