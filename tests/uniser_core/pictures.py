@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from multiprocessing.reduction import ForkingPickler
 
 import cv2
 import numpy as np
@@ -75,3 +76,13 @@ def huge_png(side):
     """A small file whose header announces side x side pixels."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def as_a_worker_gets_it(source):
+    return ForkingPickler.loads(ForkingPickler.dumps(source))
