@@ -17,9 +17,10 @@ def scenes(
     frames: Annotated[str | None, typer.Option(help="make the sheet of these frames instead of rendering")] = None,
     size: Annotated[int, typer.Option(help="thumbnail size in pixels")] = 160,
     seed: Annotated[int, typer.Option()] = 0,
+    survey: Annotated[bool, typer.Option(help="build the recipes and write their table anew (after a change)")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """List the scenes: name, archetype, what it shows."""
+    """List the scenes: name, archetype, lights, licence, what it shows."""
     from uniser_core.output import print_table
 
     from halo_render.scenes import find_scenes
@@ -33,10 +34,14 @@ def scenes(
             return
         write_sheet(scene, sheet, size, seed)
         return
-    rows = [
-        {"scene": f.scene_id, "archetype": f.archetype, "kind": "indoor" if f.indoor else "outdoor", "about": f.about}
-        for f in found
-    ]
+    from halo_render.scene_facts import lights_text, listing, survey_recipes
+
+    if survey:
+        typer.echo(survey_recipes())
+        return
+    rows = listing(found)
+    if not as_json:
+        rows = [r | {"lights": lights_text(r["lights"])} for r in rows]
     print_table(rows, as_json, title=f"{len(rows)} scenes")
 
 

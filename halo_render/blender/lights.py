@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,15 @@ def lights_table(
     if rays and pending:
         _cast(pending, Rays(scene, camera), camera)
     return entries
+
+
+def light_kinds(scene: Any) -> dict[str, int]:
+    """How many lights of each kind a scene holds, as the lights table names them; nothing is rendered."""
+    shining = [o for o in scene.objects if o.type == "MESH" and not o.hide_render and _emission(o) is not None]
+    kinds = [str(_facts(o).get("kind", "emissive")) for o in shining]
+    lamps = [o for o in scene.objects if o.type == "LIGHT" and not _facts(o).get("hidden")]
+    kinds += [o.data.type.lower() for o in lamps] + ["sun"] * (sky_with_sun(scene) is not None)
+    return dict(Counter(sorted(kinds)))
 
 
 @dataclass
