@@ -10,39 +10,50 @@ from PIL import Image
 from skimage import data
 
 from tests.cli import ROOT, uniser
+from uniser_core.corpus import Corpus
+from uniser_core.demo import EFFECTS, STEPS
+from uniser_core.shard import PairSet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A demo of four small photos and some seconds of training: every joint is the real one."""
+    """A demo of four small photos, one scene and some seconds of training: every joint is the real one."""
     place = tmp_path_factory.mktemp("demo")
     photos = place / "photos"
     photos.mkdir()
     for name in ("astronaut", "chelsea", "coffee", "rocket"):
         Image.fromarray(getattr(data, name)()).resize((256, 192)).save(photos / f"{name}.png")
     out = place / "out"
-    done = uniser("demo", "--source", photos, "--variants", 6, "--minutes", 0.25, "--out", out, code=None)
+    few = ("--scenes", "corridor_02", "--variants", 6, "--minutes", 0.25)
+    done = uniser("demo", "--source", photos, *few, "--out", out, code=None)
     return out, done
 
 
 def test_the_demo_says_what_it_reached(demo):
     out, done = demo
     results = json.loads((out / "results.json").read_text())
-    printed = re.search(r"mean PSNR gain on (\d+) held-out photos .*: ([+-][\d.]+) dB", done.stdout)
+    printed = re.search(r"mean PSNR gain on (\d+) held-out pictures .*: ([+-][\d.]+) dB", done.stdout)
     assert printed, done.stdout + done.stderr
     assert float(printed[2]) == pytest.approx(results["mean_gain_db"], abs=0.01)
     # The exit code must follow the gain, whatever so short a training reached.
     assert done.returncode == (0 if results["mean_gain_db"] > 0 else 1), done.stderr
-    assert len(results["steps"]) == 5
-    trained = {c["photo"] for c in results["crops"]}
-    assert 1 <= len(trained) < 4
+    shown = {c["effect"] for c in results["crops"]}
+    assert shown == set(results["effects"]) <= set(EFFECTS)
+    assert len(results["steps"]) == STEPS - len(EFFECTS) + len(shown)
+    assert 1 <= len({c["picture"] for c in results["crops"]}) < 5
+
+
+def test_all_three_generators_reach_the_corpus(demo):
+    corpus = Corpus.open(str(demo[0] / "corpus"))
+    made = {(row["effect"], row["dataset"]) for row in map(corpus.read, range(len(corpus)))}
+    assert {effect for effect, _ in made} == {*EFFECTS, "occlude"}
+    assert made >= {("haze", "SYN-HAZE"), ("flare", "HALO"), ("shadow", "LR-SRD")}
+    assert {r["origin"] for r in PairSet(str(demo[0] / "pairs/flare-frames")).rows(["origin"])} == {"render_3d"}
 
 
 def test_no_held_out_photo_was_trained_on(demo):
-    from uniser_core.corpus import Corpus
-
     out, _ = demo
     corpus = Corpus.open(str(out / "corpus"))
     groups = {s: {corpus.read(int(r))["group_id"] for r in corpus.rows(split=s)} for s in ("train", "test")}

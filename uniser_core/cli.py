@@ -119,18 +119,24 @@ def bench(
 def demo(
     out: Annotated[str, typer.Option(help="folder for everything the demo makes")] = "demo_out",
     source: Annotated[str, typer.Option(help="photos to use")] = "photos",
-    minutes: Annotated[float, typer.Option(help="training time")] = 3.5,
-    variants: Annotated[int, typer.Option(help="haze variants of each photo")] = 24,
+    scenes: Annotated[str | None, typer.Option(help="scenes to render frames of; default: six small ones")] = None,
+    minutes: Annotated[float, typer.Option(help="training time")] = 2.5,
+    variants: Annotated[int, typer.Option(help="haze variants of each photo; other effects have fewer")] = 18,
     seed: Annotated[int, typer.Option()] = 7,
 ) -> None:
     """The whole story: photos to pairs to corpus to a trained model to a page; exit 1 if the model does not help."""
-    from uniser_core.demo import DemoOptions, run_demo
+    from uniser_core.demo import SCENES, DemoOptions, gains, run_demo
     from uniser_core.demo_page import write_page
 
-    result = run_demo(DemoOptions(out=out, source=source, minutes=minutes, variants=variants, seed=seed))
+    options = DemoOptions(out, source, scenes or SCENES, variants, minutes=minutes, seed=seed)
+    result = run_demo(options)
     typer.echo(f"\npage: {write_page(result)}")
-    gain, photos = result.mean_gain_db, len({c.photo for c in result.crops})
-    typer.echo(f"mean PSNR gain on {photos} held-out photos ({len(result.crops)} crops): {gain:+.2f} dB")
+    for effect in sorted({c.effect for c in result.crops}):
+        found = gains(result.of(effect))
+        typer.echo(f"{effect}: mean {found['mean_gain_db']:+.2f} dB, median {found['median_gain_db']:+.2f} dB, "
+                   f"{found['share_improved']:.0%} of {found['held_out_crops']} crops improved")  # fmt: skip
+    gain, pictures = result.mean_gain_db, len({c.picture for c in result.crops})
+    typer.echo(f"mean PSNR gain on {pictures} held-out pictures ({len(result.crops)} crops): {gain:+.2f} dB")
     if gain <= 0:
         typer.echo("the gain is not positive: the model has not learnt to help; train longer (--minutes)", err=True)
         raise typer.Exit(1)
