@@ -18,10 +18,12 @@ from uniser_core.errors import InputError, UniserError
 from uniser_core.seeding import derive_seed
 from uniser_core.version import generator_name
 
-from aggregate.decide import KEPT, OVER_QUOTA, Decision, Held, clean_keys, decide
+from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor
+from aggregate.licenses import check_words
 from aggregate.output import claim, publish, relative_name
+from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, Decision, clean_keys
 from aggregate.scan import Rules, scan
 from aggregate.shards import ShardFacts, inspect, list_shards
 
@@ -54,6 +56,8 @@ class BuildSummary:
         gone = [f"set aside, {reason}: {count}" for reason, count in self.manifest["rejected"].items()]
         if self.manifest["over_quota"]:
             gone.append(f"over quota: {self.manifest['over_quota']}")
+        if self.manifest["over_cap"]:
+            gone.append(f"over max_per_clean: {self.manifest['over_cap']}")
         total = f"{self.out}: {self.manifest['rows']} pairs of {self.manifest['rows_in']}"
         return [*counts, *gone, *self.notes, total]
 
@@ -65,6 +69,7 @@ def build(
 
     Raises InputError on a bad source, ConfigMismatchError where `out` holds another corpus.
     """
+    check_words([*recipe.licenses.allow, *recipe.licenses.deny], "recipe licenses")
     shards, notes = list_shards(recipe)
     with executor(workers, scheduler) as runner, claim(out, dry_run) as place:
         found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
@@ -83,7 +88,7 @@ def build(
             raise InputError("the sources", "hold no row", "give runs that made pairs")
         decision = decide(facts, [f.shard.source for f in found], recipe, held)
         manifest |= _counts(facts, decision)
-        notes += _notes(recipe, manifest, decision)
+        notes += _notes(recipe, manifest, decision, dry_run)
         if dry_run:
             notes.append("dry run: no picture was decoded and nothing was written")
             return BuildSummary(out, manifest, notes)
@@ -174,12 +179,14 @@ def _counts(facts: pa.Table, decision: Decision) -> dict[str, Any]:
         "groups": {side: len(np.unique(groups[chosen])) for side, chosen in sides.items()},
         "rejected": dict(sorted(Counter(r for r in decision.reason if r is not None).items())),
         "over_quota": int((decision.state == OVER_QUOTA).sum()),
+        "over_cap": int((decision.state == OVER_CAP).sum()),
+        "cells": decision.cells,
         "moved_to_test": decision.moved_to_test,
         "promoted_test": decision.promoted,
     }
 
 
-def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision) -> list[str]:
+def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision, dry_run: bool) -> list[str]:
     notes = []
     for effect, quota in recipe.quotas.items():
         got = sum(manifest["counts"].get(effect, {}).values())
@@ -199,6 +206,8 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision) -> list
         notes.append("nothing is left to train on: every group is test, or tied to one that is")
     if decision.moved_to_test:
         notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
+    if recipe.near_duplicates and dry_run:
+        notes.append("dry run: near-duplicates were not looked for")
     used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
     notes += [f"exclude_tags: no row has '{tag}'" for tag in recipe.exclude_tags if tag not in used]
     return notes

@@ -17,7 +17,7 @@ from uniser_core.errors import InputError
 from uniser_core.parquet_blobs import ParquetBlobs
 from uniser_core.png import SIGNATURE
 
-from aggregate.decide import clean_keys
+from aggregate.rows import clean_keys
 from aggregate.scan import EXR_MAGIC, UNDECODABLE
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ def build(
 
     The bytes are the same for any number of workers and partitions.
     """
-    from uniser_core.output import print_json
+    from uniser_core.output import print_json, print_table
 
     from aggregate.build import build as build_corpus
     from aggregate.recipe import load_recipe
@@ -34,6 +34,8 @@ def build(
     if as_json:
         print_json({**summary.manifest, "out": out, "notes": summary.notes, "written": summary.written})
         return
+    if dry_run:
+        print_table(summary.manifest["cells"], as_json=False, title="what there is, and what stays")
     for line in summary.lines():
         typer.echo(line)
 

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, read_manifest
 from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.run_folder import to_json
 from uniser_core.shard import file_sha256
 from uniser_core.storage import Store, resolve, storage_errors
 
+from aggregate.licenses import attribution_table
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aggregate.recipe import Recipe
 
-REJECTED, RECIPE = "rejected.parquet", "recipe.yaml"
+REJECTED, RECIPE, ATTRIBUTION = "rejected.parquet", "recipe.yaml", "ATTRIBUTION.csv"
 # Fixed, so that the bytes do not depend on how rows arrived.
 INDEX_GROUP_ROWS = 1 << 16
 REPEATING = (
@@ -131,6 +134,7 @@ def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict
 
     put(REJECTED, lambda path: pq.write_table(tables["rejected"], path, compression="ZSTD"))
     put(RECIPE, lambda path: path.write_text(recipe.to_yaml(), encoding="utf8"))
+    put(ATTRIBUTION, lambda path: csv.write_csv(attribution_table(tables["index"]), path))
     put(INDEX, lambda path: write_index(tables["index"], path))
     manifest["files"] = files
     place.store.write(MANIFEST, to_json(manifest))

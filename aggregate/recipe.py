@@ -39,6 +39,30 @@ Rows = Annotated[int, Field(ge=0, strict=True)]
 Quota = Annotated[Rows | Share, BeforeValidator(parse_quota)]
 
 
+class Licenses(BaseModel):
+    """SPDX ids or tags (`commercial-ok`, `share-alike`, …). An empty `allow` allows all that `deny` does not name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow: list[str] = []
+    deny: list[str] = []
+
+
+class Balance(BaseModel):
+    """How rows of one effect are chosen where there are more than its quota."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    by: list[Literal["dataset", "variant", "strength"]] = ["dataset", "variant"]
+    """What makes a cell. Cells fill like vessels under one water level: small ones whole, large ones in part."""
+    temperature: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """A cell of n rows weighs n^t: 1 keeps proportions, 0 makes cells equal. Effects without a quota likewise."""
+    strength_edges_db: list[float] = [15.0, 20.0, 25.0, 30.0]
+    """Edges of the strength bins, PSNR of input against target in dB, ascending."""
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """`dataset:HALO: 2` makes those cells weigh twice as much; 0 leaves them out of what a quota takes."""
+
+
 class Recipe(BaseModel):
     """Every field but `sources` has a default. Nothing here depends on where or how a build runs."""
 
@@ -58,6 +82,14 @@ class Recipe(BaseModel):
     """Effect -> share of the corpus (0.25, 25%) or number of rows (2000). Effects without one share what is left."""
     target: Annotated[int | None, BeforeValidator(parse_count), Field(gt=0)] = None
     """Rows of the whole corpus (`3.8M`). Without it: all rows, or as many as the shares allow."""
+    balance: Balance = Balance()
+    """How a quota is shared out among the data sets, variants and strengths of its effect."""
+    max_per_clean: Annotated[int | None, Field(gt=0)] = None
+    """At most so many rows of one clean picture under one effect: those with the smallest keyed hashes."""
+    near_duplicates: bool = True
+    """Whether re-encoded and resized copies count as the same clean picture (64-bit DCT hash, then thumbnails)."""
+    licenses: Licenses = Licenses()
+    """Rows whose licence does not pass are set aside."""
     exclude_tags: list[str] = []
     """Tags of effects, or `name:value` of a column or parameter: `depth.source:heuristic`, `license:CC-BY-NC-4.0`."""
     psnr_db: tuple[float | None, float | None] | None = None
@@ -75,6 +107,12 @@ class Recipe(BaseModel):
             raise ValueError(f"quotas: they ask for {counts} rows|more than 100% of the target {self.target}")
         if self.target is None and shares and counts:
             raise ValueError("quotas: shares beside counts|must have a target to be shares of")
+        edges = self.balance.strength_edges_db
+        if edges != sorted(set(edges)):
+            raise ValueError(f"balance.strength_edges_db: {edges}|must ascend")
+        for name in self.balance.weights:
+            if name.partition(":")[0] not in ("dataset", "variant") or not name.partition(":")[2]:
+                raise ValueError(f"balance.weights: '{name}'|must be dataset:NAME or variant:NAME")
         if self.psnr_db and None not in self.psnr_db and self.psnr_db[0] > self.psnr_db[1]:  # type: ignore[operator]
             raise ValueError(f"psnr_db: {list(self.psnr_db)}|must be [lowest, highest]")
         return self

@@ -17,6 +17,8 @@ from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS, PAIR_SCHEMA
 from uniser_core.seeding import derive_seed
 
+from aggregate.licenses import permitted
+from aggregate.near import thumbnail
 from aggregate.shards import damaged
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ FACTS_SCHEMA = pa.schema(
     [
         pa.field("shard", pa.int32(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
-        pa.field("effect", pa.string(), nullable=False),
+        *(pa.field(name, pa.string(), nullable=False) for name in ("effect", "dataset", "variant")),
+        pa.field("psnr_db", pa.float32(), nullable=False),
         pa.field("order_key", pa.uint64(), nullable=False),  # keyed hash of pair_id: the order of the corpus
         pa.field("pair_key", pa.uint64(), nullable=False),
         pa.field("content_key", pa.uint64(), nullable=False),  # of both encoded pictures
@@ -42,6 +45,8 @@ FACTS_SCHEMA = pa.schema(
         pa.field("group_hash", pa.uint64(), nullable=False),  # keyed: below the test fraction or not
         pa.field("published", pa.int8(), nullable=False),
         pa.field("clean_sha256", pa.binary(32)),
+        pa.field("target_phash", pa.uint64(), nullable=False),
+        pa.field("thumb", pa.binary()),  # of the clean picture, with the first row that shows it
         pa.field("reason", pa.string()),
         pa.field("detail", pa.string()),
     ]
@@ -67,6 +72,8 @@ class Rules:
     psnr_db: tuple[float | None, float | None]
     exclude: tuple[tuple[str, str], ...]  # (column or parameter, value)
     exclude_effects: tuple[tuple[str, str], ...]  # (effect, the tag it has)
+    allow: tuple[str, ...]  # licences or their tags; none: all
+    deny: tuple[str, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
@@ -75,8 +82,9 @@ class Rules:
         plain = [t for t in recipe.exclude_tags if ":" not in t]
         tagged = [(e, t) for e, tags in sorted(effect_tags.items()) for t in plain if t in tags]
         decode = "none" if dry_run else recipe.validate_pictures
+        licenses = tuple(recipe.licenses.allow), tuple(recipe.licenses.deny)
         exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged))
+        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses)
 
 
 class _BadRowError(Exception):
@@ -110,6 +118,7 @@ class _Judge:
     def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], rules: Rules) -> None:
         self.blobs, self.ranges, self.rules = blobs, ranges, rules
         self.groups: dict[str, tuple[int, int]] = {}
+        self.shown: set[bytes] = set()
         self.targets: OrderedDict[int, tuple[bytes, UInt8, bytes]] = OrderedDict()  # offset -> sha, pixels, sha of them
 
     def facts(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +127,9 @@ class _Judge:
         if group not in self.groups:
             self.groups[group] = (derive_seed("group", group), derive_seed("split", seed, group))
         found: dict[str, Any] = {
-            "effect": row["effect"] or "",
+            **{name: row[name] or "" for name in ("effect", "dataset", "variant")},
+            "psnr_db": np.nan if row["psnr_db"] is None else row["psnr_db"],
+            "target_phash": row["target_phash"] or 0,
             "order_key": derive_seed("order", seed, row["pair_id"]),
             "pair_key": derive_seed("pair", row["pair_id"]),
             "content_key": derive_seed("content", *hashes),
@@ -143,6 +154,9 @@ class _Judge:
             found["clean_sha256"] = None
             target = self._target(number, row)
             found["clean_sha256"] = target[2]
+            if target[2] not in self.shown:
+                self.shown.add(target[2])
+                found["thumb"] = thumbnail(target[1])
         if row["split"] not in SPLIT_WORDS:
             raise _BadRowError("unknown_split", f"split '{row['split']}', must be train, test or null")
         self._filter(row)
@@ -160,6 +174,8 @@ class _Judge:
         low, high = self.rules.psnr_db
         if (low is not None and not row["psnr_db"] >= low) or (high is not None and not row["psnr_db"] <= high):
             raise _BadRowError("strength", f"psnr_db {row['psnr_db']:.2f} outside {[low, high]}")
+        if not permitted(row["license"], self.rules.allow, self.rules.deny):
+            raise _BadRowError("license", f"{row['license']} does not pass")
         for effect, tag in self.rules.exclude_effects:
             if row["effect"] == effect:
                 raise _BadRowError("excluded_tag", tag)
