@@ -15,16 +15,17 @@ import pyarrow.compute as pc
 from uniser_core import SCHEMA_VERSION, registry
 from uniser_core.corpus import INDEX, Corpus
 from uniser_core.errors import InputError, UniserError
-from uniser_core.seeding import derive_seed
 from uniser_core.version import generator_name
 
 from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor
+from aggregate.keys import hash_strings, key_of
 from aggregate.licenses import check_words
 from aggregate.output import claim, publish, relative_name
 from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, Decision, clean_keys
-from aggregate.scan import Rules, scan
+from aggregate.rules import Rules
+from aggregate.scan import scan
 from aggregate.shards import ShardFacts, inspect, list_shards
 
 if TYPE_CHECKING:
@@ -139,8 +140,8 @@ def _identity(recipe: Recipe, place: Place, found: list[ShardFacts]) -> tuple[di
     earlier = Corpus.open(recipe.keep_test_of)
     manifest["keep_test_of_sha256"] = hashlib.sha256(earlier.store.read(INDEX)).hexdigest()
     rows = earlier.index.take(earlier.rows("test"))
-    groups = [derive_seed("group", g) for g in pc.unique(rows.column("group_id")).to_pylist()]
-    return manifest, Held(np.array(groups, np.uint64), clean_keys(rows.column("clean_sha256")))
+    groups = hash_strings(pc.unique(rows.column("group_id")), key_of("group"))
+    return manifest, Held(groups, clean_keys(rows.column("clean_sha256")))
 
 
 def _partitions(found: list[ShardFacts], partitions: int) -> Iterator[list[tuple[int, int]]]:

@@ -11,7 +11,7 @@ import numpy as np
 from aggregate.near import canonical
 from aggregate.quota import apply_quotas, cap_cleans
 from aggregate.rows import KEPT, REJECTED, Decision, Rows
-from aggregate.scan import NOT_PUBLISHED, PUBLISHED_TEST, PUBLISHED_TRAIN
+from aggregate.rules import NOT_PUBLISHED, PUBLISHED_TEST, PUBLISHED_TRAIN
 
 if TYPE_CHECKING:
     import pyarrow as pa

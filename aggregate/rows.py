@@ -60,5 +60,8 @@ def labels(facts: pa.Table, name: str) -> tuple[list[str], Int64]:
 
 def clean_keys(sha256: pa.ChunkedArray) -> UInt64:
     """First 64 bits of each digest, 0 where there is none."""
-    joined = b"".join((b or b"")[:8].ljust(8, b"\0") for b in sha256.to_pylist())
-    return np.frombuffer(joined, "<u8").astype(np.uint64)
+    plain = sha256.combine_chunks()
+    first = pc.binary_slice(
+        pc.if_else(pc.equal(pc.binary_length(plain), 32), plain, bytes(32)).fill_null(bytes(32)), 0, 8
+    )
+    return np.frombuffer(b"".join(first.to_pylist()), "<u8").astype(np.uint64)

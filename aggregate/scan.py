@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from uniser_core import codecs
 from uniser_core.errors import InputError
-from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS, PAIR_SCHEMA
-from uniser_core.seeding import derive_seed
+from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
 
-from aggregate.licenses import permitted
+from aggregate.keys import hash_rows, hash_strings, key_of
 from aggregate.near import thumbnail
+from aggregate.rules import INCOMPLETE, judge, published
 from aggregate.shards import damaged
 
 if TYPE_CHECKING:
@@ -26,17 +25,18 @@ if TYPE_CHECKING:
 
     from uniser_core.parquet_blobs import BlobRanges, ParquetBlobs
 
-    from aggregate.recipe import Recipe
+    from aggregate.rules import Rules, Verdicts
     from aggregate.shards import Shard
 
 UInt8 = npt.NDArray[np.uint8]
 
+LABELS = ("effect", "dataset", "variant")
 # One row of the source: where it is, its keys, what it says of its split, and what is wrong with it.
 FACTS_SCHEMA = pa.schema(
     [
         pa.field("shard", pa.int32(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
-        *(pa.field(name, pa.string(), nullable=False) for name in ("effect", "dataset", "variant")),
+        *(pa.field(name, pa.string(), nullable=False) for name in LABELS),
         pa.field("psnr_db", pa.float32(), nullable=False),
         pa.field("order_key", pa.uint64(), nullable=False),  # keyed hash of pair_id: the order of the corpus
         pa.field("pair_key", pa.uint64(), nullable=False),
@@ -51,46 +51,9 @@ FACTS_SCHEMA = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
-NOT_PUBLISHED, PUBLISHED_TRAIN, PUBLISHED_TEST = 0, 1, 2
-SPLIT_WORDS: dict[str | None, int] = {
-    None: NOT_PUBLISHED,
-    **dict.fromkeys(("train", "training"), PUBLISHED_TRAIN),
-    **dict.fromkeys(("test", "testing", "val", "valid", "validation", "dev"), PUBLISHED_TEST),
-}
 SAMPLED_ONE_IN = 16
 UNDECODABLE = (InputError, ValueError, RuntimeError, cv2.error)
-REQUIRED = tuple(n for n in METADATA_COLUMNS if not PAIR_SCHEMA.field(n).nullable)
 EXR_MAGIC = b"\x76\x2f\x31\x01"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The part of a recipe that rows are judged by one at a time. `effect_tags`: effect -> its tags."""
-
-    seed: int
-    decode: str  # all | sampled | none (a dry run reads no picture)
-    psnr_db: tuple[float | None, float | None]
-    exclude: tuple[tuple[str, str], ...]  # (column or parameter, value)
-    exclude_effects: tuple[tuple[str, str], ...]  # (effect, the tag it has)
-    allow: tuple[str, ...]  # licences or their tags; none: all
-    deny: tuple[str, ...]
-
-    @classmethod
-    def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
-        """The rules of a recipe."""
-        pairs = [t.split(":", 1) for t in recipe.exclude_tags if ":" in t]
-        plain = [t for t in recipe.exclude_tags if ":" not in t]
-        tagged = [(e, t) for e, tags in sorted(effect_tags.items()) for t in plain if t in tags]
-        decode = "none" if dry_run else recipe.validate_pictures
-        licenses = tuple(recipe.licenses.allow), tuple(recipe.licenses.deny)
-        exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses)
-
-
-class _BadRowError(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
 
 
 def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
@@ -101,87 +64,100 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
             opened = (shard, *shard.open())
         blobs, file = opened[1], opened[2]
         try:
-            rows = file.read_row_group(group, columns=list(METADATA_COLUMNS)).to_pylist()
+            rows = file.read_row_group(group, columns=list(METADATA_COLUMNS))
         except (pa.ArrowException, OSError) as error:
             raise damaged(shard, error) from error
         first = sum(blobs.metadata.row_group(g).num_rows for g in range(group))
-        ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in IMAGE_COLUMNS}
-        judge = _Judge(blobs, ranges, rules)
-        facts = [{"shard": number, "row": first + i, **judge.facts(i, row)} for i, row in enumerate(rows)]
-        tables.append(pa.Table.from_pylist(facts, FACTS_SCHEMA))
+        verdicts = judge(rows, rules)
+        facts = facts_of(rows, rules.seed)
+        if rules.decode != "none":
+            ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in IMAGE_COLUMNS}
+            facts |= _Pictures(blobs, ranges, rules.decode).check(rows, facts["order_key"], verdicts)
+        facts |= {"reason": verdicts.reason, "detail": verdicts.detail}
+        facts |= {"shard": np.full(len(rows), number, np.int32), "row": first + np.arange(len(rows))}
+        tables.append(pa.table([pa.array(facts[f.name], f.type) for f in FACTS_SCHEMA], schema=FACTS_SCHEMA))
     return pa.concat_tables(tables) if tables else FACTS_SCHEMA.empty_table()
 
 
-class _Judge:
-    """Checks the rows of one row group. A target is decoded once for all its variants."""
+def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
+    """Keys and labels that follow from metadata alone, a value a row; no thumbnails."""
+    named = {n: pc.fill_null(pc.cast(rows.column(n), pa.string()), "").combine_chunks() for n in LABELS}
+    pair, group = rows.column("pair_id"), rows.column("group_id")
+    target = rows.column("target_sha256").combine_chunks()
+    both = np.concatenate([_digests(rows.column("input_sha256")), _digests(target)], axis=1)
+    return {
+        **named,
+        "psnr_db": rows.column("psnr_db").fill_null(np.nan).to_numpy(),
+        "target_phash": rows.column("target_phash").fill_null(0).to_numpy(),
+        "order_key": hash_strings(pair, key_of("order", seed)),
+        "pair_key": hash_strings(pair, key_of("pair")),
+        "content_key": hash_rows(both, key_of("content")),
+        "group_key": hash_strings(group, key_of("group")),
+        "group_hash": hash_strings(group, key_of("split", seed)),
+        "published": published(rows),
+        # Until it is decoded, a picture is known by its encoded bytes.
+        "clean_sha256": pc.if_else(pc.equal(pc.binary_length(target), 32), target, None),
+        "thumb": pa.nulls(len(rows), pa.binary()),
+    }
 
-    def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], rules: Rules) -> None:
-        self.blobs, self.ranges, self.rules = blobs, ranges, rules
-        self.groups: dict[str, tuple[int, int]] = {}
-        self.shown: set[bytes] = set()
+
+def _digests(column: Any) -> UInt8:
+    """Digests as (N, 32) bytes; what is not 32 bytes long is zero."""
+    plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole = pc.if_else(pc.equal(pc.binary_length(plain), 32), plain, bytes(32)).fill_null(bytes(32))
+    offset, (_, _, data) = whole.offset, whole.buffers()
+    if not len(whole):
+        return np.empty((0, 32), np.uint8)
+    return np.frombuffer(data, np.uint8)[offset * 32 : (offset + len(whole)) * 32].reshape(-1, 32)
+
+
+class _BadRowError(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+class _Pictures:
+    """Checks the pictures of one row group. A target is decoded once for all its variants."""
+
+    def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], decode: str) -> None:
+        self.blobs, self.ranges, self.decode = blobs, ranges, decode
         self.targets: OrderedDict[int, tuple[bytes, UInt8, bytes]] = OrderedDict()  # offset -> sha, pixels, sha of them
 
-    def facts(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
-        seed, group = self.rules.seed, row["group_id"]
-        hashes = [(row[f"{c}_sha256"] or b"").hex() for c in ("input", "target")]
-        if group not in self.groups:
-            self.groups[group] = (derive_seed("group", group), derive_seed("split", seed, group))
-        found: dict[str, Any] = {
-            **{name: row[name] or "" for name in ("effect", "dataset", "variant")},
-            "psnr_db": np.nan if row["psnr_db"] is None else row["psnr_db"],
-            "target_phash": row["target_phash"] or 0,
-            "order_key": derive_seed("order", seed, row["pair_id"]),
-            "pair_key": derive_seed("pair", row["pair_id"]),
-            "content_key": derive_seed("content", *hashes),
-            "group_key": self.groups[group][0],
-            "group_hash": self.groups[group][1],
-            "published": SPLIT_WORDS.get(row["split"], NOT_PUBLISHED),
-            # Until it is decoded, a picture is known by its encoded bytes.
-            "clean_sha256": row["target_sha256"] if len(hashes[1]) == 64 else None,
-        }
-        try:
-            self._check(number, row, found)
-        except _BadRowError as bad:
-            found |= {"reason": bad.reason, "detail": bad.detail}
-        return found
+    def check(self, rows: pa.Table, order_key: Any, verdicts: Verdicts) -> dict[str, Any]:
+        """Clean pictures' digests and thumbnails; what is wrong goes into `verdicts`.
 
-    def _check(self, number: int, row: dict[str, Any], found: dict[str, Any]) -> None:
-        missing = [name for name in REQUIRED if row[name] is None]
-        if missing:
-            raise _BadRowError("incomplete", f"{missing[0]} is null")
-        target = None
-        if self.rules.decode != "none":
-            found["clean_sha256"] = None
-            target = self._target(number, row)
-            found["clean_sha256"] = target[2]
-            if target[2] not in self.shown:
-                self.shown.add(target[2])
-                found["thumb"] = thumbnail(target[1])
-        if row["split"] not in SPLIT_WORDS:
-            raise _BadRowError("unknown_split", f"split '{row['split']}', must be train, test or null")
-        self._filter(row)
-        if target is not None:
-            _check_pixels("target", target[1], row)
-            if self.rules.decode == "all" or found["order_key"] % SAMPLED_ONE_IN == 0:
-                self._check_input(number, row, target[1])
-                for column in ("mask", "depth"):
-                    self._check_aside(number, row, column)
-                layer = self._blob(number, "layer")
-                if layer is not None and not layer.startswith(EXR_MAGIC):
-                    raise _BadRowError("damaged", "layer is not OpenEXR")
+        A target that does not decode outweighs what the metadata say; other pictures are looked at in rows that pass.
+        """
+        cleans: list[bytes | None] = [None] * len(rows)
+        thumbs: dict[bytes, tuple[int, bytes]] = {}
+        needed = ("effect", "width", "height", "input_sha256", "target_sha256")
+        for number, row in enumerate(rows.select(needed).to_pylist()):
+            if verdicts.reason[number] == INCOMPLETE:
+                continue
+            try:
+                target = self._target(number, row)
+                cleans[number] = target[2]
+                if target[2] not in thumbs:
+                    thumbs[target[2]] = (number, thumbnail(target[1]))
+                if verdicts.reason[number] is None:
+                    everything = self.decode == "all" or int(order_key[number]) % SAMPLED_ONE_IN == 0
+                    self._check(number, row, target[1], everything)
+            except _BadRowError as bad:
+                verdicts.set(number, bad.reason, bad.detail)
+        first = dict(thumbs.values())
+        return {"clean_sha256": cleans, "thumb": [first.get(number) for number in range(len(rows))]}
 
-    def _filter(self, row: dict[str, Any]) -> None:
-        low, high = self.rules.psnr_db
-        if (low is not None and not row["psnr_db"] >= low) or (high is not None and not row["psnr_db"] <= high):
-            raise _BadRowError("strength", f"psnr_db {row['psnr_db']:.2f} outside {[low, high]}")
-        if not permitted(row["license"], self.rules.allow, self.rules.deny):
-            raise _BadRowError("license", f"{row['license']} does not pass")
-        for effect, tag in self.rules.exclude_effects:
-            if row["effect"] == effect:
-                raise _BadRowError("excluded_tag", tag)
-        for name, value in self.rules.exclude:
-            if tag_value(row, name) == value:
-                raise _BadRowError("excluded_tag", f"{name}:{value}")
+    def _check(self, number: int, row: dict[str, Any], target_HWC: UInt8, everything: bool) -> None:
+        _check_pixels("target", target_HWC, row)
+        if not everything:
+            return
+        self._check_input(number, row, target_HWC)
+        for column in ("mask", "depth"):
+            self._check_aside(number, row, column)
+        layer = self._blob(number, "layer")
+        if layer is not None and not layer.startswith(EXR_MAGIC):
+            raise _BadRowError("damaged", "layer is not OpenEXR")
 
     def _blob(self, number: int, column: str) -> bytes | None:
         offset, length = (int(part[number]) for part in self.ranges[column])
@@ -249,16 +225,3 @@ def _check_pixels(column: str, pixels: UInt8, row: dict[str, Any]) -> None:
     _check_size(column, pixels, row)
     if (pixels == pixels[0, 0]).all():
         raise _BadRowError("constant", f"{column} is one colour")
-
-
-def tag_value(row: dict[str, Any], name: str) -> str | None:
-    """Value of a column, or of a parameter by its dotted name, as text; None where the row has neither."""
-    if name in METADATA_COLUMNS and name != "params":
-        return None if row[name] is None else str(row[name])
-    try:
-        value: Any = json.loads(row["params"])
-    except ValueError:
-        return None
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return None if value is None else str(value)
