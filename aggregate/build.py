@@ -207,8 +207,8 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision, dry_run
         notes.append("nothing is left to train on: every group is test, or tied to one that is")
     if decision.moved_to_test:
         notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
-    if recipe.near_duplicates and dry_run:
-        notes.append("dry run: near-duplicates were not looked for")
+    if recipe.near_duplicates and (dry_run or recipe.validate_pictures == "none"):
+        notes.append("no picture was decoded: near-duplicates were not looked for")
     used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
     notes += [f"exclude_tags: no row has '{tag}'" for tag in recipe.exclude_tags if tag not in used]
     return notes

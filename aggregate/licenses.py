@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -89,14 +88,9 @@ def check_words(words: Iterable[str], where: str) -> None:
 
 def attribution_table(index: pa.Table) -> pa.Table:
     """Who is to be named: licence, attribution, data set and the number of pairs and clean pictures, sorted."""
-    names = ("license", "attribution", "dataset")
-    columns = [pa.compute.cast(index.column(n), pa.string()).to_pylist() for n in names]
-    rows: Counter[tuple[str, ...]] = Counter()
-    cleans: dict[tuple[str, ...], set[bytes]] = {}
-    for *who, clean in zip(*columns, index.column("clean_sha256").to_pylist(), strict=True):
-        key = tuple(str(w) for w in who)
-        rows[key] += 1
-        cleans.setdefault(key, set()).add(clean)
-    ordered = sorted(rows)
-    table = {name: [key[i] for key in ordered] for i, name in enumerate(names)}
-    return pa.table({**table, "pairs": [rows[k] for k in ordered], "clean_pictures": [len(cleans[k]) for k in ordered]})
+    names = ["license", "attribution", "dataset"]
+    columns = {n: index.column(n).cast(pa.string()) for n in names}
+    rows = pa.table({**columns, "clean": index.column("clean_sha256")})
+    found = rows.group_by(names).aggregate([("clean", "count"), ("clean", "count_distinct")])
+    found = found.sort_by([(n, "ascending") for n in names])
+    return found.rename_columns([*names, "pairs", "clean_pictures"])

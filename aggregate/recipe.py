@@ -94,8 +94,9 @@ class Recipe(BaseModel):
     """Tags of effects, or `name:value` of a column or parameter: `depth.source:heuristic`, `license:CC-BY-NC-4.0`."""
     psnr_db: tuple[float | None, float | None] | None = None
     """[lowest, highest] PSNR of input against target, dB: leaves out effects that are too strong or too weak."""
-    validate_pictures: Literal["all", "sampled"] = Field("all", alias="validate")
-    """Decode every picture, or every target and a sixteenth of the rest."""
+    validate_pictures: Literal["all", "sampled", "none"] = Field("all", alias="validate")
+    """Decode every picture, or every target and a sixteenth of the rest, or none: rows are then taken at their word,
+    and near-duplicates are not looked for."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

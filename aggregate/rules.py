@@ -52,6 +52,12 @@ class Rules:
         licenses = tuple(recipe.licenses.allow), tuple(recipe.licenses.deny)
         return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses)
 
+    def columns(self) -> set[str]:
+        """Columns that the rules look at, beside those that every row is known by."""
+        named = {name for name, _ in self.exclude if name in METADATA_COLUMNS and name != "params"}
+        named |= {"params"} if len(named) < len({n for n, _ in self.exclude}) else set()
+        return named | ({"license"} if self.allow or self.deny else set())
+
 
 class Verdicts:
     """A reason and its detail for each row of a table, None for those that pass; the first reason stays."""
@@ -72,9 +78,9 @@ class Verdicts:
 
 
 def judge(rows: pa.Table, rules: Rules) -> Verdicts:
-    """Judge rows by their metadata. `rows` has the metadata columns of pairs."""
+    """Judge rows by their metadata. `rows` has the columns that the rules look at, and all that may hold a null."""
     verdicts = Verdicts(len(rows))
-    for name in REQUIRED:
+    for name in sorted(set(REQUIRED) & set(rows.column_names)):
         if rows.column(name).null_count:
             verdicts.mark(_array(pc.is_null(rows.column(name))), INCOMPLETE, f"{name} is null")
     split = rows.column("split")

@@ -17,7 +17,7 @@ from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
 
 from aggregate.keys import hash_rows, hash_strings, key_of
 from aggregate.near import thumbnail
-from aggregate.rules import INCOMPLETE, judge, published
+from aggregate.rules import INCOMPLETE, REQUIRED, judge, published
 from aggregate.shards import damaged
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 
 LABELS = ("effect", "dataset", "variant")
+DIGESTS = ("input_sha256", "target_sha256")
+KNOWN_BY = (*LABELS, *DIGESTS, "pair_id", "group_id", "split", "width", "height", "psnr_db", "target_phash")
 # One row of the source: where it is, its keys, what it says of its split, and what is wrong with it.
 FACTS_SCHEMA = pa.schema(
     [
@@ -64,7 +66,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
             opened = (shard, *shard.open())
         blobs, file = opened[1], opened[2]
         try:
-            rows = file.read_row_group(group, columns=list(METADATA_COLUMNS))
+            rows = file.read_row_group(group, columns=_columns(file.schema_arrow, rules))
         except (pa.ArrowException, OSError) as error:
             raise damaged(shard, error) from error
         first = sum(blobs.metadata.row_group(g).num_rows for g in range(group))
@@ -77,6 +79,12 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
         facts |= {"shard": np.full(len(rows), number, np.int32), "row": first + np.arange(len(rows))}
         tables.append(pa.table([pa.array(facts[f.name], f.type) for f in FACTS_SCHEMA], schema=FACTS_SCHEMA))
     return pa.concat_tables(tables) if tables else FACTS_SCHEMA.empty_table()
+
+
+def _columns(schema: pa.Schema, rules: Rules) -> list[str]:
+    """What must be read: what facts and rules need, and what could be null where it must not be."""
+    wanted = {*KNOWN_BY, *rules.columns(), *(n for n in REQUIRED if schema.field(n).nullable)}
+    return [n for n in METADATA_COLUMNS if n in wanted]
 
 
 def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
@@ -131,7 +139,7 @@ class _Pictures:
         """
         cleans: list[bytes | None] = [None] * len(rows)
         thumbs: dict[bytes, tuple[int, bytes]] = {}
-        needed = ("effect", "width", "height", "input_sha256", "target_sha256")
+        needed = ("effect", "width", "height", *DIGESTS)
         for number, row in enumerate(rows.select(needed).to_pylist()):
             if verdicts.reason[number] == INCOMPLETE:
                 continue

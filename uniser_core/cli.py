@@ -99,6 +99,7 @@ def bench(
         str | None,
         typer.Option(help="haze: another renderer's script, run as PYTHON PATH --input=DIR --depth=DIR --output=DIR"),
     ] = None,
+    rows: Annotated[str | None, typer.Option(help="corpus: rows of the synthetic sources, such as 400k,3.8M")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
@@ -109,7 +110,7 @@ def bench(
     from uniser_core.registry import load_point
 
     run = load_point("uniser.benches", name)
-    given = {k: v for k, v in {"frames": frames, "against": against}.items() if v}
+    given = {k: v for k, v in {"frames": frames, "against": against, "rows": rows}.items() if v}
     for option in set(given) - set(signature(run).parameters):
         raise InputError(f"--{option}", f"is not an option of 'uniser bench {name}'", "leave it out")
     typer.echo(format_lines(run(**given), as_json))

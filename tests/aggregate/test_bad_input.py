@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         ({"test_fraction": 1.0}, "test_fraction=1.0.*less than 1"),
         ({"psnr_db": [40, 10]}, r"psnr_db: \[40.0, 10.0\]: must be"),
         ({"psnr_db": [40]}, "psnr_db"),
-        ({"validate": "some"}, "validate='some'.*'all' or 'sampled'"),
+        ({"validate": "some"}, "validate='some'.*'all', 'sampled' or 'none'"),
     ],
 )
 def test_recipes(tmp_path: Path, values: dict[str, Any], says: str) -> None:
