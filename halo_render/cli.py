@@ -65,6 +65,7 @@ def frames(
     item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside a frame after this")] = 3600.0,
     memory_mb: Annotated[int | None, typer.Option(help="kill a Blender that grows beyond this")] = None,
     recycle: Annotated[int, typer.Option(help="frames of one Blender process before a fresh one")] = 50,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="render drafts, print hours and bytes")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Render HDR frames with depth, normals, light groups and a lights table; run it again to go on."""
@@ -80,6 +81,14 @@ def frames(
     settings = RenderSettings(width, height, samples, min_samples, noise_threshold, denoise, device, threads)
     limits = WorkerLimits(item_timeout_s, memory_mb, recycle)
     job = FrameJob(scene, cameras, settings, seed, limit)
+    if dry_run:
+        from uniser_core.output import print_facts
+
+        from halo_render.plan import measure
+
+        cost = measure(len(job.item_keys()), 1, settings, seed, scene)
+        print_facts({row["name"]: row["value"] for row in cost.rows()}, as_json)
+        return
     finish_run(run_job(job, out, RunOptions(workers, parse_shard(shard), retries, limits, not as_json)), as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,25 @@ def _cell(name: str, picture: UInt8, width: int, height: int) -> UInt8:
     cell = np.full((height + LABEL_PX, width, 3), GROUND, np.uint8)
     y, x = (height - size[1]) // 2, (width - size[0]) // 2
     cell[y : y + size[1], x : x + size[0]] = small
-    cv2.putText(cell, name[:40], (3, height + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (225, 225, 225), 1, cv2.LINE_AA)
+    cell[height:] = _label(name, width)
     return cell
+
+
+def _label(text: str, width: int) -> UInt8:
+    """A line of text, cut to the width; the font that comes with Pillow has plain letters alone."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    letters = [c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)]
+    text = "".join(c if c.isascii() else "?" for c in letters)
+    font = ImageFont.load_default(size=11)
+    room = width - 6
+    if font.getlength(text) > room:
+        while text and font.getlength(text + "...") > room:
+            text = text[:-1]
+        text += "..."
+    line = Image.new("RGB", (width, LABEL_PX), (GROUND,) * 3)
+    ImageDraw.Draw(line).text((3, 1), text, fill=(225,) * 3, font=font)
+    return np.asarray(line)
 
 
 def write_picture(path: str, rgb8_HWC: UInt8) -> None:

@@ -57,6 +57,13 @@ def test_limit_takes_the_first_frames_of_the_plan(scene, tmp_path):
     assert json.loads(rows[0]["camera"])["pose"] != json.loads(rows[1]["camera"])["pose"]
 
 
+def test_a_dry_run_says_what_it_will_cost(scene, tmp_path):
+    plan = json.loads(uniser(*frames(scene, tmp_path / "out", "--dry-run", "--json")).stdout)
+    assert plan["frames"] == plan["cameras a scene"] == 6
+    assert plan["seconds a frame, this machine"] > 0
+    assert not (tmp_path / "out").exists()
+
+
 def blender_children(parent: int) -> list[int]:
     """Worker processes of a run, found the way the kernel knows them."""
     found = []
