@@ -90,6 +90,8 @@ class Recipe(BaseModel):
     """Whether re-encoded and resized copies count as the same clean picture (64-bit DCT hash, then thumbnails)."""
     licenses: Licenses = Licenses()
     """Rows whose licence does not pass are set aside."""
+    sampling: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Effect -> how often training draws its rows, others 1. Weights are never rows: they stand in the manifest."""
     exclude_tags: list[str] = []
     """Tags of effects, or `name:value` of a column or parameter: `depth.source:heuristic`, `license:CC-BY-NC-4.0`."""
     psnr_db: tuple[float | None, float | None] | None = None

@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from uniser_core import SCHEMA_VERSION
+from uniser_core.blob_cache import BlobCache
 from uniser_core.errors import InputError
+from uniser_core.order import weights_by
 from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
 from uniser_core.parquet_blobs import ByteSource, open_source
 from uniser_core.storage import Store, resolve
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
@@ -57,9 +61,10 @@ INDEX_SCHEMA = _index_schema()
 class Corpus:
     """A corpus opened for reading. Threads and forked or spawned workers may share it (it pickles as its URI)."""
 
-    def __init__(self, uri: str | Path) -> None:
-        """Raises InputError when there is no corpus, or it is damaged or of another version."""
+    def __init__(self, uri: str | Path, cache: BlobCache | None = None) -> None:
+        """`cache` keeps blobs of object stores (default: the user's). Raises InputError for what is no corpus."""
         self.uri = str(uri)
+        self._cache = cache
         self.store = Store(self.uri)
         self.manifest = read_manifest(self.store)
         where = self.store.path(INDEX)
@@ -84,7 +89,8 @@ class Corpus:
         return cls(uri)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.uri,)
+        kept = (self._cache.folder, self._cache.limit_bytes) if self._cache else None
+        return _reopen, (self.uri, kept)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -124,7 +130,7 @@ class Corpus:
         """The encoded picture of an image column, by one read. Raises InputError when it is not (wholly) there."""
         name, offset, length = self.place(row, column)
         try:
-            data = self._file(name).read_at(offset, length)
+            data = self._bytes(name, offset, length)
         except FileNotFoundError as error:
             remedy = "put the shard back there, or build the corpus again"
             raise InputError(f"{name} (row {row} of {self.uri})", "is not there any more", remedy) from error
@@ -135,6 +141,20 @@ class Corpus:
             rule = f"ends before byte {offset + length}, where the {column} of row {row} ends"
             raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
         return data
+
+    def _bytes(self, name: str, offset: int, length: int) -> bytes:
+        """A byte range; of a file on an object store, kept on the local disk."""
+        if isinstance(self.file_path(name)[0], pafs.LocalFileSystem):
+            return self._file(name).read_at(offset, length)
+        self._cache = self._cache or BlobCache.of_user()
+        # The index' digest is part of the name, so that a corpus that was built anew finds nothing of the old one.
+        key = f"{self.manifest['files'][INDEX]['sha256']}/{name}/{offset}"
+        return self._cache.get(key, length, lambda: self._file(name).read_at(offset, length))
+
+    def sampling(self, rows: Int64, weights: dict[str, float] | None = None) -> Float64 | None:
+        """Weight of each row by its effect, float64 (N,): `weights`, or else the recipe's `sampling`; None for even."""
+        factors = self.manifest["recipe"].get("sampling", {}) if weights is None else weights
+        return weights_by(pc.cast(self.index.column("effect").take(rows), pa.string()).to_pylist(), factors)
 
     def file_path(self, name: str) -> tuple[Any, str]:
         """(file system, path) of a file that the index names: relative to the corpus, or absolute."""
@@ -201,6 +221,10 @@ class Corpus:
         if not 0 <= row < len(self):
             raise InputError(f"row {row}", f"the corpus has rows 0 to {len(self) - 1}", "see rows()")
         return int(row)
+
+
+def _reopen(uri: str, kept: tuple[Path, int] | None) -> Corpus:
+    return Corpus(uri, BlobCache(*kept) if kept else None)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from uniser_core.color import linear_to_srgb, srgb_to_linear
 from uniser_core.errors import InputError
+from uniser_core.loader import BadRows
+from uniser_core.order import EpochOrder
 from uniser_core.seeding import derive_seed, generator
 
 from uniser_model.model import TASKS
@@ -46,24 +48,13 @@ class CorpusReader(Protocol):
         """Row numbers of a split."""
         ...
 
+    def sampling(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """Weight of each row, or None."""
+        ...
+
     def read(self, row: int) -> dict[str, Any]:
         """`input_HWC`, `target_HWC` uint8 (H, W, 3), `prompt`, `effect`, `pair_id`, `group_id`."""
         ...
-
-
-def permuted(position: int, count: int, key: int) -> int:
-    """Where `position` goes in the permutation of range(count) that `key` names: a Feistel network, cycle-walked."""
-    half = max(1, ((count - 1).bit_length() + 1) // 2)
-    low = (1 << half) - 1
-    while True:
-        left, right = position >> half, position & low
-        for round_no in range(4):
-            block = b"%d.%d.%d" % (key, round_no, right)
-            mixed = int.from_bytes(hashlib.blake2b(block, digest_size=8).digest(), "little")
-            left, right = right, left ^ (mixed & low)
-        position = left << half | right
-        if position < count:
-            return position
 
 
 @dataclass(frozen=True)
@@ -164,24 +155,28 @@ class PairStream:
 
     def __init__(self, corpus: CorpusReader, config: TrainConfig, latent: tuple[int, int]) -> None:
         self.config, self.latent = config, latent
-        self.rows = np.asarray(corpus.rows(split=config.split))
-        if not len(self.rows):
+        rows = np.asarray(corpus.rows(split=config.split))
+        if not len(rows):
             raise InputError(
                 f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
             )
+        self.order = EpochOrder(rows, config.seed, corpus.sampling(rows))
+        self.bad = BadRows(config.data.most_bad_rows)
         self.cache = PictureCache(corpus, config.data.short_side_px[1], config.data.cache_mb << 20)
 
-    def where(self, number: int) -> tuple[int, int]:
-        """(epoch, row) of a sample number."""
-        epoch, position = divmod(number, len(self.rows))
-        key = derive_seed("epoch-order", self.config.seed, epoch)
-        return epoch, int(self.rows[permuted(position, len(self.rows), key)])
-
     def sample(self, number: int) -> Sample:
-        """The sample of that number, always the same one."""
-        config = self.config
-        epoch, row = self.where(number)
-        read = self.cache.get(row)
+        """The sample of that number, always the same one; a row that cannot be read is noted, and the next one taken.
+
+        Raises InputError when too many rows cannot be read.
+        """
+        config, read, epoch = self.config, None, 0
+        while read is None:
+            epoch, row = self.order.where(number)
+            try:
+                read = self.cache.get(row)
+            except InputError as error:
+                self.bad.add(row, error)
+                number += 1
         rng = generator(derive_seed("train-draw", config.seed, epoch, str(read["pair_id"])))
         crop, (low, high) = config.data.crop_px, config.data.short_side_px
         height, width = read["input_HWC"].shape[:2]
@@ -217,6 +212,10 @@ class PairStream:
             blend_CHW=chw(example.blend_HW),
             noise_CHW=noise,
         )
+
+    def health(self, waited_s: float) -> dict[str, float]:
+        """For the log: seconds that the step waited for data, and how many rows could not be read so far."""
+        return {"data_wait_s": waited_s, "bad_rows": float(len(self.bad.reasons))}
 
     def batch(self, step: int, prompts: PromptCache) -> Batch:
         """What step `step` (from 0) trains on."""

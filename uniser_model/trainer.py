@@ -237,7 +237,7 @@ def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
             waited = time.perf_counter() - waited
             if trainer.step + 1 < total:
                 ahead = pool.submit(trainer.stream.batch, trainer.step + 1, trainer.prompts)
-            diary.note(trainer.step + 1, {**trainer.advance(batch), "data_wait_s": waited})
+            diary.note(trainer.step + 1, {**trainer.advance(batch), **trainer.stream.health(waited)})
             if trainer.step == total:
                 return save()
             if stop.asked is not None:

@@ -68,6 +68,9 @@ class MemoryCorpus:
     def rows(self, split: str = "train") -> np.ndarray:
         return np.flatnonzero([p["split"] == split for p in self.pairs])
 
+    def sampling(self, rows: np.ndarray) -> None:
+        return None
+
     def read(self, row: int) -> dict[str, Any]:
         return self.pairs[int(row)]
 

@@ -9,9 +9,10 @@ import torch
 from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config, tiny_t5
 from uniser_core.color import srgb_to_linear
 from uniser_core.errors import InputError
+from uniser_core.order import permuted
 from uniser_core.seeding import generator
 from uniser_model.config import DataConfig
-from uniser_model.data import PairStream, PictureCache, augmented, permuted
+from uniser_model.data import PairStream, PictureCache, augmented
 from uniser_model.text import PromptCache, load_text_encoder
 
 LATENT = (192, 8)
@@ -34,7 +35,7 @@ def test_order_is_a_permutation_that_follows_from_its_key(count: int) -> None:
 def test_each_epoch_shows_every_training_row_once_in_another_order(corpus: MemoryCorpus) -> None:
     pairs = stream(corpus)
     rows = len(corpus.rows("train"))
-    epochs = [[pairs.where(e * rows + i) for i in range(rows)] for e in range(3)]
+    epochs = [[pairs.order.where(e * rows + i) for i in range(rows)] for e in range(3)]
     for number, epoch in enumerate(epochs):
         assert {e for e, _ in epoch} == {number}
         assert sorted(r for _, r in epoch) == corpus.rows("train").tolist()
