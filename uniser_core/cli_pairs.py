@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 app = typer.Typer(no_args_is_help=True)
+Plugin = Annotated[list[str] | None, typer.Option(help="a .py file that registers the effects of these pairs")]
 
 
 @app.command()
@@ -14,11 +15,15 @@ def check(
     uri: Annotated[str, typer.Argument(help="run folder or shard")],
     replay: Annotated[int, typer.Option(help="render every Nth pair again from its row and compare; 0: none")] = 10,
     tolerance: Annotated[int, typer.Option(help="largest difference allowed, in codes of 255; 1 across CPU types")] = 0,
+    plugin: Plugin = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Verify schema, sizes, hashes and decoding, and render some pairs again; exit 3 when something is wrong."""
     from uniser_core.pair_check import check_pairs
+    from uniser_core.registry import load_plugin
 
+    for path in plugin or ():
+        load_plugin(path)
     finish_check(check_pairs(uri, replay_every=replay, tolerance=tolerance), as_json)
 
 
@@ -38,13 +43,14 @@ def finish_check(report: Any, as_json: bool) -> None:
 @app.command()
 def stats(
     uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    metric: Annotated[list[str] | None, typer.Option(help="measure this too: psnr_db, ssim, or a plugin's")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Count pairs by effect and variant, with their strength and size."""
     from uniser_core.output import print_table
     from uniser_core.pair_check import pair_stats
 
-    print_table(pair_stats(uri), as_json)
+    print_table(pair_stats(uri, metric or ()), as_json)
 
 
 @app.command()
