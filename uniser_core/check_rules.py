@@ -96,6 +96,9 @@ def pure(probe: Probe) -> str:
         clean = frame_digest(frame)
         chosen = [p for k, _, p in probe.draws if k == kind]
         first = [layers_digest(probe.effect.apply(frame, p)) for p in chosen]
+        touched = _changed(clean, frame_digest(frame))
+        if touched:
+            raise BreachError(f"apply() changed the frame's {touched}", "the frame is shared", "work on a copy()")
         runs = [("on the same frame", frame, p, d) for p, d in zip(chosen, first, strict=True)]
         runs += [("on a fresh frame", probe.frame(kind), p, d) for p, d in zip(chosen, first, strict=True)]
         for where, on, params, digest in runs:
@@ -106,9 +109,6 @@ def pure(probe: Probe) -> str:
                     "same frame and params, same bits",
                     "move random draws into sample(), keep no state on self",
                 )
-        touched = _changed(clean, frame_digest(frame))
-        if touched:
-            raise BreachError(f"apply() changed the frame's {touched}", "the frame is shared", "work on a copy()")
     return "same bits twice, frame untouched"
 
 
@@ -241,7 +241,7 @@ def _same_pixels(expected: Any, found: Any, what: str) -> None:
         raise BreachError(
             f"{what} differs by {worst}/255",
             "it equals the stored picture",
-            "start from frame.rgb_HWC and frame.depth alone, and keep apply() pure",
+            "a photo's row keeps the picture, and depth where needs names it: start from those, keep apply() pure",
         )
 
 

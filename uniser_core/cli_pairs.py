@@ -70,6 +70,26 @@ def sheet(
 
 
 @app.command()
+def show(
+    uri: Annotated[str, typer.Argument(help="run folder or shard")],
+    out: Annotated[str, typer.Option(help="folder to write to")] = ".",
+    html: Annotated[bool, typer.Option("--html", help="one page: filters, sliders, parameters, commands")] = False,
+    limit: Annotated[int, typer.Option(help="--html: most pairs on the page")] = 60,
+    only: Annotated[list[str] | None, typer.Option(help="only pairs whose id holds this word")] = None,
+    size: Annotated[int, typer.Option(help="sheets: width of a cell in pixels")] = 240,
+    plugin: Plugin = None,
+) -> None:
+    """Look at pairs: a contact sheet of each effect, or with --html a page to open in a browser."""
+    from uniser_core.gallery import write_gallery, write_sheets
+    from uniser_core.registry import load_plugin
+
+    for path in plugin or ():
+        load_plugin(path)
+    made = [write_gallery(uri, out, limit, only or ())] if html else write_sheets(uri, out, only or (), size)
+    typer.echo("\n".join(map(str, made)))
+
+
+@app.command()
 def export(
     uri: Annotated[str, typer.Argument(help="run folder or shard")],
     out: Annotated[str, typer.Option(help="folder to write: a path or a URI")],

@@ -13,8 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uniser_core.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 UInt8 = npt.NDArray[np.uint8]
 PREVIEW_QUALITY = 88
@@ -25,6 +28,14 @@ def page(title: str, body: str) -> str:
     """A whole page."""
     template = Template(files("uniser_core").joinpath("pages/base.html").read_text())
     return template.substitute(title=escape(title), body=body)
+
+
+def write_page(path: Path, title: str, body: str) -> None:
+    """Write a whole page. Raises InputError where the file cannot be written."""
+    try:
+        path.write_text(page(title, body))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), "choose another place") from None
 
 
 def picture_uri(rgb8_HWC: UInt8, max_size_px: int = PREVIEW_PX) -> str:

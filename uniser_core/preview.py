@@ -120,4 +120,4 @@ def _write(out: str, before: UInt8, after: UInt8, label: str) -> None:
 
     # The widest that a page shows, twice over for fine screens.
     body = f"<h1>{escape(label)}</h1><figure>{page.slider(before, after, 'clean', label, out, 2048)}</figure>"
-    Path(out).write_text(page.page(label, body))
+    page.write_page(Path(out), label, body)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uniser_core.effect import Effect
 
 EFFECTS: dict[str, type[Effect]] = {}
+_FILES: dict[str, str] = {}  # of each plugin's module, as it was given
 PLUGIN_PREFIX = "uniser_plugin_"
 SHIPPED = "uniser"
 
@@ -133,7 +134,7 @@ def load_plugin(path: str) -> list[str]:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
+        sys.modules[module_name], _FILES[module_name] = module, path
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
@@ -142,6 +143,12 @@ def load_plugin(path: str) -> list[str]:
                 raise
             raise InputError(f"plugin '{path}' is broken", repr(error), "fix it, see --debug") from error
     return [name for name, cls in EFFECTS.items() if cls.__module__ == module_name]
+
+
+def plugin_file(name: str) -> str:
+    """The file that a registered effect was given in with --plugin; "" for an installed one."""
+    found = EFFECTS.get(name)
+    return _FILES.get(found.__module__, "") if found is not None else ""
 
 
 def effect_names() -> list[str]:

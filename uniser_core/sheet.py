@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core import codecs
+from uniser_core.engine import input_pixels
 from uniser_core.errors import InputError
 from uniser_core.shard import PairSet
 
@@ -22,6 +23,9 @@ LABEL_PX = 16
 QUALITY = 88
 WEBP_QUALITY = 78
 GROUND = 24
+# What a line of a sheet shows, and what a row without input pixels is rendered from.
+SHEET_COLUMNS = ("pair_id", "group_id", "effect", "variant", "psnr_db", "target", "input", "depth", "params",
+                 "effect_version")  # fmt: skip
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
 PICTURE_ENDINGS: dict[str, list[int]] = {
     ".png": [],
@@ -75,20 +79,25 @@ def check_picture_name(path: str) -> str:
 
 
 def pair_sheet(
-    uri: str, pictures: int, variants: int, cell_px: int, only: Sequence[str] = (), aspect: float = 1.5
+    uri: str,
+    pictures: int,
+    variants: int,
+    cell_px: int,
+    only: Sequence[str] = (),
+    aspect: float = 1.5,
+    effect: str = "",
 ) -> UInt8:
     """One row a clean picture: it, then some of its variants with their kind and PSNR.
 
-    `only` keeps pairs whose id holds one of these words.
+    `only` keeps pairs whose id holds one of these words, `effect` those of one effect.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in PairSet(uri).rows(["group_id", "target", "input", "variant", "psnr_db", "params", "pair_id"]):
-        if only and not any(word in row["pair_id"] for word in only):
+    for row in PairSet(uri).rows(SHEET_COLUMNS):
+        if (only and not any(word in row["pair_id"] for word in only)) or (effect and row["effect"] != effect):
             continue
         if row["group_id"] not in groups and len(groups) == pictures:
             break
-        if row["input"]["bytes"] is not None:
-            groups.setdefault(row["group_id"], []).append(row)
+        groups.setdefault(row["group_id"], []).append(row)
     return rows_sheet(groups.values(), variants, cell_px, aspect)
 
 
@@ -98,5 +107,5 @@ def rows_sheet(groups: Iterable[Sequence[dict[str, Any]]], variants: int, cell_p
     for rows in groups:
         chosen = [rows[i * len(rows) // variants] for i in range(min(variants, len(rows)))]
         cells.append(("clean", codecs.decode_rgb8(chosen[0]["target"]["bytes"])))
-        cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", codecs.decode_rgb8(r["input"]["bytes"])) for r in chosen]
+        cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", input_pixels(r)) for r in chosen]
     return contact_sheet(cells, cell_px, variants + 1, aspect)
