@@ -21,7 +21,7 @@ class ExtensionPoint:
         if inspect.ismodule(found):
             return "is a module"
         if self.called and not callable(found):
-            return f"is a {type(found).__name__}, which cannot be called"
+            return f"is of type {type(found).__name__}, which cannot be called"
         # A function that makes the object is as good as its class: what it makes is not known before it is called.
         if not self.called or inspect.isclass(found):
             missing = [name for name in self.attributes if not hasattr(found, name)]
@@ -31,7 +31,7 @@ class ExtensionPoint:
 
 
 def _named(found: Any) -> str:
-    return f"the class {found.__name__}" if inspect.isclass(found) else f"a {type(found).__name__}"
+    return f"the class {found.__name__}" if inspect.isclass(found) else f"of type {type(found).__name__}"
 
 
 EXTENSION_POINTS = {
