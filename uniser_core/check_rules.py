@@ -21,6 +21,7 @@ from uniser_core.check_probe import (
     layers_digest,
     recording,
 )
+from uniser_core.check_process import draws_elsewhere
 from uniser_core.check_scene import RENDER_CHANNELS
 from uniser_core.effect import EffectParams, Layers, parse_params
 from uniser_core.errors import InputError, RefusedError
@@ -129,6 +130,22 @@ def no_global_random(probe: Probe) -> str:
         if digests[0] != digests[1]:
             raise BreachError("apply() follows the global generator", "it is pure", "draw in sample()")
     return "numpy and random as they were"
+
+
+def other_processes(probe: Probe) -> str:
+    """Other processes, whose `hash()` differs, draw and render the same."""
+    kind, seed, _ = probe.draws[0]
+    found = draws_elsewhere(probe.effect, kind, seed)
+    if not found:
+        return "not tried: it is registered in this process alone"
+    if found[0] != found[1]:
+        what = "params" if found[0]["params"] != found[1]["params"] else "pixels"
+        raise BreachError(
+            f"{what} differ between processes",
+            "a pair is the same on every machine",
+            "no hash(), no order of a set, no clock, no process id",
+        )
+    return "the same in two more processes"
 
 
 def linear_light(probe: Probe) -> str:

@@ -22,6 +22,7 @@ RULES: tuple[tuple[str, Callable[[Probe], str]], ...] = (
     ("params", rules.params_round_trip),
     ("pure", rules.pure),
     ("no global random", rules.no_global_random),
+    ("other processes", rules.other_processes),
     ("linear light", rules.linear_light),
     ("needs", rules.needs_honoured),
     ("rows", rules.stored_rows),

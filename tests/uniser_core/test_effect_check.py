@@ -21,7 +21,7 @@ SMALL_HW = (300, 400)
 def test_every_effect_keeps_the_contract(name):
     report = check_effect(get_effect(name), SMALL_HW)
     assert report.passed, "\n".join(report.lines())
-    assert len(report.findings) == 10
+    assert len(report.findings) == 11
 
 
 @pytest.mark.slow

@@ -76,6 +76,10 @@ def test_the_check_of_a_spoilt_file_exits_1_with_the_remedy(place, tmp_path):
     findings = {f["check"]: f for f in json.loads(done.stdout)[0]["findings"]}
     assert findings["no global random"]["result"] == "FAILED"
     assert "rng.uniform" in findings["no global random"]["remedy"]
+    salted = (place / "rain.py").read_text().replace("rng.uniform(0, 360)", "hash(frame.frame_id) % 360")
+    (tmp_path / "rain.py").write_text(salted)
+    done = uniser("effects", "check", "rain.py", "--largest", "64x64", cwd=tmp_path, code=1)
+    assert re.findall(r"^rain  (.*?)  +FAILED", done.stdout, re.MULTILINE) == ["other processes"]
     (tmp_path / "broken.py").write_text("def")
     done = uniser("effects", "check", "broken.py", cwd=tmp_path, code=1)
     assert "SyntaxError" in done.stdout
