@@ -30,11 +30,12 @@ app = typer.Typer(cls=EffectsGroup, subcommand_metavar="[NAME | check …]")
 @app.callback(invoke_without_command=True)
 def effects(ctx: typer.Context, plugin: Plugin = None, as_json: Json = False) -> None:
     """List the effects; with a name, that effect's parameters."""
-    _load(plugin)
+    from uniser_core.registry import load_plugins, working_effects
+
+    load_plugins(plugin)
     if ctx.invoked_subcommand is not None:
         return
     from uniser_core.output import print_table
-    from uniser_core.registry import working_effects
 
     rows = [
         {
@@ -50,19 +51,13 @@ def effects(ctx: typer.Context, plugin: Plugin = None, as_json: Json = False) ->
     print_table(rows, as_json, title="effects")
 
 
-def _load(plugins: list[str] | None) -> None:
-    from uniser_core.registry import load_plugin
-
-    for path in plugins or ():
-        load_plugin(path)
-
-
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="an effect")], plugin: Plugin = None, as_json: Json = False) -> None:
     """Show one effect's parameters; `uniser effects NAME` is the same."""
     from uniser_core.output import print_table
+    from uniser_core.registry import load_plugins
 
-    _load(plugin)
+    load_plugins(plugin)
     print_table(effect_params(name), as_json, title=name)
 
 
@@ -90,10 +85,11 @@ def check(
     from uniser_core.effect_check import check_effects, targets
     from uniser_core.errors import InputError
     from uniser_core.output import print_json
+    from uniser_core.registry import load_plugins
 
     if every == (target is not None):
         raise InputError("effects check", "takes a file, a name or --all", "e.g. uniser effects check rain.py")
-    _load(plugin)
+    load_plugins(plugin)
     reports = []
     for report in check_effects(targets(target), parse_size(largest)):
         reports.append(report)

@@ -20,10 +20,9 @@ def check(
 ) -> None:
     """Verify schema, sizes, hashes and decoding, and render some pairs again; exit 3 when something is wrong."""
     from uniser_core.pair_check import check_pairs
-    from uniser_core.registry import load_plugin
+    from uniser_core.registry import load_plugins
 
-    for path in plugin or ():
-        load_plugin(path)
+    load_plugins(plugin)
     finish_check(check_pairs(uri, replay_every=replay, tolerance=tolerance), as_json)
 
 
@@ -61,10 +60,13 @@ def sheet(
     variants: Annotated[int, typer.Option(help="variants of each")] = 4,
     only: Annotated[list[str] | None, typer.Option(help="only pairs whose id holds this word")] = None,
     size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 240,
+    plugin: Plugin = None,
 ) -> None:
     """Write a contact sheet: each clean picture with some of its variants."""
+    from uniser_core.registry import load_plugins
     from uniser_core.sheet import pair_sheet, write_picture
 
+    load_plugins(plugin)
     write_picture(out, pair_sheet(uri, pictures, variants, size, only or ()))
     typer.echo(out)
 
@@ -81,10 +83,9 @@ def show(
 ) -> None:
     """Look at pairs: a contact sheet of each effect, or with --html a page to open in a browser."""
     from uniser_core.gallery import write_gallery, write_sheets
-    from uniser_core.registry import load_plugin
+    from uniser_core.registry import load_plugins
 
-    for path in plugin or ():
-        load_plugin(path)
+    load_plugins(plugin)
     made = [write_gallery(uri, out, limit, only or ())] if html else write_sheets(uri, out, only or (), size)
     typer.echo("\n".join(map(str, made)))
 

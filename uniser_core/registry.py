@@ -15,7 +15,7 @@ from uniser_core.errors import InputError, UniserError
 from uniser_core.extension_points import extension_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from uniser_core.effect import Effect
 
@@ -143,6 +143,12 @@ def load_plugin(path: str) -> list[str]:
                 raise
             raise InputError(f"plugin '{path}' is broken", repr(error), "fix it, see --debug") from error
     return [name for name, cls in EFFECTS.items() if cls.__module__ == module_name]
+
+
+def load_plugins(paths: Iterable[str] | None) -> None:
+    """Run each file of a command's --plugin options."""
+    for path in paths or ():
+        load_plugin(path)
 
 
 def plugin_file(name: str) -> str:

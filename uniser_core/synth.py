@@ -119,8 +119,7 @@ class SynthJob:
 
     def _effect(self) -> Effect:
         if "effect" not in self._open:
-            for path in self.plugins:
-                registry.load_plugin(path)
+            registry.load_plugins(self.plugins)
             effect = registry.get_effect(self.effect)
             if self.preset is not None:
                 choose = getattr(effect, "with_preset", None)
