@@ -85,7 +85,7 @@ def test_every_kind_of_block_is_followed():
 def test_what_the_commands_print_and_leave(followed):
     folder, printed = followed
     assert "frost  keeps the contract" in printed["uniser effects check frost.py"]
-    assert "pairs/s at 512x512; 3840x2160 in" in printed["uniser effects check frost.py"]
+    assert "pairs/s a core at 512x512; 3840x2160 in" in printed["uniser effects check frost.py"]
     assert "0 problems" in printed["uniser pairs check pairs/frost --plugin frost.py"]
     assert "crystal_seed" in printed["uniser effects frost"]
     assert Image.open(folder / "sheet.png").width == 7 * 240

@@ -29,7 +29,7 @@ def test_every_effect_keeps_the_contract(name):
 def test_every_effect_keeps_the_contract_up_to_4k(name):
     report = check_effect(get_effect(name))
     assert report.passed, "\n".join(report.lines())
-    assert "pairs/s at 512x512" in report.findings[-1].detail
+    assert "pairs/s a core at 512x512" in report.findings[-1].detail
     assert "3840x2160" in report.findings[-1].detail
 
 
