@@ -78,7 +78,7 @@ def test_every_kind_of_block_is_followed():
     languages = [language for language, _ in blocks()]
     assert set(languages) == {"sh", "python", "toml"}
     commands = [line for language, text in blocks() if language == "sh" for line in text.splitlines()]
-    assert len(commands) >= 14
+    assert len(commands) >= 12
     assert all(line.split()[0] in ("uniser", "pip", "mv") for line in commands)
 
 
