@@ -129,6 +129,13 @@ def _own_normals(frame: Frame) -> Float32:
     )
 
 
+def _slope(values_HW: Float32, axis: int) -> Float32:
+    """Change from pixel to pixel along an axis; a picture of one pixel across has none."""
+    if values_HW.shape[axis] < 2:
+        return np.zeros_like(values_HW)
+    return np.asarray(np.gradient(values_HW, axis=axis), np.float32)
+
+
 def normals_of_inverse(inverse_HW: Float32, u_W: Float32, v_H: Float32, focal_px: float) -> Float32:
     """Unit normals to the camera, float32 (H, W, 3): n ~ -(dq/du, dq/dv, u dq/du + v dq/dv - q), q inverse depth.
 
@@ -137,8 +144,8 @@ def normals_of_inverse(inverse_HW: Float32, u_W: Float32, v_H: Float32, focal_px
     radius = max(1, round(NORMAL_SHARE * max(inverse_HW.shape)))
     window = 2 * radius + 1
     smooth = cv2.blur(cv2.medianBlur(inverse_HW, 5), (window, window))
-    du = np.gradient(smooth, axis=1) * np.float32(focal_px)
-    dv = -np.gradient(smooth, axis=0) * np.float32(focal_px)
+    du = _slope(smooth, 1) * np.float32(focal_px)
+    dv = -_slope(smooth, 0) * np.float32(focal_px)
     normal = np.stack([-du, -dv, smooth - u_W * du - v_H[:, None] * dv], axis=2)
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
     # A visible surface faces the camera: n . P < 0.

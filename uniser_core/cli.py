@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import _click as click  # typer carries its own click
 from typer.core import TyperGroup
 
-from uniser_core import cli_assets, cli_pairs, cli_synth
+from uniser_core import cli_assets, cli_effects, cli_new, cli_pairs, cli_synth
 from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, UniserError
 
 HELP = "Make, balance and learn from pairs of photos with and without soft effects: flare, haze, shadow, reflection."
@@ -36,6 +36,7 @@ class EffectGroup(TyperGroup):
 
 
 def _params_help(name: str) -> str:
+    from uniser_core.cli_effects import effect_params
     from uniser_core.registry import load_plugin
 
     for flag, value in zip(sys.argv, sys.argv[1:], strict=False):
@@ -45,50 +46,13 @@ def _params_help(name: str) -> str:
     return "Parameters (--set name=value):\n\n" + "\n\n".join(lines)
 
 
-def effect_params(name: str) -> list[dict[str, str]]:
-    """Name, type, rule and meaning of each parameter of an effect."""
-    from uniser_core.registry import get_effect
-
-    rows = []
-    for field, info in get_effect(name).Params.model_fields.items():
-        kind = getattr(info.annotation, "__name__", str(info.annotation))
-        rule = ", ".join(str(m) for m in info.metadata)
-        rows.append({"parameter": field, "type": kind, "rule": rule, "meaning": info.description or ""})
-    return rows
-
-
 app.add_typer(typer.Typer(cls=EffectGroup, no_args_is_help=True), name="synth", help="Any effect on any source.")
+app.add_typer(cli_effects.app, name="effects", help="List effects, and check that they keep the contract.")
+app.add_typer(cli_new.app, name="new", help="Start an extension of your own.")
+app.command()(cli_effects.preview)
+app.command()(cli_effects.plugins)
 app.add_typer(cli_assets.app, name="assets", help="Photos, furniture, HDRIs and the text encoder, with their licences.")
 app.add_typer(cli_pairs.app, name="pairs", help="Verify, count and look at pair shards.")
-
-
-@app.command()
-def effects(
-    name: Annotated[str | None, typer.Argument(help="show this effect's parameters")] = None,
-    plugin: Annotated[list[str] | None, typer.Option(help="a .py file that registers effects")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """List the effects, or one effect's parameters."""
-    from uniser_core.output import print_table
-    from uniser_core.registry import effect_names, get_effect, load_plugin
-
-    for path in plugin or ():
-        load_plugin(path)
-    if name:
-        print_table(effect_params(name), as_json, title=name)
-        return
-    rows: list[dict[str, Any]] = []
-    for known in effect_names():
-        try:
-            found = get_effect(known)
-        except UniserError as error:  # a broken plugin is named and takes nothing down
-            rows.append({"effect": known, "dataset": "-", "needs": "-", "recipe": "-", "prompt": f"broken: {error}"})
-            continue
-        needs, recipe = " ".join(found.needs) or "-", "yes" if found.fast else "no"
-        rows.append(
-            {"effect": known, "dataset": found.dataset, "needs": needs, "recipe": recipe, "prompt": found.prompt}
-        )
-    print_table(rows, as_json, title="effects")
 
 
 @app.command()
@@ -160,15 +124,10 @@ def root(
 
 
 def _add_commands() -> None:
-    from importlib.metadata import entry_points
+    from uniser_core.registry import working_points
 
-    for point in sorted(entry_points(group="uniser.commands"), key=lambda p: p.name):
-        try:
-            found = point.load()
-        except Exception as error:  # a broken plugin must not take the command line down
-            typer.echo(f"uniser: command '{point.name}' ({point.value}) cannot be loaded: {error!r}", err=True)
-            continue
-        app.add_typer(found, name=point.name)
+    for name, found in working_points("uniser.commands").items():
+        app.add_typer(found, name=name)
 
 
 def main() -> None:

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from uniser_core.runner import RunSummary
     from uniser_core.synth import SynthJob
 
-Source = Annotated[str, typer.Option(help="folder, glob, file, 'photos', asset:NAME, pairs:URI, table:URI, tar:URI")]
-Out = Annotated[str, typer.Option(help="run folder: a path or an s3://, gs:// URI")]
+Source = Annotated[
+    str | None, typer.Option(help="folder, glob, file, 'photos', asset:NAME, pairs:URI, table:URI, tar:URI")
+]
+Out = Annotated[str | None, typer.Option(help="run folder: a path or an s3://, gs:// URI")]
+Sheet = Annotated[
+    str | None, typer.Option(help="write a contact sheet: .png, .jpg or .webp; without --out, of a few pairs alone")
+]
+# Without --out a sheet shows this much of `photos`, unless told otherwise.
+SHEET_SOURCE, SHEET_VARIANTS, SHEET_SIZE_PX, SHEET_CELL_PX = "photos", 6, 512, 240
 
 
 def default_workers() -> int:
@@ -31,9 +38,10 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
     """
 
     def command(
-        source: Source,
-        out: Out,
-        variants: Annotated[int, typer.Option(help="variants of each picture")] = 1,
+        source: Source = None,
+        out: Out = None,
+        sheet: Sheet = None,
+        variants: Annotated[int | None, typer.Option(help="variants of each picture: 1, on a sheet alone 6")] = None,
         seed: Annotated[int, typer.Option(help="run seed: every pixel follows from it and the pictures")] = 0,
         preset: Annotated[str | None, typer.Option(help="named ranges of the effect's parameters")] = None,
         set_: Annotated[list[str] | None, typer.Option("--set", help="fix a parameter: name=value")] = None,
@@ -62,14 +70,20 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
         as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
         **own: Any,
     ) -> None:
+        from uniser_core.errors import InputError
         from uniser_core.runner import RunOptions
         from uniser_core.supervisor import WorkerLimits
         from uniser_core.synth import SynthJob
 
+        alone = sheet is not None and out is None
+        if alone:
+            source, max_size = source or SHEET_SOURCE, max_size or SHEET_SIZE_PX
+        if source is None or not (out or sheet):
+            raise InputError(f"synth {effect}", "needs --source and --out", "or --sheet sheet.png to see a few first")
         job = SynthJob(
             effect=effect,
             source=source,
-            variants=variants,
+            variants=(SHEET_VARIANTS if alone else 1) if variants is None else variants,
             seed=seed,
             store=store,
             encoder=encoder,
@@ -87,7 +101,14 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
         count = default_workers() if workers is None else workers
         limits = WorkerLimits(item_timeout_s=item_timeout_s)
         options = RunOptions(count, parse_shard(shard), retries, limits, progress=not as_json)
-        run_synth(job, out, options, dry_run, as_json)
+        if sheet is not None:
+            from uniser_core.sheet import check_picture_name
+
+            check_picture_name(sheet)
+        if out is None:
+            write_sheet(job, sheet or "")
+        else:
+            run_synth(job, out, options, dry_run, as_json, sheet)
 
     command.__doc__ = f"Make {effect} pairs from every picture of a source; run it again to go on."
     return _with_parameters(command, extra or {})
@@ -108,10 +129,15 @@ def _with_parameters(command: Callable[..., None], extra: dict[str, tuple[Any, A
 def front_door(
     handler: Callable[..., None], command: Callable[..., None], own: dict[str, tuple[Any, Any]], **defaults: Any
 ) -> Callable[..., None]:
-    """Give `handler(**given)` the options of `command`, some defaults changed, and `own`: name -> (type, default)."""
+    """Give `handler(**given)` the options of `command`, some defaults changed, and `own`: name -> (type, default).
+
+    A front door always runs: it needs --out and makes no sheet.
+    """
+    defaults = {"out": inspect.Parameter.empty, **defaults}
     shared = [
         p.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=defaults.get(p.name, p.default))
         for p in inspect.signature(command).parameters.values()
+        if p.name != "sheet"
     ]
     _set_parameters(handler, [*shared, *_parameters(own)])
     return handler
@@ -128,7 +154,17 @@ def _set_parameters(function: Any, parameters: list[inspect.Parameter]) -> None:
     function.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
-def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool) -> None:
+def write_sheet(job: SynthJob, path: str) -> None:
+    """A contact sheet of the first pictures that the effect takes; no pair is stored."""
+    from uniser_core.sheet import rows_sheet, write_picture
+    from uniser_core.synth import first_rows
+
+    job.check()
+    write_picture(path, rows_sheet(first_rows(job), job.variants, SHEET_CELL_PX))
+    typer.echo(path)
+
+
+def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool, sheet: str | None = None) -> None:
     """Check, then run or print the plan; exits with the run's code."""
     from uniser_core.errors import InputError
     from uniser_core.job import Plan
@@ -143,7 +179,12 @@ def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: boo
         plan = Plan.of(job)
         print_facts(plan_text(job, plan.shard_count, options.workers), as_json)
         return
-    finish_run(run_job(job, out, options), as_json)
+    summary = run_job(job, out, options)
+    if sheet is not None and summary.counts.get("rows"):
+        from uniser_core.sheet import pair_sheet, write_picture
+
+        write_picture(sheet, pair_sheet(out, SHEET_VARIANTS, SHEET_VARIANTS, SHEET_CELL_PX))
+    finish_run(summary, as_json)
 
 
 def finish_run(summary: RunSummary, as_json: bool) -> None:

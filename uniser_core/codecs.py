@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from uniser_core.errors import InputError
 from uniser_core.png import encode_png
+from uniser_core.registry import load_point, points, working_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,34 +49,71 @@ def _encode_jxl(rgb8_HWC: UInt8) -> bytes:
     return bytes(imagecodecs.jpegxl_encode(rgb8_HWC, lossless=True, effort=1, numthreads=1))
 
 
-# name -> (function, file extension, lossless)
-ENCODERS: dict[str, tuple[Callable[[UInt8], bytes], str, bool]] = {
-    "png": (encode_png, "png", True),
-    "jpeg": (_encode_jpeg, "jpg", False),
-    "jxl": (_encode_jxl, "jxl", True),
+@dataclass(frozen=True)
+class Codec:
+    """One way to store the pictures of pairs; others come by entry point in the group `uniser.codecs`.
+
+    `encode` takes 8-bit sRGB (H, W, 3); `decode` gives it back where OpenCV cannot read the file, for blobs that
+    `recognises` (given the first 32 bytes) takes for its own.
+    """
+
+    encode: Callable[[UInt8], bytes]
+    extension: str
+    lossless: bool
+    recognises: Callable[[bytes], bool] = lambda head: False
+    decode: Callable[[bytes], npt.NDArray[Any]] | None = None
+
+
+def _is_jxl(head: bytes) -> bool:
+    return head[:2] == b"\xff\x0a" or head[4:8] == b"JXL "
+
+
+def _decode_jxl(data: bytes) -> npt.NDArray[Any]:
+    import imagecodecs
+
+    return np.asarray(imagecodecs.jpegxl_decode(data))
+
+
+CODECS: dict[str, Codec] = {
+    "png": Codec(encode_png, "png", True),
+    "jpeg": Codec(_encode_jpeg, "jpg", False),
+    "jxl": Codec(_encode_jxl, "jxl", True, _is_jxl, _decode_jxl),
 }
+GROUP, HEAD_BYTES = "uniser.codecs", 32
 
 
 def encode_picture(rgb8_HWC: UInt8, encoder: str = "png") -> bytes:
-    """Encode 8-bit sRGB (H, W, 3): `png` (lossless), `jpeg` (quality 98, 4:4:4) or `jxl` (lossless)."""
-    return encoder_named(encoder)[0](rgb8_HWC)
+    """Encode 8-bit sRGB (H, W, 3): `png` (lossless), `jpeg` (quality 98, 4:4:4), `jxl` (lossless) or a plugin's."""
+    return codec_named(encoder).encode(rgb8_HWC)
 
 
-def encoder_named(encoder: str) -> tuple[Callable[[UInt8], bytes], str, bool]:
-    """The (function, file extension, lossless) of an encoder. Raises InputError on an unknown name."""
-    if encoder not in ENCODERS:
-        raise InputError(f"encoder '{encoder}'", f"known: {', '.join(ENCODERS)}", "choose one of them")
-    return ENCODERS[encoder]
+def codec_named(name: str) -> Codec:
+    """A codec by its name. Raises InputError on an unknown one, or a plugin that is broken."""
+    if name in CODECS:
+        return CODECS[name]
+    if name not in points(GROUP):
+        raise InputError(f"encoder '{name}'", f"known: {', '.join((*CODECS, *points(GROUP)))}", "choose one of them")
+    found: Codec = load_point(GROUP, name)
+    return found
+
+
+def stored_lossless(path: str) -> bool:
+    """Whether a picture stored under this file name holds the very pixels that were encoded."""
+    ending = path.rpartition(".")[2]
+    shipped = [c for c in CODECS.values() if c.extension == ending]
+    known: list[Codec] = shipped or [c for c in working_points(GROUP).values() if c.extension == ending]
+    return bool(known) and known[0].lossless
 
 
 def decode_blob(data: bytes) -> npt.NDArray[Any]:
     """Decode a blob of our own: (H, W) or (H, W, 3) RGB, uint8 or uint16. Raises InputError when corrupt."""
-    if data[:2] == b"\xff\x0a" or data[4:8] == b"JXL ":
-        import imagecodecs
-
-        return np.asarray(imagecodecs.jpegxl_decode(data))
+    if _is_jxl(data[:HEAD_BYTES]):
+        return _decode_jxl(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if pixels is None:
+        for codec in working_points(GROUP).values():
+            if codec.decode is not None and codec.recognises(data[:HEAD_BYTES]):
+                return np.asarray(codec.decode(data))
         raise InputError(f"blob of {len(data)} bytes", "does not decode", "write its shard again")
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels)
 

@@ -46,7 +46,9 @@ def parse_params(kind: type[P], values: dict[str, Any]) -> P:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        found = error.errors()
+        # A name that does not exist goes before those that are missing for it.
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
         name = ".".join(str(p) for p in first["loc"])
         if first["type"] == "extra_forbidden":
             known = ", ".join(kind.model_fields)

@@ -120,7 +120,7 @@ class _Clean:
     @classmethod
     def from_pixels(cls, frame: Frame, target8: UInt8, encoder: str) -> _Clean:
         blob = codecs.encode_picture(target8, encoder)
-        if not codecs.encoder_named(encoder)[2] and not frame.is_hdr:
+        if not codecs.codec_named(encoder).lossless and not frame.is_hdr:
             # Effects start from the picture that is stored, so that rows re-render from themselves.
             target8 = codecs.decode_rgb8(blob)
             stored = target8
@@ -148,7 +148,7 @@ def _row(
         input8 = _develop_degraded(camera, frame, layers)
         if layers.clean is not None:
             clean = _Clean.from_pixels(frame, _develop_clean(camera, frame, layers.clean), options.encoder)
-    extension = codecs.encoder_named(options.encoder)[1]
+    extension = codecs.codec_named(options.encoder).extension
     blob = None if recipe else codecs.encode_picture(input8, options.encoder)
     name = f"{frame.frame_id}-{effect.name}-{number}"
     layer, layer_kind = _layer(layers)
@@ -278,6 +278,12 @@ def frame_of_row(row: Mapping[str, Any]) -> Frame:
         channels["depth"] = lambda: DepthMap.from_description(code_HW, described)
     name = str(row["pair_id"]).split("/")[-2]
     return Frame(name, target8.shape[1], target8.shape[0], channels, group_id=row["group_id"])
+
+
+def input_pixels(row: Mapping[str, Any]) -> UInt8:
+    """A row's input, uint8 (H, W, 3): decoded, or of a recipe row rendered."""
+    stored = row["input"]["bytes"]
+    return render_row(row) if stored is None else codecs.decode_rgb8(stored)
 
 
 def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:

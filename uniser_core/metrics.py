@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core.errors import InputError
+from uniser_core.registry import load_point, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 PSNR_OF_EQUAL_DB = 100.0
+GROUP = "uniser.metrics"
 SSIM_WINDOW = 7
 # Pixels compared at once: as many as training pictures have, far below what memory holds.
 SSIM_BAND_PIXELS = 1 << 20
@@ -109,6 +111,20 @@ def phash64(rgb8_HWC: UInt8) -> int:
 def hamming(a: int, b: int) -> int:
     """Number of bits in which two hashes differ."""
     return (a ^ b).bit_count()
+
+
+def metric_named(name: str) -> Callable[[UInt8, UInt8], float]:
+    """A measure of (input, target), both uint8 (H, W, 3): psnr_db, ssim, or an entry point of `uniser.metrics`.
+
+    Raises InputError on an unknown one, or a plugin that is broken.
+    """
+    shipped = {"psnr_db": psnr_db, "ssim": ssim}
+    if name in shipped:
+        return shipped[name]
+    if name not in points(GROUP):
+        raise InputError(f"metric '{name}'", f"known: {', '.join((*shipped, *points(GROUP)))}", "check the spelling")
+    found: Callable[[UInt8, UInt8], float] = load_point(GROUP, name)
+    return found
 
 
 def _same_shape(a: UInt8, b: UInt8) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from uniser_core import codecs, metrics
-from uniser_core.engine import frame_of_row, render_row
+from uniser_core.engine import frame_of_row, input_pixels, render_row
 from uniser_core.errors import UniserError
 from uniser_core.shard import PairSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uniser_core.frame import Frame
 
 
@@ -80,7 +82,7 @@ def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, rep
         if hashlib.sha256(row["input"]["bytes"]).digest() != row["input_sha256"]:
             raise UniserError("input", "does not match its SHA-256")
         pixels = codecs.decode_rgb8(row["input"]["bytes"])
-        lossless = not row["input"]["path"].endswith(".jpg")
+        lossless = codecs.stored_lossless(row["input"]["path"])
         if rendered is not None and lossless:
             difference = int(np.abs(pixels.astype(np.int16) - rendered.astype(np.int16)).max(initial=0))
             report.worst_difference = max(report.worst_difference, difference)
@@ -92,12 +94,20 @@ def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, rep
         raise UniserError("psnr_db", f"is {metrics.psnr_db(pixels, frame.rgb8_HWC):.3f}, row says {row['psnr_db']:.3f}")
 
 
-def pair_stats(uri: str) -> list[dict[str, Any]]:
-    """One row for each (effect, variant): pairs, pictures, PSNR and SSIM quartiles."""
+def pair_stats(uri: str, metric_names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """One row for each (effect, variant): pairs, pictures, PSNR and SSIM, and the median of each metric asked for.
+
+    Metrics are measured on the pixels, rows without input pixels rendered; see `metrics.metric_named`.
+    """
+    measures = {name: metrics.metric_named(name) for name in metric_names}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     columns = ["effect", "variant", "group_id", "psnr_db", "ssim", "width", "height"]
-    for row in PairSet(uri).rows(columns):
-        groups.setdefault((row["effect"], row["variant"]), []).append(row)
+    for row in PairSet(uri).rows(None if measures else columns):
+        kept = {k: row[k] for k in columns}
+        if measures:
+            pixels = input_pixels(row), codecs.decode_rgb8(row["target"]["bytes"])
+            kept |= {name: measure(*pixels) for name, measure in measures.items()}
+        groups.setdefault((row["effect"], row["variant"]), []).append(kept)
     table = []
     for (effect, variant), rows in sorted(groups.items()):
         psnr = sorted(r["psnr_db"] for r in rows)
@@ -111,6 +121,7 @@ def pair_stats(uri: str) -> list[dict[str, Any]]:
                 "psnr_db_min": round(psnr[0], 2),
                 "psnr_db_max": round(psnr[-1], 2),
                 "ssim_median": round(statistics.median(r["ssim"] for r in rows), 4),
+                **{f"{name}_median": round(statistics.median(r[name] for r in rows), 4) for name in measures},
                 "megapixels": round(statistics.mean(r["width"] * r["height"] for r in rows) / 1e6, 3),
             }
         )

@@ -130,6 +130,38 @@ class PairSet:
     def __len__(self) -> int:
         return sum(self.counts)
 
+    def row_at(self, shard: str, group: int, row: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
+        """One row by its place, nothing else of its row group kept. Raises InputError when it cannot be read."""
+        try:
+            with self.store.open(shard) as stream:
+                file = pq.ParquetFile(stream, read_dictionary=self._shared)
+                table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
+                # Compacted, or the one row would still drag its whole row group through to_pylist.
+                found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(self.store.path(shard), str(error).splitlines()[0], "check the shard") from error
+        return found
+
+    def places(self, columns: Sequence[str]) -> Iterator[tuple[str, int, int, dict[str, Any]]]:
+        """(shard, row group, row in it, these columns) of every row: for columns without pictures."""
+        for name in self.shards:
+            with self.store.open(name) as stream:
+                file = pq.ParquetFile(stream)
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=list(columns))
+                    yield from ((name, group, number, row) for number, row in enumerate(table.to_pylist()))
+
+    def find(self, pair_id: str) -> dict[str, Any]:
+        """The row of a pair. Raises InputError when there is none."""
+        for shard, group, number, row in self.places(["pair_id"]):
+            if row["pair_id"] == pair_id:
+                return self.row_at(shard, group, number)
+        raise InputError(f"pair '{pair_id}'", f"is not in {self.store.uri}", "see `uniser pairs show`")
+
+    @property
+    def _shared(self) -> list[str]:
+        return list(SHARED_BLOBS) if self.schema is PAIR_SCHEMA else []
+
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Rows in shard order as plain dicts, one row group in memory at a time."""
         for _, row in self.located_rows(columns):
@@ -140,8 +172,7 @@ class PairSet:
         for name in self.shards:
             with self.store.open(name) as stream:
                 # One batch is at most one clean picture's variants, so memory stays small.
-                shared = list(SHARED_BLOBS) if self.schema is PAIR_SCHEMA else []
-                file = pq.ParquetFile(stream, read_dictionary=shared)
+                file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns) if columns else None)
                     for row in table.to_pylist():

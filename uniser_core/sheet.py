@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core import codecs
+from uniser_core.engine import input_pixels
 from uniser_core.errors import InputError
 from uniser_core.shard import PairSet
 
@@ -23,6 +24,16 @@ LABEL_PX = 16
 QUALITY = 88
 WEBP_QUALITY = 78
 GROUND = 24
+# What a line of a sheet shows, and what a row without input pixels is rendered from.
+SHEET_COLUMNS = ("pair_id", "group_id", "effect", "variant", "psnr_db", "target", "input", "depth", "params",
+                 "effect_version")  # fmt: skip
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+PICTURE_ENDINGS: dict[str, list[int]] = {
+    ".png": [],
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY],
+}
 
 
 def contact_sheet(pictures: Iterable[tuple[str, UInt8]], cell_px: int, columns: int = 0, aspect: float = 1.0) -> UInt8:
@@ -69,33 +80,50 @@ def _label(text: str, width: int) -> UInt8:
 
 def write_picture(path: str, rgb8_HWC: UInt8) -> None:
     """Write PNG, JPEG or WebP by the file's ending. Raises InputError on another."""
-    jpeg = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    options = {".png": [], ".jpg": jpeg, ".jpeg": jpeg, ".webp": [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY]}
+    ending = check_picture_name(path)
+    _, data = cv2.imencode(ending, rgb8_HWC[..., ::-1], PICTURE_ENDINGS[ending])
+    try:
+        Path(path).write_bytes(data.tobytes())
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), "choose another place") from None
+
+
+def check_picture_name(path: str) -> str:
+    """The ending of a picture's file. Raises InputError on one that cannot be written."""
     ending = Path(path).suffix.lower()
-    if ending not in options:
+    if ending not in PICTURE_ENDINGS:
         raise InputError(path, "must end in .png, .jpg or .webp", "rename it")
-    _, data = cv2.imencode(ending, rgb8_HWC[..., ::-1], options[ending])
-    Path(path).write_bytes(data.tobytes())
+    return ending
 
 
 def pair_sheet(
-    uri: str, pictures: int, variants: int, cell_px: int, only: Sequence[str] = (), aspect: float = 1.5
+    uri: str,
+    pictures: int,
+    variants: int,
+    cell_px: int,
+    only: Sequence[str] = (),
+    aspect: float = 1.5,
+    effect: str = "",
 ) -> UInt8:
     """One row a clean picture: it, then some of its variants with their kind and PSNR.
 
-    `only` keeps pairs whose id holds one of these words.
+    `only` keeps pairs whose id holds one of these words, `effect` those of one effect.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in PairSet(uri).rows(["group_id", "target", "input", "variant", "psnr_db", "params", "pair_id"]):
-        if only and not any(word in row["pair_id"] for word in only):
+    for row in PairSet(uri).rows(SHEET_COLUMNS):
+        if (only and not any(word in row["pair_id"] for word in only)) or (effect and row["effect"] != effect):
             continue
         if row["group_id"] not in groups and len(groups) == pictures:
             break
-        if row["input"]["bytes"] is not None:
-            groups.setdefault(row["group_id"], []).append(row)
+        groups.setdefault(row["group_id"], []).append(row)
+    return rows_sheet(groups.values(), variants, cell_px, aspect)
+
+
+def rows_sheet(groups: Iterable[Sequence[dict[str, Any]]], variants: int, cell_px: int, aspect: float = 1.5) -> UInt8:
+    """Pair rows of one clean picture each: a line of it and some of its variants with their kind and PSNR."""
     cells = []
-    for rows in groups.values():
+    for rows in groups:
         chosen = [rows[i * len(rows) // variants] for i in range(min(variants, len(rows)))]
         cells.append(("clean", codecs.decode_rgb8(chosen[0]["target"]["bytes"])))
-        cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", codecs.decode_rgb8(r["input"]["bytes"])) for r in chosen]
+        cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", input_pixels(r)) for r in chosen]
     return contact_sheet(cells, cell_px, variants + 1, aspect)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uniser_core import codecs, engine, registry
 from uniser_core.effect import parse_params
-from uniser_core.errors import InputError
+from uniser_core.errors import InputError, RefusedError
 from uniser_core.pair import PAIR_SCHEMA
 from uniser_core.seeding import derive_seed
 from uniser_core.version import generator_name
@@ -63,7 +63,7 @@ class SynthJob:
         """Everything that can be known before the first picture is read. Raises InputError."""
         effect = self._effect()
         engine.check_store(effect, self.store)
-        codecs.encoder_named(self.encoder)
+        codecs.codec_named(self.encoder)
         unknown = set(self.overrides) - set(effect.Params.model_fields)
         if unknown:
             parse_params(effect.Params, self.overrides)
@@ -74,12 +74,14 @@ class SynthJob:
         """What makes this run this run."""
         effect = self._effect()
         listing = json.dumps([[i.key, i.size] for i in self._items()], ensure_ascii=False).encode()
+        # Another text of a plugin is another run: an edited effect must not go on in the old one's folder.
+        plugins = [_digest(Path(path).read_bytes()) for path in self.plugins]
         return {
             "kind": "synth",
             "effect": effect.name,
             "effect_version": effect.version,
             "source": self.source,
-            "items_digest": hashlib.blake2b(listing, digest_size=16).hexdigest(),
+            "items_digest": _digest(listing),
             "variants": self.variants,
             "seed": self.seed,
             "store": self.store,
@@ -92,6 +94,7 @@ class SynthJob:
             "set": self.overrides,
             "options": self.options,
             "generator": generator_name(),
+            **({"plugins": plugins} if plugins else {}),
         }
 
     def schema(self) -> pa.Schema:
@@ -116,8 +119,7 @@ class SynthJob:
 
     def _effect(self) -> Effect:
         if "effect" not in self._open:
-            for path in self.plugins:
-                registry.load_plugin(path)
+            registry.load_plugins(self.plugins)
             effect = registry.get_effect(self.effect)
             if self.preset is not None:
                 choose = getattr(effect, "with_preset", None)
@@ -169,6 +171,28 @@ class SynthJob:
         return frame
 
 
+def first_rows(job: SynthJob, pictures: int = 4) -> list[list[dict[str, Any]]]:
+    """Rows of the first pictures that the effect takes, input pixels included; nothing is written.
+
+    Raises InputError, with the last reason, when it takes none.
+    """
+    probe, groups, refused = SynthJob(**{**_options(job), "store": "full"}), [], ""
+    for index in range(len(probe.item_keys())):
+        try:
+            rendered = probe.process(index)
+        except RefusedError as refusal:
+            refused = str(refusal)
+            continue
+        refused = rendered.refused[-1] if rendered.refused else refused
+        if rendered.rows:
+            groups.append(rendered.rows)
+        if len(groups) == pictures:
+            break
+    if not groups:
+        raise InputError(f"effect '{job.effect}' on {job.source}", refused or "takes no picture", "try others")
+    return groups
+
+
 def plan_text(job: SynthJob, shard_count: int, workers: int) -> dict[str, Any]:
     """What a run will cost, measured on its first picture: items, pairs, shards, hours, bytes."""
     start = time.perf_counter()
@@ -186,6 +210,10 @@ def plan_text(job: SynthJob, shard_count: int, workers: int) -> dict[str, Any]:
         "hours": round(seconds * items * job.variants / max(1, workers) / 3600, 3),
         "bytes": int(items * (job.variants * own + (max(shared) if shared else 0))),
     }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _options(job: SynthJob) -> dict[str, Any]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from uniser_core.depth import DepthMap
 from uniser_core.errors import InputError
@@ -35,29 +32,17 @@ class PairTargets(Source):
     def list_items(self) -> list[SourceItem]:
         """One item a distinct target: reads the columns with names and hashes, no pictures."""
         found: dict[bytes, SourceItem] = {}
-        for shard in self.pairs.shards:
-            with self.pairs.store.open(shard) as stream:
-                file = pq.ParquetFile(stream)
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=["pair_id", "target_sha256"])
-                    names = table["pair_id"].to_pylist()
-                    for row, digest in enumerate(table["target_sha256"].to_pylist()):
-                        if digest not in found:
-                            stem = _stem(names[row])
-                            found[digest] = SourceItem(f"{stem}-{digest.hex()[:10]}", 0, (shard, group, row, stem))
+        for shard, group, row, ids in self.pairs.places(["pair_id", "target_sha256"]):
+            digest = ids["target_sha256"]
+            if digest not in found:
+                stem = _stem(ids["pair_id"])
+                found[digest] = SourceItem(f"{stem}-{digest.hex()[:10]}", 0, (shard, group, row, stem))
         return list(found.values())
 
     def load(self, item: SourceItem) -> Frame:
         """See `Source.load`."""
         shard, group, row, stem = item.where
-        try:
-            with self.pairs.store.open(shard) as stream:
-                file = pq.ParquetFile(stream, read_dictionary=["target.bytes", "depth.bytes"])
-                table = file.read_row_group(group, columns=_NEEDED).slice(row, 1)
-                # Compacted, or the one row would still drag its whole row group through to_pylist.
-                found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{item.key} of {self.spec}", str(error).splitlines()[0], "check the shard") from error
+        found = self.pairs.row_at(shard, group, row, _NEEDED)
         depth = found["depth"]["bytes"] if found["depth"] else None
         return Clean(
             found["target"]["bytes"],
