@@ -82,12 +82,12 @@ def effects(
         try:
             found = get_effect(known)
         except UniserError as error:  # a broken plugin is named and takes nothing down
-            rows.append({"effect": known, "dataset": "-", "needs": "-", "recipe": "-", "prompt": f"broken: {error}"})
+            dashes = dict.fromkeys(("dataset", "needs", "recipe", "tags"), "-")
+            rows.append({"effect": known, **dashes, "prompt": f"broken: {error}"})
             continue
         needs, recipe = " ".join(found.needs) or "-", "yes" if found.fast else "no"
-        rows.append(
-            {"effect": known, "dataset": found.dataset, "needs": needs, "recipe": recipe, "prompt": found.prompt}
-        )
+        facts = {"dataset": found.dataset, "needs": needs, "recipe": recipe, "tags": " ".join(found.tags) or "-"}
+        rows.append({"effect": known, **facts, "prompt": found.prompt})
     print_table(rows, as_json, title="effects")
 
 

@@ -1,9 +1,10 @@
 """Water drops on glass before the lens: caps of a sphere, through which the scene is seen small and upside down.
 
-A view ray goes through the flat glass and leaves the drop where its surface slopes by `a`; Snell's law (n = 1.333) turns
-it by asin(n sin a) - a towards the drop's middle. Beyond a slope of 48.6 degrees nothing leaves: the dark rim. The idea and the
-geometry are Halimeh and Roser's ("Raindrop detection on car windshields", IV 2009) and von Bernuth, Volk and
-Bringmann's ("Rendering physically correct raindrops on windshields", IV 2018); the shapes are our own.
+A view ray goes through the flat glass and leaves the drop where its surface slopes by `a`; Snell's law (n = 1.333)
+turns it by asin(n sin a) - a towards the drop's middle. Beyond a slope of 48.6 degrees nothing leaves: the dark
+rim. The idea and the geometry are Halimeh and Roser's ("Raindrop detection on car windshields", IV 2009) and von
+Bernuth, Volk and Bringmann's ("Rendering physically correct raindrops on windshields", IV 2018); the shapes are our
+own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 WATER_INDEX = 1.333
 LEVELS = 7
-# Columns of a drop: middle x, y and radius (px), how far it hangs upwards, its slope at the rim, two dents and their phases.
+# Of a drop: middle x, y and radius (px), how far it reaches up, its slope at the rim, two dents and their phases.
 COLUMNS = 9
 
 
@@ -49,12 +50,12 @@ def draw_drops(
     drops[:, 4] = np.tan(np.radians(rng.uniform(32, 56, count)))
     drops[:, 5:7] = rng.normal(0, 0.055, (count, 2))
     drops[:, 7:9] = rng.uniform(0, 2 * math.pi, (count, 2))
-    trails = [_trail(rng, drop) for drop in drops[np.argsort(-radius)[: int(round(runs * count))]]]
-    return np.concatenate([drops, *trails]).astype(np.float32)
+    trails = [_trail(rng, drop) for drop in drops[np.argsort(-radius)[: round(runs * count)]]]
+    return np.asarray(np.concatenate([drops, *trails]), np.float32)
 
 
 def _trail(rng: np.random.Generator, drop: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What a drop that runs down leaves above it: beads on a slightly winding line, smaller the longer they are there."""
+    """Beads that a drop leaves above it as it runs down, on a slightly winding line."""
     count = int(rng.integers(4, 14))
     beads = np.repeat(drop[None], count, axis=0)
     up = drop[2] * drop[3] + drop[2] * np.cumsum(rng.uniform(0.35, 1.3, count))
@@ -108,7 +109,7 @@ def _fold(at: float, size: int) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def turned(slope: float) -> float:
-    """Tangent of the angle by which a ray along the axis is turned where the surface has this slope; -1 beyond leaving."""
+    """Tangent of the angle by which the surface of this slope turns a ray along the axis; -1 where none leaves."""
     sine = slope / math.sqrt(1 + slope * slope)
     if WATER_INDEX * sine >= 1:
         return -1.0

@@ -76,7 +76,7 @@ def streaks(
         ]
     blur = defocus_radius_px(lens.aperture_mm, lens.focal_px, z, lens.focus_m)
     columns = [*ends, radius_m * lens.focal_px / z, blur, 1 / z, phase]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.asarray(np.stack(columns, axis=1), np.float32)
 
 
 def inverse_depth(frame: Frame) -> Float32:
@@ -99,9 +99,9 @@ def clearness(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _cover(clear, inverse, flecks, beats, rough):  # type: ignore[no-untyped-def]
-    """A fleck is a capsule, its opacity such that the light it stops in the whole exposure is that of its own disc: what
-    moves or is blurred more is fainter. Over a drop's edge it falls as 1 - q^2, q = (distance / reach)^2; a flake's (rough)
-    as 1 - q, for it is thin there.
+    """A fleck is a capsule, its opacity such that the light it stops in the whole exposure is that of its own disc:
+    what moves or is blurred more is fainter. To a drop's edge it falls as 1 - q^2, q = (distance / reach)^2, to
+    a flake's (rough) as 1 - q, for it is thin there.
     """
     height, width = clear.shape
     has_depth = inverse.shape[0] == height and inverse.shape[1] == width and inverse.size > 1

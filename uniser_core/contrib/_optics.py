@@ -1,4 +1,4 @@
-"""What the effects of this folder share of cameras and light: focal length, defocus discs, Fresnel's law, ambient light."""
+"""What these effects share of cameras and light: focal length, defocus discs, Fresnel's law, ambient light."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ Float32 = npt.NDArray[np.float32]
 SENSOR_MM = 36.0
 # Blurs wider than this radius are made on a smaller picture, which their own smoothness hides.
 FINE_RADIUS_PX = 2.0
+CLIPPED_SHARE = 0.02
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -109,10 +110,15 @@ def mean_light(frame: Frame) -> Float32:
 
 
 def with_highlights(rgb_HWC: Float32, gain: float) -> Float32:
-    """Give back some light that an 8-bit picture clips: white is multiplied by `gain`, what is below 0.7 is kept."""
+    """Give back some light that an 8-bit picture clips: white is multiplied by up to `gain`, below 0.7 nothing changes.
+
+    Where much is clipped it is bright surfaces, not lamps, and the gain is less: half of it at one part in 50.
+    """
     peak = rgb_HWC.max(axis=2)
+    clipped = float(np.mean(peak > 0.98))
+    more = (gain - 1) / (1 + clipped / CLIPPED_SHARE)
     share = np.clip((peak - np.float32(0.7)) / np.float32(0.3), 0, 1)
-    return np.asarray(rgb_HWC * (1 + np.float32(gain - 1) * share * share)[..., None], np.float32)
+    return np.asarray(rgb_HWC * (1 + np.float32(more) * share * share)[..., None], np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -126,3 +132,22 @@ def fresnel(cosine: float, n: float) -> float:
     s = (cosine - n * inner) / (cosine + n * inner)
     p = (n * cosine - inner) / (n * cosine + inner)
     return 0.5 * (s * s + p * p)
+
+
+def add_light(clean_HWC: Float32, additive_HWC: Float32) -> tuple[Float32, Float32]:
+    """(clean + additive (H, W, 3), additive's share of the whole (H, W) in [0, 1])."""
+    degraded, share = np.empty_like(clean_HWC), np.empty(clean_HWC.shape[:2], np.float32)
+    _add(clean_HWC, additive_HWC, degraded, share)
+    return degraded, share
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(clean, additive, degraded, share):  # type: ignore[no-untyped-def]
+    for y in range(clean.shape[0]):
+        for x in range(clean.shape[1]):
+            added, whole = np.float32(0), np.float32(0)
+            for c in range(3):
+                degraded[y, x, c] = clean[y, x, c] + additive[y, x, c]
+                added += additive[y, x, c]
+                whole += degraded[y, x, c]
+            share[y, x] = added / whole if whole > 0 else np.float32(0)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 KINDS: dict[Literal["window", "lens", "mist"], dict[str, Any]] = {
-    "window": {"count": (60, 260), "distance": (90, 260), "radius": (0.7, 5.5), "aperture": (0.8, 2.5), "runs": 0.06},
-    "lens": {"count": (6, 40), "distance": (20, 45), "radius": (0.5, 2.6), "aperture": (1.2, 4.0), "runs": 0.0},
+    "window": {"count": (90, 420), "distance": (60, 160), "radius": (0.5, 6.0), "aperture": (0.5, 1.8), "runs": 0.08},
+    "lens": {"count": (5, 28), "distance": (20, 45), "radius": (0.8, 4.0), "aperture": (0.6, 2.5), "runs": 0.0},
     "mist": {"count": (900, 2600), "distance": (90, 260), "radius": (0.25, 2.2), "aperture": (0.8, 2.0), "runs": 0.01},
 }
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

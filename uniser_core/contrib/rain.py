@@ -1,12 +1,13 @@
 """Rain: streaks of single drops in the air, the veil of all that fall farther off, and drops on the lens.
 
 Drops have the sizes of Marshall and Palmer, "The distribution of raindrops with size", J. Meteorology 5 (1948):
-N(D) = 8000 exp(-4.1 R^-0.21 D) per m^3 and mm, R the rain rate in mm/h; they fall at Atlas, Srivastava and Sekhon's speed (Rev.
-Geophys. 11, 1973), v = 9.65 - 10.3 exp(-0.6 D) m/s. As Garg and Nayar ("Vision and rain", IJCV 75, 2007) showed, a drop
-passes a pixel in D / v, a fraction of the exposure, so a streak is v * exposure long, adds that fraction of the drop's
-light, which is that of nearly the whole sky, and takes away as much of what is behind. Large drops swing at Rayleigh's
-frequency, which beads their streaks. What is farther than single drops can be seen veils: extinction is twice the drops'
-cross-section. Drops on the lens refract the picture (`_drops.py`). Unseen: kept out of training by default.
+N(D) = 8000 exp(-4.1 R^-0.21 D) per m^3 and mm, R the rain rate in mm/h; they fall at Atlas, Srivastava and Sekhon's
+speed (Rev. Geophys. 11, 1973), v = 9.65 - 10.3 exp(-0.6 D) m/s. As Garg and Nayar ("Vision and rain", IJCV 75,
+2007) showed, a drop passes a pixel in D / v, a fraction of the exposure, so a streak is v * exposure long, adds
+that fraction of the drop's light, which is that of nearly the whole sky, and takes away as much of what is behind.
+Large drops swing at Rayleigh's frequency, which beads their streaks. What is farther than single drops can be seen
+veils: extinction is twice the drops' cross-section. Drops on the lens refract the picture (`_drops.py`). Unseen:
+kept out of training by default.
 """
 
 from __future__ import annotations
@@ -125,4 +126,4 @@ def swing_hz(diameter_mm: Float64) -> Float64:
 def extinction_per_m(rate_mm_h: float) -> float:
     """Extinction of light: pi/2 times the integral of N(D) D^2, which is twice the drops' cross-section."""
     slope_per_mm = 4.1 * rate_mm_h**-0.21
-    return math.pi / 2 * 8000 * 2 / slope_per_mm**3 * 1e-6
+    return float(math.pi / 2 * 8000 * 2 / slope_per_mm**3 * 1e-6)

@@ -1,14 +1,15 @@
 """Reflection in a pane of glass in front of the camera. The effect is this file and `_optics.py`.
 
 Each of the pane's two surfaces mirrors a share of the light that Fresnel's law gives for the angle at which the
-pixel's ray meets it (n = 1.52: 4.3 % at right angles, 10 % at 62 degrees). The back surface's image went through the
-glass twice, and lies beside the first one: two rays of one point are t sin(2a) / sqrt(n^2 - sin(a)^2) apart (Diamant and
-Schechner, "Overcoming visual reverberations", CVPR 2008; Shih et al., "Reflection removal using ghosting cues", CVPR
-2015), which a camera of focal length f px sees as f times that over the mirrored thing's distance.
+pixel's ray meets it (n = 1.52: 4.3 % at right angles, 10 % at 62 degrees). The back surface's image went through
+the glass twice, and lies beside the first one: two rays of one point are t sin(2a) / sqrt(n^2 - sin(a)^2) apart
+(Diamant and Schechner, "Overcoming visual reverberations", CVPR 2008; Shih et al., "Reflection removal using
+ghosting cues", CVPR 2015), which a camera of focal length f px sees as f times that over the mirrored thing's
+distance.
 
 The three kinds are named as SIR2 names them (Wan et al., "Benchmarking single-image reflection removal algorithms",
-ICCV 2017): `focused`, behind the pane and mirrored scene both sharp; `defocused`, a wide aperture that blurs the mirrored
-scene; `ghosting`, a thick pane whose double image shows.
+ICCV 2017): `focused`, behind the pane and mirrored scene both sharp; `defocused`, a wide aperture that blurs the
+mirrored scene; `ghosting`, a thick pane whose double image shows.
 
 The clean picture is the transmission: the frame is taken as what came through this very pane (its dimming and tint
 are in both pictures, as exposure and white balance make them), so degraded = clean + additive holds exactly.
@@ -29,6 +30,7 @@ from pydantic import Field
 from uniser_core.color import luminance
 from uniser_core.contrib._optics import (
     SENSOR_MM,
+    add_light,
     defocus_radius_px,
     disc_blur,
     draw_focal_mm,
@@ -112,7 +114,9 @@ class Reflection:
         kind = KINDS[int(rng.integers(3))]
         thick, wide = kind == "ghosting", kind == "defocused"
         focus_m = log_uniform(rng, 1.2, 8.0)
-        near_m = round(focus_m * uniform(rng, 0.2, 0.6), 4) if thick or wide else round(focus_m * uniform(rng, 0.8, 1.6), 4)
+        near_m = (
+            round(focus_m * uniform(rng, 0.2, 0.6), 4) if thick or wide else round(focus_m * uniform(rng, 0.8, 1.6), 4)
+        )
         focal_mm = draw_focal_mm(rng, frame)
         # A pupil that makes discs of 0.6 to 3 % of the longer side in radius.
         wanted = log_uniform(rng, 0.006, 0.03) / defocus_radius_px(1.0, focal_mm / SENSOR_MM, near_m, focus_m)
@@ -151,8 +155,7 @@ class Reflection:
     def apply(self, frame: Frame, params: ReflectionParams) -> Layers:
         """Clean picture + mirrored light, that light as `additive`, and its share of the whole as `strength`."""
         additive = self._layer(frame, params)
-        degraded, strength = np.empty_like(frame.rgb_HWC), np.empty(additive.shape[:2], np.float32)
-        _add(frame.rgb_HWC, additive, degraded, strength)
+        degraded, strength = add_light(frame.rgb_HWC, additive)
         return Layers(degraded=degraded, additive=additive, strength=strength)
 
     def _layer(self, frame: Frame, params: ReflectionParams, largest_px: int | None = None) -> Float32:
@@ -162,7 +165,8 @@ class Reflection:
         focal = focal_px(frame, params.focal_mm) * shrink
         blur = defocus_radius_px(params.aperture_mm, focal, params.reflected_m, params.focus_m)
         scene = disc_blur(_mirrored(frame, params, height, width), float(blur))
-        return _reflect(scene, *_pane(params, focal, max(height, width)))
+        mirrored: Float32 = _reflect(scene, *_pane(params, focal, max(height, width)))
+        return mirrored
 
 
 def _pane(params: ReflectionParams, focal_length_px: float, longer_px: int) -> tuple[Any, ...]:
@@ -229,18 +233,6 @@ def _reflect(scene, focal, normal, thickness_mm, reach_px, gain, absorb, vignett
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _add(clean, additive, degraded, strength):  # type: ignore[no-untyped-def]
-    for y in range(clean.shape[0]):
-        for x in range(clean.shape[1]):
-            mirrored, whole = np.float32(0), np.float32(0)
-            for c in range(3):
-                degraded[y, x, c] = clean[y, x, c] + additive[y, x, c]
-                mirrored += additive[y, x, c]
-                whole += degraded[y, x, c]
-            strength[y, x] = mirrored / whole if whole > 0 else np.float32(0)
-
-
 def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -> Float32:
     """The mirrored picture's cut-out, left and right exchanged, at this size, its highlights given back."""
     if params.reflect is None or params.picture is None:
@@ -260,7 +252,8 @@ def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -
     left, top = round(params.crop_left * (full_w - cut_w)), round(params.crop_top * (full_h - cut_h))
     cut = picture[top : top + cut_h, left : left + cut_w]
     sized = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if cut_w > width else cv2.INTER_CUBIC)
-    return _exchange(sized, np.float32(params.highlight_gain - 1))
+    exchanged: Float32 = _exchange(sized, np.float32(params.highlight_gain - 1))
+    return exchanged
 
 
 @numba.njit(cache=True, nogil=True)

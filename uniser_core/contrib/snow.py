@@ -1,10 +1,11 @@
 """Snow: flakes of exponential sizes that fall at about 1 m/s, larger, blurred and fewer the nearer they are.
 
-Sizes as Gunn and Marshall found them ("The distribution with size of aggregate snowflakes", J. Meteorology 15, 1958: exponential),
-truncated at 1 to 14 mm; speed as Locatelli and Hobbs measured unrimed aggregates (J. Geophys. Res. 79, 1974): v = 0.8 D^0.16 m/s, D in
-mm. A flake scatters nearly all light that it gets, so it is as bright as the sky that it hangs in, and opaque; moving
-or out of focus it covers each pixel for a part of the exposure or of the lens. What is farther than single flakes are drawn
-veils the scene by twice their cross-section (Beer-Lambert). Unseen: kept out of training by default.
+Sizes as Gunn and Marshall found them ("The distribution with size of aggregate snowflakes", J. Meteorology 15,
+1958: exponential), truncated at 1 to 14 mm; speed as Locatelli and Hobbs measured unrimed aggregates (J. Geophys.
+Res. 79, 1974): v = 0.8 D^0.16 m/s, D in mm. A flake scatters nearly all light that it gets, so it is as bright as
+the sky that it hangs in, and opaque; moving or out of focus it covers each pixel for a part of the exposure or of
+the lens. What is farther than single flakes are drawn veils the scene by twice their cross-section (Beer-Lambert).
+Unseen: kept out of training by default.
 """
 
 from __future__ import annotations
