@@ -53,6 +53,8 @@ SPLIT_WORDS: dict[str | None, int] = {
     **dict.fromkeys(("test", "testing", "val", "valid", "validation", "dev"), PUBLISHED_TEST),
 }
 SAMPLED_ONE_IN = 16
+# The tag of effects that no model is to see in training, and the reason their rows are set aside for.
+UNSEEN = "unseen"
 UNDECODABLE = (InputError, ValueError, RuntimeError, cv2.error)
 REQUIRED = tuple(n for n in METADATA_COLUMNS if not PAIR_SCHEMA.field(n).nullable)
 EXR_MAGIC = b"\x76\x2f\x31\x01"
@@ -67,6 +69,7 @@ class Rules:
     psnr_db: tuple[float | None, float | None]
     exclude: tuple[tuple[str, str], ...]  # (column or parameter, value)
     exclude_effects: tuple[tuple[str, str], ...]  # (effect, the tag it has)
+    unseen_effects: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
@@ -76,7 +79,8 @@ class Rules:
         tagged = [(e, t) for e, tags in sorted(effect_tags.items()) for t in plain if t in tags]
         decode = "none" if dry_run else recipe.validate_pictures
         exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged))
+        unseen = () if recipe.keep_unseen else tuple(e for e, tags in sorted(effect_tags.items()) if UNSEEN in tags)
+        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), unseen)
 
 
 class _BadRowError(Exception):
@@ -157,6 +161,8 @@ class _Judge:
                     raise _BadRowError("damaged", "layer is not OpenEXR")
 
     def _filter(self, row: dict[str, Any]) -> None:
+        if row["effect"] in self.rules.unseen_effects:
+            raise _BadRowError(UNSEEN, f"{row['effect']} is tagged {UNSEEN}: the recipe's keep_unseen takes it in")
         low, high = self.rules.psnr_db
         if (low is not None and not row["psnr_db"] >= low) or (high is not None and not row["psnr_db"] <= high):
             raise _BadRowError("strength", f"psnr_db {row['psnr_db']:.2f} outside {[low, high]}")

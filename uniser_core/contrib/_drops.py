@@ -87,7 +87,7 @@ def _pyramid(frame: Frame) -> tuple[Float32, ...]:
     """The scene, highlights given back, and LEVELS - 1 halvings of it."""
 
     def make() -> tuple[Float32, ...]:
-        levels = [with_highlights(frame.rgb_HWC, 3.0)]
+        levels = [with_highlights(frame, 3.0)]
         for _ in range(LEVELS - 1):
             height, width = levels[-1].shape[:2]
             size = (max(1, width // 2), max(1, height // 2))

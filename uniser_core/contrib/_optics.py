@@ -109,11 +109,16 @@ def mean_light(frame: Frame) -> Float32:
     return frame.memo(("contrib mean",), lambda: frame.rgb_HWC.mean(axis=(0, 1), dtype=np.float64).astype(np.float32))
 
 
-def with_highlights(rgb_HWC: Float32, gain: float) -> Float32:
-    """Give back some light that an 8-bit picture clips: white is multiplied by up to `gain`, below 0.7 nothing changes.
+def with_highlights(frame: Frame, gain: float) -> Float32:
+    """The frame's light (H, W, 3) with some of what 8 bits clip given back; deeper pictures have all of theirs.
+
+    White is multiplied by up to `gain`, below 0.7 nothing changes.
 
     Where much is clipped it is bright surfaces, not lamps, and the gain is less: half of it at one part in 50.
     """
+    if frame.is_hdr:
+        return frame.rgb_HWC
+    rgb_HWC = frame.rgb_HWC
     peak = rgb_HWC.max(axis=2)
     clipped = float(np.mean(peak > 0.98))
     more = (gain - 1) / (1 + clipped / CLIPPED_SHARE)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from uniser_core.cli_synth import synth_command
+
 app = typer.Typer(help="The effects that come in one file each.", no_args_is_help=True)
 
 
@@ -30,3 +32,7 @@ def sheet(
 
     write_picture(path, effects_sheet(source, only or (), effect or (), columns, size, seed))
     typer.echo(path)
+
+
+Reflect = Annotated[str | None, typer.Option(help="source of the mirrored scenes (photos, asset:hdris, …), or own")]
+app.command("reflection")(synth_command("reflection", {"reflect": (Reflect, None)}))

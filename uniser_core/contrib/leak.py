@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from uniser_core.camera import white_of
 from uniser_core.contrib._optics import add_light, log_uniform, uniform
 from uniser_core.effect import EffectParams, Layers, effect
 
@@ -90,6 +91,7 @@ class Leak:
             additive += np.asarray(light, np.float32)[..., None] * np.array(params.tint_rgb, np.float32)
         for slit in params.slits:
             _leak(additive, x, y, slit)
+        additive *= np.float32(white_of(frame))
         degraded, strength = add_light(frame.rgb_HWC, additive)
         return Layers(degraded=degraded, additive=additive, strength=strength)
 

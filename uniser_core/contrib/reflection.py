@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from uniser_core.camera import white_of
 from uniser_core.color import luminance
 from uniser_core.contrib._optics import (
     SENSOR_MM,
@@ -121,7 +122,7 @@ class Reflection:
         # A pupil that makes discs of 0.6 to 3 % of the longer side in radius.
         wanted = log_uniform(rng, 0.006, 0.03) / defocus_radius_px(1.0, focal_mm / SENSOR_MM, near_m, focus_m)
         chosen = _choose(self._reflect, float(rng.integers(2**20)) / 2**20, frame.frame_id)
-        panorama = chosen["reflect"] is not None and _picture(chosen["reflect"], chosen["picture"])[2]
+        panorama = chosen["reflect"] is not None and _is_panorama(_picture(chosen["reflect"], chosen["picture"])[1])
         size = uniform(rng, 0.2, 0.35) if panorama else uniform(rng, 0.55, 1.0)
         values: dict[str, Any] = {
             "variant": kind,
@@ -148,7 +149,7 @@ class Reflection:
         share = log_uniform(rng, 0.12, 0.6)
         params = ReflectionParams.model_validate(values)
         layer = luminance(self._layer(frame, params, 128)).mean()
-        scene = max(float(luminance(mean_light(frame)[None])[0]), 0.02)
+        scene = max(float(luminance(mean_light(frame)[None])[0]), 0.02 * white_of(frame))
         ev = math.log2(share * scene / max(float(layer), 1e-6))
         return ReflectionParams.model_validate({**values, "reflected_ev": round(min(max(ev, -6), 10), 4)})
 
@@ -236,9 +237,9 @@ def _reflect(scene, focal, normal, thickness_mm, reach_px, gain, absorb, vignett
 def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -> Float32:
     """The mirrored picture's cut-out, left and right exchanged, at this size, its highlights given back."""
     if params.reflect is None or params.picture is None:
-        picture = frame.rgb_HWC
+        picture, deep = frame.rgb_HWC, frame.is_hdr
     else:
-        picture_id, picture, _ = _picture(params.reflect, params.picture)
+        picture_id, picture, deep = _picture(params.reflect, params.picture)
         if picture_id != params.picture_id:
             raise InputError(
                 f"{params.picture} of {params.reflect} is {picture_id}",
@@ -252,7 +253,7 @@ def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -
     left, top = round(params.crop_left * (full_w - cut_w)), round(params.crop_top * (full_h - cut_h))
     cut = picture[top : top + cut_h, left : left + cut_w]
     sized = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if cut_w > width else cv2.INTER_CUBIC)
-    exchanged: Float32 = _exchange(sized, np.float32(params.highlight_gain - 1))
+    exchanged: Float32 = _exchange(sized, np.float32(0 if deep else params.highlight_gain - 1))
     return exchanged
 
 
@@ -291,11 +292,16 @@ def _items(spec: str) -> tuple[SourceItem, ...]:
 
 @lru_cache(maxsize=KEPT_PICTURES)
 def _picture(spec: str, key: str) -> tuple[str, Float32, bool]:
-    """(frame id, linear light, whether it is a panorama) of one picture of a source."""
+    """(frame id, linear light (H, W, 3), whether it is deeper than 8 bits) of one picture of a source."""
     found = [item for item in _items(spec) if item.key == key]
     if not found:
         raise InputError(f"{key}", f"is no picture of {spec}", "give the source as it was")
     loaded = open_source(spec, max_size_px=PICTURE_PX).load(found[0])
     light = np.minimum(loaded.rgb_HWC, np.float32(BRIGHTEST) * loaded.rgb_HWC.mean())
     light.setflags(write=False)
-    return loaded.frame_id, light, loaded.is_hdr and loaded.width == 2 * loaded.height
+    return loaded.frame_id, light, loaded.is_hdr
+
+
+def _is_panorama(picture_HWC: Float32) -> bool:
+    """Whether it shows all directions, twice as wide as high: then only a part of it stands before the pane."""
+    return picture_HWC.shape[1] == 2 * picture_HWC.shape[0]

@@ -104,7 +104,7 @@ class Smudge:
         """Dirt over the picture; `transmission` is the light that it leaves alone, `strength` the rest."""
         rng = generator(params.seed)
         clear = 1 - _film(rng, frame, params)
-        scene = with_highlights(frame.rgb_HWC, params.highlight_gain)
+        scene = with_highlights(frame, params.highlight_gain)
         if params.variant == "greasy":
             lines = _streaked(scene, params.wipe_deg + 90, params.streak_length)
             haze = wide_blur(scene, params.haze_radius)
