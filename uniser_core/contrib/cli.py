@@ -20,7 +20,9 @@ def _main() -> None:
 def sheet(
     path: Annotated[str, typer.Argument(help="picture to write: .png, .jpg or .webp")],
     source: Annotated[str, typer.Option(help="photos to show them on")] = "photos",
-    only: Annotated[list[str] | None, typer.Option(help="only pictures whose name holds this word")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="only pictures whose name holds this word; in this order")
+    ] = None,
     effect: Annotated[list[str] | None, typer.Option(help="only these effects")] = None,
     columns: Annotated[int, typer.Option(help="pictures a row, the clean one among them")] = 4,
     size: Annotated[int, typer.Option(help="width of a cell in px")] = 256,

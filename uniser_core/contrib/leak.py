@@ -73,7 +73,7 @@ class Leak:
                 variant="veil",
                 light_x=round(0.5 + away * math.cos(angle), 4),
                 light_y=round(0.5 + away * math.sin(angle), 4),
-                amount=log_uniform(rng, 0.12, 1.6),
+                amount=log_uniform(rng, 0.06, 0.8),
                 reach=log_uniform(rng, 0.25, 1.2),
                 tint_rgb=(1.0 - max(-warm, 0.0), round(1 - 0.4 * abs(warm), 5), round(1 - max(warm, 0.0), 5)),
             )

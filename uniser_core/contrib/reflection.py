@@ -18,6 +18,7 @@ are in both pictures, as exposure and white balance make them), so degraded = cl
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,6 +55,8 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 GLASS_INDEX = 1.52
 # Mirrored pictures are kept at this size, so many of them a process.
 PICTURE_PX, KEPT_PICTURES = 768, 32
+# Angles change slowly over the picture: they are computed every so many pixels and interpolated.
+STEP_PX = 8
 # Rendered panoramas hold a sun; no light of a mirrored scene is taken for more than this many times its mean.
 BRIGHTEST = 60.0
 KINDS: tuple[Literal["focused", "defocused", "ghosting"], ...] = ("focused", "defocused", "ghosting")
@@ -67,6 +70,8 @@ class ReflectionParams(EffectParams):
     pick: float = Field(ge=0, lt=1, description="which picture of that source, by its place in the list")
     picture: str | None = Field(description="that picture's key")
     picture_id: str | None = Field(description="its stem and content hash: another picture of that name is refused")
+    picture_license: str | None = Field(description="of the mirrored picture: the row's own is the clean picture's")
+    picture_attribution: str | None
     crop_left: Unit
     crop_top: Unit
     crop_size: float = Field(gt=0, le=1, description="share of the mirrored picture that shows")
@@ -122,7 +127,9 @@ class Reflection:
         # A pupil that makes discs of 0.6 to 3 % of the longer side in radius.
         wanted = log_uniform(rng, 0.006, 0.03) / defocus_radius_px(1.0, focal_mm / SENSOR_MM, near_m, focus_m)
         chosen = _choose(self._reflect, float(rng.integers(2**20)) / 2**20, frame.frame_id)
-        panorama = chosen["reflect"] is not None and _is_panorama(_picture(chosen["reflect"], chosen["picture"])[1])
+        panorama = chosen["reflect"] is not None and _is_panorama(
+            _picture(chosen["reflect"], chosen["picture"]).light_HWC
+        )
         size = uniform(rng, 0.2, 0.35) if panorama else uniform(rng, 0.55, 1.0)
         values: dict[str, Any] = {
             "variant": kind,
@@ -146,7 +153,7 @@ class Reflection:
             "vignette_size": uniform(rng, 0.35, 1.2),
             "vignette_floor": uniform(rng, 0.0, 0.35),
         }
-        share = log_uniform(rng, 0.12, 0.6)
+        share = log_uniform(rng, 0.08, 0.5)
         params = ReflectionParams.model_validate(values)
         layer = luminance(self._layer(frame, params, 128)).mean()
         scene = max(float(luminance(mean_light(frame)[None])[0]), 0.02 * white_of(frame))
@@ -186,40 +193,44 @@ def ghost_shift(cosine: float) -> float:
     return 2 * math.sqrt(sine2) * cosine / math.sqrt(GLASS_INDEX * GLASS_INDEX - sine2)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp"})
-def _row(y, height, focal, normal, reach_px, vignette, rays):  # type: ignore[no-untyped-def]
-    """Of one row's pixels (5, W): reflectance, ghost's x and y, extra way in the glass, light of the room."""
-    width = rays.shape[1]
+@numba.njit(cache=True, nogil=True)
+def _rays(row, y, height, width, focal, normal, reach_px, vignette):  # type: ignore[no-untyped-def]
+    """Every STEP_PX of a row (5, nodes): reflectance, ghost's shift x and y, extra way in glass, the room's light."""
     nx, ny, nz = normal
     vx, vy, size, floor = vignette
-    py, dy, over = y + 0.5 - 0.5 * height, y + 0.5 - vy * height, 1 / (1.6 * size)
-    for x in range(width):
-        px = x + 0.5 - 0.5 * width
+    py, dy = y + 0.5 - 0.5 * height, y + 0.5 - vy * height
+    for i in range(row.shape[1]):
+        x = i * STEP_PX
+        px, dx = x + 0.5 - 0.5 * width, x + 0.5 - vx * width
         cosine = min(abs(px * nx + py * ny + focal * nz) / math.sqrt(px * px + py * py + focal * focal), 1.0)
         # The pane's normal as the picture sees it: where ghosts lie.
         ax, ay = nx - px / focal * nz, ny - py / focal * nz
         shift = reach_px * ghost_shift(cosine) / math.sqrt(max(ax * ax + ay * ay, 1e-18))
-        dx = x + 0.5 - vx * width
-        far = min(math.sqrt(dx * dx + dy * dy) * over, 1.0)
-        rays[0, x] = fresnel(cosine, GLASS_INDEX)
-        rays[1, x] = min(max(x + shift * ax, 0.0), width - 1.0)
-        rays[2, x] = min(max(y + shift * ay, 0.0), height - 1.0)
-        rays[3, x] = GLASS_INDEX / math.sqrt(GLASS_INDEX * GLASS_INDEX - 1 + cosine * cosine) - 1
-        rays[4, x] = floor + (1 - floor) * (1 - far * far * (3 - 2 * far))
+        far = min(math.sqrt(dx * dx + dy * dy) / (1.6 * size), 1.0)
+        row[0, i] = fresnel(cosine, GLASS_INDEX)
+        row[1, i], row[2, i] = shift * ax, shift * ay
+        row[3, i] = GLASS_INDEX / math.sqrt(GLASS_INDEX * GLASS_INDEX - 1 + cosine * cosine) - 1
+        row[4, i] = floor + (1 - floor) * (1 - far * far * (3 - 2 * far))
 
 
 @numba.njit(cache=True, nogil=True)
 def _reflect(scene, focal, normal, thickness_mm, reach_px, gain, absorb, vignette):  # type: ignore[no-untyped-def]
     """Light of both surfaces' images of `scene` (H, W, 3). The ghost's shift lies in the plane of incidence."""
     height, width = scene.shape[:2]
-    out, rays = np.empty_like(scene), np.empty((5, width), np.float32)
-    one, half = np.float32(1), np.float32(0.5)
+    out, row = np.empty_like(scene), np.empty((5, width // STEP_PX + 2), np.float32)
+    ray = np.empty(5, np.float32)
+    one, half, last_x, last_y = np.float32(1), np.float32(0.5), np.float32(width - 1), np.float32(height - 1)
     depth, gain = (2 * thickness_mm * absorb).astype(np.float32), gain.astype(np.float32)
     straight = np.exp(-depth)
     for y in range(height):
-        _row(y, height, focal, normal, reach_px, vignette, rays)
+        _rays(row, y, height, width, focal, normal, reach_px, vignette)
         for x in range(width):
-            front, gx, gy, longer, light = rays[0, x], rays[1, x], rays[2, x], rays[3, x], rays[4, x]
+            i, share = x // STEP_PX, np.float32(x % STEP_PX) / np.float32(STEP_PX)
+            for k in range(5):
+                ray[k] = row[k, i] + (row[k, i + 1] - row[k, i]) * share
+            front = ray[0]
+            gx = min(max(np.float32(x) + ray[1], np.float32(0)), last_x)
+            gy = min(max(np.float32(y) + ray[2], np.float32(0)), last_y)
             x0, y0 = int(gx), int(gy)
             x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
             fx, fy = gx - np.float32(x0), gy - np.float32(y0)
@@ -228,9 +239,9 @@ def _reflect(scene, focal, normal, thickness_mm, reach_px, gain, absorb, vignett
                 top = scene[y0, x0, c] + (scene[y0, x1, c] - scene[y0, x0, c]) * fx
                 low = scene[y1, x0, c] + (scene[y1, x1, c] - scene[y1, x0, c]) * fx
                 # Absorption over the slanted way, by series: good to 1e-3.
-                more = depth[c] * longer
+                more = depth[c] * ray[3]
                 twice = straight[c] * (one - more * (one - half * more))
-                out[y, x, c] = light * gain[c] * (front * scene[y, x, c] + back * twice * (top + (low - top) * fy))
+                out[y, x, c] = ray[4] * gain[c] * (front * scene[y, x, c] + back * twice * (top + (low - top) * fy))
     return out
 
 
@@ -239,10 +250,11 @@ def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -
     if params.reflect is None or params.picture is None:
         picture, deep = frame.rgb_HWC, frame.is_hdr
     else:
-        picture_id, picture, deep = _picture(params.reflect, params.picture)
-        if picture_id != params.picture_id:
+        found = _picture(params.reflect, params.picture)
+        picture, deep = found.light_HWC, found.deep
+        if found.id != params.picture_id:
             raise InputError(
-                f"{params.picture} of {params.reflect} is {picture_id}",
+                f"{params.picture} of {params.reflect} is {found.id}",
                 f"the row was made with {params.picture_id}",
                 "give the source as it was",
             )
@@ -252,7 +264,9 @@ def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -
     cut_w, cut_h = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = round(params.crop_left * (full_w - cut_w)), round(params.crop_top * (full_h - cut_h))
     cut = picture[top : top + cut_h, left : left + cut_w]
-    sized = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if cut_w > width else cv2.INTER_CUBIC)
+    # Around lamps of deep pictures a cubic would ring.
+    larger = cv2.INTER_LINEAR if deep else cv2.INTER_CUBIC
+    sized = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if cut_w > width else larger)
     exchanged: Float32 = _exchange(sized, np.float32(0 if deep else params.highlight_gain - 1))
     return exchanged
 
@@ -275,14 +289,31 @@ def _exchange(picture, gain):  # type: ignore[no-untyped-def]
 def _choose(reflect: str | None, pick: float, frame_id: str) -> dict[str, Any]:
     """The picture at `pick` of a source, the frame's own left out; the frame itself where there is no other."""
     items = [] if reflect is None else [i for i in _items(reflect) if _stem(i) != frame_id.rpartition("-")[0]]
+    names = ("picture", "picture_id", "picture_license", "picture_attribution")
     if reflect is None or not items:
-        return {"reflect": None, "pick": pick, "picture": None, "picture_id": None}
+        return {"reflect": None, "pick": pick, **dict.fromkeys(names)}
     key = items[int(pick * len(items))].key
-    return {"reflect": reflect, "pick": pick, "picture": key, "picture_id": _picture(reflect, key)[0]}
+    found = _picture(reflect, key)
+    return {
+        "reflect": reflect,
+        "pick": pick,
+        **dict(zip(names, (key, found.id, found.license, found.attribution), strict=True)),
+    }
 
 
 def _stem(item: SourceItem) -> str:
     return item.key.rpartition("/")[2].rpartition(".")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """A picture of a source, small: linear light (H, W, 3), `deep` where it has more than 8 bits."""
+
+    id: str
+    light_HWC: Float32
+    deep: bool
+    license: str
+    attribution: str
 
 
 @lru_cache(maxsize=8)
@@ -291,15 +322,14 @@ def _items(spec: str) -> tuple[SourceItem, ...]:
 
 
 @lru_cache(maxsize=KEPT_PICTURES)
-def _picture(spec: str, key: str) -> tuple[str, Float32, bool]:
-    """(frame id, linear light (H, W, 3), whether it is deeper than 8 bits) of one picture of a source."""
+def _picture(spec: str, key: str) -> _Picture:
     found = [item for item in _items(spec) if item.key == key]
     if not found:
         raise InputError(f"{key}", f"is no picture of {spec}", "give the source as it was")
     loaded = open_source(spec, max_size_px=PICTURE_PX).load(found[0])
     light = np.minimum(loaded.rgb_HWC, np.float32(BRIGHTEST) * loaded.rgb_HWC.mean())
     light.setflags(write=False)
-    return loaded.frame_id, light, loaded.is_hdr
+    return _Picture(loaded.frame_id, light, loaded.is_hdr, loaded.license, loaded.attribution)
 
 
 def _is_panorama(picture_HWC: Float32) -> bool:

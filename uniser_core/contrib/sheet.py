@@ -31,11 +31,11 @@ def effects_sheet(
 ) -> UInt8:
     """Rows of the clean picture and the variants of one effect, the pictures taking turns: 8-bit sRGB (H, W, 3).
 
-    `only` keeps pictures whose key holds one of these words. Raises InputError when no picture is left.
+    `only`: words of pictures' keys, in the order in which they take turns. Raises InputError when no picture is left.
     """
     # Twice the cell's size: effects are laid on finer pixels than are shown.
     opened = open_source(source, max_size_px=2 * cell_px)
-    items = [i for i in opened.items() if not only or any(word in i.key for word in only)]
+    items = [i for word in only or ("",) for i in opened.items() if word in i.key]
     if not items:
         raise InputError(f"--only {' '.join(only)}", f"names no picture of {source}", "see the file names")
     frames, cells = cycle([opened.load(item) for item in items]), []

@@ -27,6 +27,7 @@ from pydantic import Field
 from uniser_core.contrib._flecks import clearness, covered
 from uniser_core.contrib._optics import (
     defocus_radius_px,
+    disc_blur,
     draw_focal_mm,
     focal_px,
     log_uniform,
@@ -131,8 +132,17 @@ def _film(rng: np.random.Generator, frame: Frame, params: SmudgeParams) -> Float
     cover = params.film * rise * rise * (3 - 2 * rise)
     side = cv2.resize(cover.astype(np.float32), (longer, longer), interpolation=cv2.INTER_CUBIC)
     top, left = (longer - frame.height) // 2, (longer - frame.width) // 2
-    cover = np.clip(side[top : top + frame.height, left : left + frame.width], 0, 1)
+    cover = disc_blur(
+        np.clip(side[top : top + frame.height, left : left + frame.width], 0, 1), _pupil_px(frame, params)
+    )
+    cover = np.minimum(cover, params.film)
     return np.where(cover < 1e-4, np.float32(0), cover)
+
+
+def _pupil_px(frame: Frame, params: SmudgeParams) -> float:
+    """Radius of the disc that the pupil makes of a point on the element, the lens focused far away."""
+    radius = defocus_radius_px(params.aperture_mm, focal_px(frame, params.focal_mm), params.distance_mm * 1e-3, 1e6)
+    return min(float(radius), 0.25 * max(frame.width, frame.height))
 
 
 def _stroke(angle_deg: float, length: float, breadth: float) -> Float32:
@@ -156,8 +166,8 @@ def _streaked(scene_HWC: Float32, angle_deg: float, length: float) -> Float32:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     along, across = np.abs(x * cos + y * sin) / half, y * cos - x * sin
-    # Streaks widen a little with their length, as grooves are not quite parallel.
-    kernel = np.clip(1 - along, 0, 1) / (0.08 + along) * np.exp(-0.5 * (across / (0.7 + 0.02 * half * along)) ** 2)
+    # Streaks widen with their length: grooves are parallel to a few degrees.
+    kernel = np.clip(1 - along, 0, 1) / (0.08 + along) * np.exp(-0.5 * (across / (0.7 + 0.09 * half * along)) ** 2)
     small = cv2.filter2D(small, -1, (kernel / kernel.sum()).astype(np.float32), borderType=cv2.BORDER_REPLICATE)
     large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.maximum(large, 0), np.float32)
@@ -165,9 +175,8 @@ def _streaked(scene_HWC: Float32, angle_deg: float, length: float) -> Float32:
 
 def _dust(rng: np.random.Generator, frame: Frame, params: SmudgeParams) -> Float32:
     """Share of the light (H, W) that grains and fibres let through; a fibre is a row of fine grains."""
-    focal = focal_px(frame, params.focal_mm)
-    per_mm = focal / params.distance_mm
-    blur = float(defocus_radius_px(params.aperture_mm, focal, params.distance_mm * 1e-3, 1e6))
+    per_mm = focal_px(frame, params.focal_mm) / params.distance_mm
+    blur = _pupil_px(frame, params)
     places = rng.uniform(-0.05, 1.05, (params.grains, 2)) * [frame.width, frame.height]
     radius = params.grain_mm * rng.gamma(2.5, 0.4, params.grains) * per_mm
     for _ in range(params.fibres):

@@ -31,7 +31,7 @@ SMALLEST_MM, LARGEST_MM = 1.0, 14.0
 KINDS: dict[Literal["flurry", "snowfall", "blizzard"], tuple[tuple[float, float], tuple[float, float]]] = {
     "flurry": ((30.0, 120.0), (0.0, 1.0)),
     "snowfall": ((120.0, 500.0), (0.0, 2.5)),
-    "blizzard": ((500.0, 1600.0), (3.0, 9.0)),
+    "blizzard": ((500.0, 1300.0), (3.0, 9.0)),
 }
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
