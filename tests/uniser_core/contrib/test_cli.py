@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import uniser_core.contrib.rain
 import uniser_core.contrib.snow
 from tests.uniser_core.pictures import photo
 from uniser_core import cli
 from uniser_core.contrib.cli import app
+from uniser_core.errors import InputError
 from uniser_core.shard import PairSet
+from uniser_core.synth import SynthJob
 
-assert uniser_core.contrib.snow  # registers the effect
+assert uniser_core.contrib.rain  # registers the effects
+assert uniser_core.contrib.snow
 
 
 @pytest.fixture
@@ -60,3 +64,17 @@ def test_effects_are_listed_with_their_tags():
     rows = {row["effect"]: row for row in json.loads(done.output)}
     assert rows["snow"]["tags"] == "unseen"
     assert rows["occlude"]["tags"] == "-"
+
+
+def test_rain_takes_depth_that_is_named_and_does_without(photos, tmp_path):
+    job = SynthJob("rain", photos)
+    assert [row["depth"] for i in range(2) for row in job.process(i).rows] == [None, None]
+    assert job.config()["depth"] is None
+    named = SynthJob("rain", photos, depth="heuristic")
+    named.check()
+    (row,) = named.process(0).rows
+    assert row["depth"] is not None
+    assert json.loads(row["params"])["depth"]["source"] == "heuristic"
+    assert named.config()["depth"] == "heuristic"
+    with pytest.raises(InputError, match="depth sidecar"):
+        SynthJob("rain", photos, depth="sidecar").process(0)
