@@ -24,7 +24,7 @@ from aggregate.keys import hash_strings, key_of
 from aggregate.licenses import check_words
 from aggregate.output import claim, publish, relative_name
 from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, Decision, clean_keys
-from aggregate.rules import Rules
+from aggregate.rules import UNSEEN, Rules
 from aggregate.scan import scan
 from aggregate.shards import ShardFacts, inspect, list_shards
 
@@ -156,9 +156,9 @@ def _partitions(found: list[ShardFacts], partitions: int) -> Iterator[list[tuple
 
 
 def _effect_tags(recipe: Recipe, found: list[ShardFacts]) -> dict[str, tuple[str, ...]]:
-    """Tags of the effects in the sources, when the recipe excludes any; unknown effects (imported sets) have none."""
+    """Tags of the effects in the sources, where the recipe goes by any; unknown effects (imported sets) have none."""
     tags: dict[str, tuple[str, ...]] = {}
-    if any(":" not in tag for tag in recipe.exclude_tags):
+    if not recipe.keep_unseen or any(":" not in tag for tag in recipe.exclude_tags):
         for effect in {e for facts in found for e in facts.effects}:
             with contextlib.suppress(UniserError):
                 tags[effect] = registry.get_effect(effect).tags
@@ -209,6 +209,9 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision, dry_run
         notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
     if recipe.near_duplicates and (dry_run or recipe.validate_pictures == "none"):
         notes.append("no picture was decoded: near-duplicates were not looked for")
+    if manifest["rejected"].get(UNSEEN):
+        held = f"{manifest['rejected'][UNSEEN]} pairs of unseen effects were left out: they are for testing"
+        notes.append(f"{held}; keep_unseen: true takes them in")
     used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
     notes += [f"exclude_tags: no row has '{tag}'" for tag in recipe.exclude_tags if tag not in used]
     return notes

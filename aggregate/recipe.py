@@ -94,6 +94,9 @@ class Recipe(BaseModel):
     """Effect -> how often training draws its rows, others 1. Weights are never rows: they stand in the manifest."""
     exclude_tags: list[str] = []
     """Tags of effects, or `name:value` of a column or parameter: `depth.source:heuristic`, `license:CC-BY-NC-4.0`."""
+    keep_unseen: bool = False
+    """Take rows of effects tagged `unseen` too: rain, snow, smudge, drops, the zero-shot benchmark, which by default
+    no model sees in training."""
     psnr_db: tuple[float | None, float | None] | None = None
     """[lowest, highest] PSNR of input against target, dB: leaves out effects that are too strong or too weak."""
     validate_pictures: Literal["all", "sampled", "none"] = Field("all", alias="validate")

@@ -27,6 +27,8 @@ SPLIT_WORDS: dict[str | None, int] = {
     **dict.fromkeys(("test", "testing", "val", "valid", "validation", "dev"), PUBLISHED_TEST),
 }
 INCOMPLETE = "incomplete"
+# The tag of effects that no model is to see in training, and the reason their rows are set aside for.
+UNSEEN = "unseen"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Rules:
     exclude_effects: tuple[tuple[str, str], ...]  # (effect, the tag it has)
     allow: tuple[str, ...]  # licences or their tags; none: all
     deny: tuple[str, ...]
+    unseen_effects: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
@@ -50,7 +53,8 @@ class Rules:
         decode = "none" if dry_run else recipe.validate_pictures
         exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
         licenses = tuple(recipe.licenses.allow), tuple(recipe.licenses.deny)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses)
+        unseen = () if recipe.keep_unseen else tuple(e for e, tags in sorted(effect_tags.items()) if UNSEEN in tags)
+        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses, unseen)
 
     def columns(self) -> set[str]:
         """Columns that the rules look at, beside those that every row is known by."""
@@ -88,6 +92,9 @@ def judge(rows: pa.Table, rules: Rules) -> Verdicts:
     verdicts.mark(
         ~_array(known), "unknown_split", lambda row: f"split '{split[row].as_py()}', must be train, test or null"
     )
+    for effect in rules.unseen_effects:
+        told = f"{effect} is tagged {UNSEEN}: the recipe's keep_unseen takes it in"
+        verdicts.mark(_among(rows.column("effect"), [effect]), UNSEEN, told)
     low, high = rules.psnr_db
     psnr_db = rows.column("psnr_db").fill_null(np.nan).to_numpy()
     # A NaN is on no side of a bound.

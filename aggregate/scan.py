@@ -54,6 +54,8 @@ FACTS_SCHEMA = pa.schema(
     ]
 )
 SAMPLED_ONE_IN = 16
+# The tag of effects that no model is to see in training, and the reason their rows are set aside for.
+UNSEEN = "unseen"
 UNDECODABLE = (InputError, ValueError, RuntimeError, cv2.error)
 EXR_MAGIC = b"\x76\x2f\x31\x01"
 

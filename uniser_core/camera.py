@@ -133,6 +133,13 @@ def meter_ev(rgb_HWC: Float32) -> float:
     return min(max(key_ev, highlights_ev), highlights_ev + METER_CLIP_EV)
 
 
+def white_of(frame: Frame) -> float:
+    """Light that the camera shows as white, to half a stop: 1 for photos, by the meter for scene-referred frames."""
+    if not frame.is_scene_referred:
+        return 1.0
+    return frame.memo(("white",), lambda: float(2.0 ** -meter_ev(frame.rgb_HWC)))
+
+
 def balance_rgb(rgb_HWC: Float32, exposure_ev: float, adaptation: float) -> tuple[float, float, float]:
     """Gains of R, G and B that a camera's automatic white balance gives, luminance of grey kept.
 

@@ -82,6 +82,7 @@ class Effect(Protocol):
     version: ClassVar[int]
     dataset: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    wants: ClassVar[tuple[str, ...]]
     fast: ClassVar[bool]
     tags: ClassVar[tuple[str, ...]]
     prompt: ClassVar[str]
@@ -102,14 +103,16 @@ def effect(
     version: int = 1,
     dataset: str = "",
     needs: Iterable[str] = (),
+    wants: Iterable[str] = (),
     fast: bool = False,
     tags: Iterable[str] = (),
     prompt: str = "",
 ) -> Callable[[type], type[Effect]]:
     """Class decorator that registers an effect under `name` (a-z, digits, dashes).
 
-    `needs` are the frame channels it cannot do without (`depth`, `lights`, …); `fast` promises that
-    rendering is quick enough to do at load time (recipe mode); `version` is bumped when pixels change.
+    `needs` are the frame channels it cannot do without (`depth`, `lights`, …), `wants` those that it uses where the
+    frame has them; `fast` promises that rendering is quick enough to do at load time (recipe mode); `version` is bumped
+    when pixels change. The tag `unseen` keeps an effect's pairs out of corpora unless a recipe asks for them.
     """
 
     def decorate(cls: type) -> type[Effect]:
@@ -126,7 +129,7 @@ def effect(
                 raise InputError(f"effect '{name}'", f"needs a method {method}", "add one")
         made: Any = cls
         made.name, made.version, made.needs, made.fast = name, version, tuple(needs), fast
-        made.dataset = dataset or name.upper()
+        made.wants, made.dataset = tuple(wants), dataset or name.upper()
         made.tags, made.prompt = tuple(tags), prompt or f"Remove {name}."
         registry.register_effect(made)
         done: type[Effect] = made

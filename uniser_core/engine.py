@@ -167,7 +167,7 @@ def _row(
         "layer": image_cell(layer, f"{name}-layer.exr"),
         "layer_kind": layer_kind,
         "mask": image_cell(encode_png(mask) if mask is not None else None, f"{name}-mask.png"),
-        "depth": image_cell(_depth_blob(frame) if "depth" in effect.needs else None, f"{frame.frame_id}-depth.png"),
+        "depth": image_cell(_depth_blob(frame) if _uses_depth(effect, frame) else None, f"{frame.frame_id}-depth.png"),
         "width": int(input8.shape[1]),
         "height": int(input8.shape[0]),
         "prompt": effect.prompt,
@@ -243,6 +243,12 @@ def strength8(strength: npt.NDArray[np.float32]) -> UInt8:
     return np.asarray(np.clip(strength * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
+def _uses_depth(effect: Effect, frame: Frame) -> bool:
+    """Whether the picture depends on depth, which then is stored with it, so that the row renders again."""
+    # What is not made by `@effect` (plates, traced shadows) declares no wants.
+    return "depth" in effect.needs or ("depth" in getattr(effect, "wants", ()) and frame.has("depth"))
+
+
 def _depth_blob(frame: Frame) -> bytes:
     return frame.memo("depth blob", lambda: encode_png(frame.depth.code_HW))
 
@@ -258,7 +264,7 @@ def dump_params(
     values["camera"] = {**camera.describe(), "source_bits": 32 if frame.is_hdr else 8}
     # Rows of deeper pictures than 8 bits, or of a clean picture the effect made, cannot re-render from their target.
     values["camera"]["replays"] = not (frame.is_hdr or makes_clean)
-    if "depth" in effect.needs:
+    if _uses_depth(effect, frame):
         values["depth"] = frame.depth.describe()
     if "scene_id" in frame.facts:
         values["frame"] = {k: frame.facts[k] for k in ("scene_id", "camera_id")}

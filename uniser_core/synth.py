@@ -67,7 +67,7 @@ class SynthJob:
         unknown = set(self.overrides) - set(effect.Params.model_fields)
         if unknown:
             parse_params(effect.Params, self.overrides)
-        if "depth" in effect.needs and self.depth not in ("auto", "sidecar"):
+        if self._asks_for_depth(effect) and self.depth not in ("auto", "sidecar"):
             self._depth_provider()
 
     def config(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class SynthJob:
             "encoder": self.encoder,
             "dither": self.dither,
             "sensor_noise": self.sensor_noise,
-            "depth": self.depth if "depth" in effect.needs else None,
+            "depth": self.depth if self._asks_for_depth(effect) else None,
             "preset": self.preset,
             "max_size_px": self.max_size_px,
             "set": self.overrides,
@@ -159,9 +159,13 @@ class SynthJob:
         found: DepthProvider = self._open["depth"]
         return found
 
+    def _asks_for_depth(self, effect: Effect) -> bool:
+        """An effect that needs depth always does; one that only wants it, when the user names where from."""
+        return "depth" in effect.needs or ("depth" in effect.wants and self.depth != "auto")
+
     def _with_depth(self, frame: Frame, effect: Effect) -> Frame:
-        """Give the frame a depth when the effect needs one: its own (sidecar, render) unless a provider is named."""
-        if "depth" not in effect.needs or (frame.has("depth") and self.depth in ("auto", "sidecar")):
+        """Give the frame a depth when it is asked for: its own (sidecar, render) unless a provider is named."""
+        if not self._asks_for_depth(effect) or (frame.has("depth") and self.depth in ("auto", "sidecar")):
             return frame
         if self.depth == "sidecar":
             raise InputError(f"{frame.frame_id} has no depth sidecar", "--depth sidecar needs one", "use --depth auto")

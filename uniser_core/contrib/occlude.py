@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.ndimage import map_coordinates
 
+from uniser_core.camera import white_of
 from uniser_core.effect import EffectParams, Layers, effect
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Patch(BaseModel):
     radii: tuple[float, ...] = Field(default=(), description="blob: its radius around the circle, 1 = the ellipse")
 
 
-@effect("occlude", dataset="CONTRIB", prompt="Remove effects.", fast=True)
+@effect("occlude", version=2, dataset="CONTRIB", prompt="Remove effects.", fast=True)
 class Occlude:
     """A few rectangles, ellipses and blobs, half of them opaque, laid over each other in linear light."""
 
@@ -53,11 +54,12 @@ class Occlude:
     def apply(self, frame: Frame, params: Params) -> Layers:
         """Composite the patches: light = light * (1 - cover) + colour * cover."""
         degraded, clear = frame.rgb_HWC.copy(), np.ones((frame.height, frame.width), np.float32)
+        shown_as_white = np.float32(white_of(frame))
         for patch in params.patches:
             rows, columns, cover = _cover(patch, frame.height, frame.width)
             if cover.size:
                 region = degraded[rows, columns]
-                region += (np.array(patch.rgb_linear, np.float32) - region) * cover[..., None]
+                region += (np.array(patch.rgb_linear, np.float32) * shown_as_white - region) * cover[..., None]
                 clear[rows, columns] *= 1 - cover
         return Layers(degraded=degraded, strength=1 - clear)
 
