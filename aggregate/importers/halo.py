@@ -5,27 +5,40 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from uniser_core.codecs import encode_half_exr
 from uniser_core.color import decode_srgb8
+from uniser_core.engine import Rendered
 from uniser_core.errors import InputError
 from uniser_core.pair import image_cell
 from uniser_core.storage import Store
 
-from aggregate.importers.job import PublishedPair, published_row, rgb8_of
+from aggregate.importers.published import PublishedPair, PublishedPicture, published_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SAMPLE = re.compile(r"(?P<scene>Scene\d+)_(?P<effect>Glare|Shimmer|Streak|Reflective)\d+_(?P<camera>camera\d+)")
 EXPECTED = "shards/shard-NNNNN.tar with halo/SceneNNN_EffectN_cameraN.{gt,flare}.png"
 TERMS = "CC-BY-NC-SA-4.0"
+PUBLISHED_PAIRS = 4945
 BINARY_COLUMNS = ("input_sha256", "target_sha256")
 
 
 class HaloTars:
     """One item a scene and camera: its effects share a clean picture, so that is stored once."""
 
-    def __init__(self, root: str) -> None:
+    name, dataset, effect, license, tree = "halo", "HALO", "flare", TERMS, EXPECTED
+    options: tuple[str, ...] = ()
+
+    @staticmethod
+    def expected() -> dict[str, str]:
+        """See `ImporterKind`."""
+        return {"all": f"{PUBLISHED_PAIRS} pairs"}
+
+    def __init__(self, root: str, options: Mapping[str, Any]) -> None:
         folder, _, name = root.rpartition("/") if root.endswith(".tar") else (root, "", "")
         self.store = Store(folder or ".")
         self.tars = [name] if name else self.store.names("shards", ".tar") or self.store.names(suffix=".tar")
@@ -36,6 +49,9 @@ class HaloTars:
             self._read_headers(tar)
         if not self._samples:
             raise InputError(root, f"holds no sample of HALO; expected {EXPECTED}", "give the published folder")
+        # A set of our own making has any number; the published one has its.
+        count = self.pair_count()
+        self.warnings = [] if count == PUBLISHED_PAIRS else [f"{count} pairs, {PUBLISHED_PAIRS} are published"]
 
     def _read_headers(self, tar: str) -> None:
         try:
@@ -56,9 +72,23 @@ class HaloTars:
         """`SceneNNN_cameraNN`, sorted."""
         return sorted(self._samples)
 
-    def rows(self, key: str) -> list[dict[str, Any]]:
+    def pair_count(self) -> int:
+        """See `Importer`."""
+        return sum(len(samples) for samples in self._samples.values())
+
+    def byte_count(self, key: str) -> int:
+        """See `Importer`."""
+        return sum(size for sample in self._samples[key].values() for _, _, size in sample.values())
+
+    def process(self, key: str) -> Rendered:
         """Pairs of one view; those that carry our row are restored whole."""
-        return [self._row(key, base, members) for base, members in sorted(self._samples[key].items())]
+        done = Rendered([], [])
+        for base, members in sorted(self._samples[key].items()):
+            try:
+                done.rows.append(self._row(key, base, members))
+            except InputError as error:
+                done.failed.append((base, str(error)))
+        return done
 
     def _row(self, item: str, base: str, members: dict[str, tuple[str, int, int]]) -> dict[str, Any]:
         missing = [end for end in ("gt.png", "flare.png") if end not in members]
@@ -79,8 +109,8 @@ class HaloTars:
             variant=found["effect"].lower(),
             dataset="HALO",
             group_id=found["scene"],
-            input=blobs["flare.png"],
-            target=blobs["gt.png"],
+            input=PublishedPicture.read(blobs["flare.png"], f"{base}.flare.png"),
+            target=PublishedPicture.read(blobs["gt.png"], f"{base}.gt.png"),
             origin="render_3d",
             prompt="Remove lens flare.",
             license=TERMS,
@@ -107,4 +137,6 @@ def _restored(row: dict[str, Any], base: str, blobs: dict[str, bytes]) -> dict[s
 
 
 def _linear_layer(png: bytes, base: str) -> bytes:
-    return encode_half_exr(np.asarray(decode_srgb8(rgb8_of(png, f"{base}.separate.png")), np.float32))
+    return encode_half_exr(
+        np.asarray(decode_srgb8(PublishedPicture.read(png, f"{base}.separate.png").rgb8_HWC), np.float32)
+    )
