@@ -67,6 +67,7 @@ class Rules:
     psnr_db: tuple[float | None, float | None]
     exclude: tuple[tuple[str, str], ...]  # (column or parameter, value)
     exclude_effects: tuple[tuple[str, str], ...]  # (effect, the tag it has)
+    misalignment_limits_px: tuple[float | None, ...] = ()  # of each source
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
@@ -76,7 +77,8 @@ class Rules:
         tagged = [(e, t) for e, tags in sorted(effect_tags.items()) for t in plain if t in tags]
         decode = "none" if dry_run else recipe.validate_pictures
         exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged))
+        limits = recipe.misalignment_limits_px()
+        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), limits)
 
 
 class _BadRowError(Exception):
@@ -98,7 +100,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
             raise damaged(shard, error) from error
         first = sum(blobs.metadata.row_group(g).num_rows for g in range(group))
         ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in IMAGE_COLUMNS}
-        judge = _Judge(blobs, ranges, rules)
+        judge = _Judge(blobs, ranges, rules, shard.source)
         facts = [{"shard": number, "row": first + i, **judge.facts(i, row)} for i, row in enumerate(rows)]
         tables.append(pa.Table.from_pylist(facts, FACTS_SCHEMA))
     return pa.concat_tables(tables) if tables else FACTS_SCHEMA.empty_table()
@@ -107,8 +109,10 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
 class _Judge:
     """Checks the rows of one row group. A target is decoded once for all its variants."""
 
-    def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], rules: Rules) -> None:
+    def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], rules: Rules, source: int) -> None:
         self.blobs, self.ranges, self.rules = blobs, ranges, rules
+        limits = rules.misalignment_limits_px
+        self.misalignment_limit_px = limits[source] if source < len(limits) else None
         self.groups: dict[str, tuple[int, int]] = {}
         self.targets: OrderedDict[int, tuple[bytes, UInt8, bytes]] = OrderedDict()  # offset -> sha, pixels, sha of them
 
@@ -160,6 +164,10 @@ class _Judge:
         low, high = self.rules.psnr_db
         if (low is not None and not row["psnr_db"] >= low) or (high is not None and not row["psnr_db"] <= high):
             raise _BadRowError("strength", f"psnr_db {row['psnr_db']:.2f} outside {[low, high]}")
+        if self.misalignment_limit_px is not None:
+            moved = tag_value(row, "alignment_px")
+            if moved is not None and float(moved) > self.misalignment_limit_px:
+                raise _BadRowError("misaligned", f"by {moved} px, more than {self.misalignment_limit_px:g}")
         for effect, tag in self.rules.exclude_effects:
             if row["effect"] == effect:
                 raise _BadRowError("excluded_tag", tag)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from uniser_core.errors import InputError, UniserError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from uniser_core.effect import Effect
 
 EFFECTS: dict[str, type[Effect]] = {}
@@ -57,15 +59,15 @@ def load_point(group: str, name: str) -> Any:
         ) from error
 
 
-def load_plugin(path: str) -> None:
-    """Run one plugin file (`--plugin path/to/rain.py`), which registers what it defines."""
+def load_plugin(path: str) -> ModuleType:
+    """Run one plugin file (`--plugin path/to/rain.py`), which registers what it defines; once a process."""
     file = Path(path)
     if not file.is_file():
         raise InputError(f"plugin '{path}'", "is not a file", "give the path of a .py file")
     digest = hashlib.blake2b(str(file.resolve()).encode(), digest_size=6).hexdigest()
     module_name = f"uniser_plugin_{file.stem}_{digest}".replace("-", "_")
     if module_name in sys.modules:
-        return
+        return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise InputError(f"plugin '{path}'", "is not a Python file", "give the path of a .py file")
@@ -78,6 +80,7 @@ def load_plugin(path: str) -> None:
         if isinstance(error, UniserError):
             raise
         raise InputError(f"plugin '{path}' is broken", repr(error), "fix it, see --debug") from error
+    return module
 
 
 def effect_names() -> list[str]:

@@ -18,7 +18,7 @@ COMPOSE = "Flare layers"
     context_settings={"allow_interspersed_args": True},
 )
 def import_set(
-    name: Annotated[str | None, typer.Argument(help="the set: see --list")] = None,
+    name: Annotated[str | None, typer.Argument(help="the set: see --list; or a .py file that defines one")] = None,
     root: Annotated[str | None, typer.Argument(help="its folder, .zip or .tar, as published")] = None,
     out: Annotated[str | None, typer.Option(help="run folder: a path or an s3://, gs:// URI")] = None,
     list_: Annotated[bool, typer.Option("--list", help="list the sets: effect, numbers, terms")] = False,
@@ -123,7 +123,8 @@ def _run(
     if dry_run:
         print_facts(job.plan(count), as_json)
         return
-    for warning in job.importer().warnings:
+    warnings = job.importer().warnings
+    for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
     assert out is not None
-    finish_run(run_job(job, out, run_options), as_json)
+    finish_run(run_job(job, out, run_options), as_json, warnings=warnings)

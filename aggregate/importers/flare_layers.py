@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 CROP_PX = 512
+# Side of a published layer: of it, a picture of 512 px shows the middle.
+LAYER_PX = 1440
 COMPOSED = "composed/"
 
 
@@ -167,7 +169,8 @@ def _placed(light_HWC: Float32, params: LayerParams, size: tuple[int, int]) -> F
     turn, shear = np.deg2rad(params.rotation_deg), np.tan(np.deg2rad(params.shear_deg))
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     flips = np.diag([-1.0 if f else 1.0 for f in (params.flip_x, params.flip_y)])
-    linear = flips @ rotation @ np.array([[1, shear], [0, 1]]) * params.scale * unit
+    grown = params.scale * unit * LAYER_PX / max(light_HWC.shape)
+    linear = flips @ rotation @ np.array([[1, shear], [0, 1]]) * grown
     middle = np.array([light_HWC.shape[1], light_HWC.shape[0]]) / 2 - 0.5
     moved = np.array([width, height]) / 2 - 0.5 + np.array([params.shift_x_px, params.shift_y_px]) * unit
     forward = np.column_stack([linear, moved - linear @ middle])
@@ -240,7 +243,6 @@ class FlareTree(PairTree):
             params = json.loads(row["params"])
             params["camera"]["replays"] = False  # its layers are in no row
             row["params"] = json.dumps(params, separators=(",", ":"), ensure_ascii=False)
-            row["group_id"] = f"background/{frame.group_id}"
             row["license"] = f"{row['license']} AND {self.spec.license}"
         return done
 

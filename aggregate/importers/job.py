@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uniser_core.errors import InputError
 from uniser_core.job import Plan
 from uniser_core.pair import PAIR_SCHEMA
-from uniser_core.registry import load_point, points
+from uniser_core.registry import load_plugin, load_point, points
 from uniser_core.version import generator_name
+
+from aggregate.importers.base import PublishedSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,10 @@ GROUP = "uniser.importers"
 class Importer(Protocol):
     """One published set under one root; items are its clean pictures."""
 
-    warnings: list[str]
+    @property
+    def warnings(self) -> list[str]:
+        """What seems missing or odd, a line each."""
+        ...
 
     def item_keys(self) -> list[str]:
         """Names of the items, sorted."""
@@ -48,12 +53,30 @@ class Importer(Protocol):
 class ImporterKind(Protocol):
     """What an entry point of the group `uniser.importers` names; `PublishedSet` is one."""
 
-    name: str
-    dataset: str
-    effect: str
-    license: str
-    tree: str
-    options: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What the command calls it."""
+        ...
+
+    @property
+    def effect(self) -> str:
+        """Of its rows."""
+        ...
+
+    @property
+    def license(self) -> str:
+        """Its terms: an SPDX id."""
+        ...
+
+    @property
+    def tree(self) -> str:
+        """What a root holds, in a line."""
+        ...
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options it takes."""
+        ...
 
     def expected(self) -> dict[str, str]:
         """Published numbers of each part."""
@@ -65,9 +88,14 @@ class ImporterKind(Protocol):
 
 
 def importer_kind(name: str) -> ImporterKind:
-    """The importer of that name. Raises InputError with the known ones."""
-    found: ImporterKind = load_point(GROUP, name)
-    return found
+    """The importer of that name, or the one that a .py file defines. Raises InputError with the known ones."""
+    if not name.endswith(".py"):
+        found: ImporterKind = load_point(GROUP, name)
+        return found
+    defined = [v for v in vars(load_plugin(name)).values() if isinstance(v, PublishedSet)]
+    if len(defined) != 1:
+        raise InputError(name, f"defines {len(defined)} importers", "define one PublishedSet in it")
+    return defined[0]
 
 
 def listing() -> list[dict[str, str]]:
@@ -111,7 +139,7 @@ class ImportJob:
         """What makes this run this run."""
         listing = json.dumps(self.item_keys(), ensure_ascii=False).encode()
         digest = hashlib.blake2b(listing, digest_size=16).hexdigest()
-        described = {"importer": self.name, "items_digest": digest, "generator": generator_name()}
+        described = {"importer": importer_kind(self.name).name, "items_digest": digest, "generator": generator_name()}
         options = {k: v for k, v in sorted(self.options.items()) if k != "also"}
         return {"kind": "import", **described, **({"options": options} if options else {})}
 

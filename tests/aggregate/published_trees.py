@@ -40,7 +40,9 @@ def shaded(rgb8: np.ndarray[Any, Any], darkness: float = 0.5) -> np.ndarray[Any,
 def encode(rgb8: np.ndarray[Any, Any], kind: str = "png") -> bytes:
     """Encoded by another library than ours."""
     stream = io.BytesIO()
-    Image.fromarray(rgb8).save(stream, {"jpg": "JPEG", "png": "PNG"}[kind], **({"quality": 95} if kind == "jpg" else {}))
+    Image.fromarray(rgb8).save(
+        stream, {"jpg": "JPEG", "png": "PNG"}[kind], **({"quality": 95} if kind == "jpg" else {})
+    )
     return stream.getvalue()
 
 

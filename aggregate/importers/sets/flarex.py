@@ -5,7 +5,8 @@ from aggregate.importers.flare_layers import FlareSet, LayerKind
 from aggregate.importers.matching import Layout
 
 # File names are not published: partners share what is left of a name without the word for its role.
-NAME = r"(?P<before>[^/]*?)(?:[_-]?(?:flare|light)(?:_?(?:img|source|flare))?)?(?P<after>[_-]?\d+[^/]*)"
+WORDLESS = r"(?:(?!flare|light)[^/])*"
+NAME = rf"(?P<before>{WORDLESS}?)(?:[_-]?(?:flare|light)(?:_?(?:img|source))?)?(?P<after>{WORDLESS})"
 
 FLAREX = FlareSet(
     name="flarex",

@@ -16,7 +16,7 @@ ITS = PublishedSet(
     parts=(
         part(
             "train",
-            (f"hazy/{HAZY}", f"clear/{CLEAR}"),
+            (f"hazy/{HAZY}", f"(?<!val/)clear/{CLEAR}"),
             (f"train/haze/{HAZY}", f"train/clear/{CLEAR}"),
             split="train",
             inputs=(13_990, 110_000),
