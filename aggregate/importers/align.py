@@ -14,6 +14,7 @@ LONG_SIDE_PX = 512
 TILE_PX = 96
 # A tile with less structure than this part of the strongest one's says nothing about where it is.
 LEAST_STRUCTURE = 0.15
+MOST_TILES = 9
 # Peaks of the correlation below this are noise.
 LEAST_PEAK = 0.06
 
@@ -42,7 +43,7 @@ def alignment(input8_HWC: UInt8, target8_HWC: UInt8) -> Alignment:
     Phase correlation (Kuglin and Hines 1975), sub-pixel, of gradient pictures of log light, tile by tile at 512 px on
     the long side: a shadow or a veil scales light, which a logarithm turns into an offset and a gradient drops;
     gradients are divided by their local mean, so a veil that weakens them and the shadow's own edge count little.
-    The median over tiles with structure is taken, so that a tile that the effect rules has no say.
+    The median over the nine tiles with most structure is taken, so that one that the effect rules has no say.
     """
     scale = min(1.0, LONG_SIDE_PX / max(input8_HWC.shape[:2]))
     a, b = (_structure(p, scale) for p in (input8_HWC, target8_HWC))
@@ -70,11 +71,10 @@ def _displacements(a_HW: Float32, b_HW: Float32) -> list[float]:
     rows, columns = (np.linspace(0, n - side, max(1, round(n / side))).astype(int) for n in (height, width))
     tiles = [(slice(y, y + side), slice(x, x + side)) for y in rows for x in columns]
     structure = [float(min(a_HW[t].std(), b_HW[t].std())) for t in tiles]
-    least = LEAST_STRUCTURE * max(structure)
+    least = max(LEAST_STRUCTURE * max(structure), 1e-3)
+    telling = sorted(range(len(tiles)), key=lambda n: (-structure[n], n))[:MOST_TILES]
     moved = []
-    for tile, strength in zip(tiles, structure, strict=True):
-        if strength <= max(least, 1e-3):
-            continue
+    for tile in (tiles[n] for n in telling if structure[n] > least):
         one, two = (np.ascontiguousarray(p[tile] - p[tile].mean()) for p in (a_HW, b_HW))
         (dx, dy), peak = cv2.phaseCorrelate(one, two, window)
         if peak >= LEAST_PEAK:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NOT_STATED = "LicenseRef-not-stated"
-ALSO = "also"
+# Options that say where things lie, and so are no part of what a run is.
+ALSO, BACKGROUND = "also", "background"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class PublishedSet:
     align: bool = False
     centre_crop: bool = False
     attribution: str = ""
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = (ALSO,)
 
     def __call__(self, root: str, options: Mapping[str, Any]) -> PairTree:
         """The importer of one root."""
@@ -93,8 +94,9 @@ class Entry:
     """An item in its part."""
 
     part: Part
+    rule: Rule
     key: str
-    item: Item = field(default_factory=Item)
+    item: Item
 
 
 class PairTree:
@@ -109,8 +111,9 @@ class PairTree:
         names = [n for n in self.tree.files if not any(f"/{s}/" in f"/{n}" for s in spec.skip)]
         self.entries: dict[str, Entry] = {}
         for part in spec.parts:
-            items = max((join(names, rule) for rule in part.layouts), key=_worth)  # the first of equals
-            self.entries |= {f"{part.name}/{key}": Entry(part, key, item) for key, item in items.items()}
+            # Of equals, the first.
+            rule, items = max(((rule, join(names, rule)) for rule in part.layouts), key=lambda found: _worth(found[1]))
+            self.entries |= {f"{part.name}/{key}": Entry(part, rule, key, item) for key, item in items.items()}
         self._check_root()
 
     def _check_root(self) -> None:
@@ -177,7 +180,10 @@ class PairTree:
     def _row(
         self, entry: Entry, label: str, paths: list[str], target: PublishedPicture, cropped: dict[str, PublishedPicture]
     ) -> dict[str, Any]:
-        spec, part, extra = self.spec, entry.part, entry.item.extras[label]
+        spec, part = self.spec, entry.part
+        found = entry.rule.match("input", paths[0])
+        assert found is not None
+        extra = found.extra
         picture = self._picture(paths)
         params: dict[str, Any] = {k: as_value(v) for k, v in extra.items() if k != "variant"}
         if spec.centre_crop and target.size != picture.size:

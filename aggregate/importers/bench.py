@@ -36,12 +36,13 @@ Files = list[tuple[str, str]]
 
 
 def bench() -> list[BenchLine]:
-    """Four sets in their real layout and size."""
+    """Five sets in their real layout and size."""
     with tempfile.TemporaryDirectory(prefix="uniser-bench-import-") as folder:
         place = Path(folder)
         return [
             *_compare("import istd, 640x480 PNG", "istd", 1870, *_istd(place / "istd", 24)),
             *_compare("import reside-its, 620x460 PNG, ten of each", "reside-its", 1399, *_its(place / "its", 4)),
+            *_compare("import reside-ots, 550x412 JPEG, 35 of each", "reside-ots", 2061, *_ots(place / "ots", 2)),
             *_compare("import reside-6k, 550x412 JPEG", "reside-6k", 7000, *_6k(place / "6k", 32)),
             *_compare("import srd with alignment, 840x640 JPEG", "srd", 3088, *_srd(place / "srd", 16)),
         ]
@@ -55,6 +56,11 @@ def _istd(root: Path, count: int) -> tuple[Path, Files]:
 def _its(root: Path, count: int) -> tuple[Path, Files]:
     names = [(f"hazy/{n}_{k}_0.{k}5.png", f"clear/{n}.png") for n in range(count) for k in range(10)]
     return _write(root, names, 620, 460)
+
+
+def _ots(root: Path, count: int) -> tuple[Path, Files]:
+    names = [(f"part1/{n:04d}_0.8_0.{k:02d}.jpg", f"clear/{n:04d}.jpg") for n in range(count) for k in range(35)]
+    return _write(root, names, 550, 412)
 
 
 def _6k(root: Path, count: int) -> tuple[Path, Files]:

@@ -31,8 +31,10 @@ def _of_part(part: Part, entries: list[Entry]) -> str:
         if expected and found not in expected:
             said.append(f"{found} {what}, expected {' or '.join(map(str, expected))}")
     wrong_count = bool(said)
-    said += _listed("no target for", [p[0] for e in entries if not e.item.targets for p in e.item.inputs.values()])
-    said += _listed("no input for", [e.item.targets[0] for e in entries if not e.item.inputs])
+    said += _listed(
+        "no target for", sorted(p[0] for e in entries if not e.item.targets for p in e.item.inputs.values())
+    )
+    said += _listed("no input for", sorted(e.item.targets[0] for e in entries if not e.item.inputs))
     if wrong_count and entries:
         keys = {e.key for e in entries}
         missing = list(gaps(keys))
@@ -46,4 +48,4 @@ def _listed(what: str, names: list[str]) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return [f"{what} {', '.join(sorted(names)[:SHOWN])}{more}"]
+    return [f"{what} {', '.join(names[:SHOWN])}{more}"]

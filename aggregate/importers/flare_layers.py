@@ -7,7 +7,7 @@ gain and noise of the clean picture are not drawn here, and black is taken off e
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
@@ -20,7 +20,7 @@ from uniser_core.errors import InputError
 from uniser_core.frame import Frame
 from uniser_core.seeding import frame_seed, generator
 
-from aggregate.importers.base import PairTree, PublishedSet
+from aggregate.importers.base import ALSO, BACKGROUND, PairTree, PublishedSet
 from aggregate.importers.matching import Layout, join
 from aggregate.importers.published import PublishedPicture
 
@@ -182,7 +182,7 @@ class FlareSet(PublishedSet):
     """A published set with flare layers, which `--background` lays over clean pictures."""
 
     layers: tuple[LayerKind, ...] = ()
-    options: tuple[str, ...] = field(default=("background", "variants", "seed", "crop"))
+    options: tuple[str, ...] = (ALSO, BACKGROUND, "variants", "seed", "crop")
 
     def __call__(self, root: str, options: Mapping[str, Any]) -> FlareTree:
         """The importer of one root."""
@@ -204,20 +204,20 @@ class FlareTree(PairTree):
         for option, value, least in (("crop", self.crop, 32), ("variants", self.variants, 1), ("seed", self.seed, 0)):
             if value < least:
                 raise InputError(f"--{option} {value}", f"must be {least} or more", "or leave it out")
-        if "background" in options:
+        if BACKGROUND in options:
             from uniser_core.sources import open_source
 
             if not self.effect.present:
                 rule = f"holds no flare layers of {spec.dataset}; found {self.tree.summary()}"
                 raise InputError(root, rule, "give the folder as published, or leave --background out")
-            self.source = open_source(options["background"])
+            self.source = open_source(options[BACKGROUND])
             self.items = {COMPOSED + item.key: item for item in self.source.items()}
         elif self.effect.present:
             count = sum(map(len, self.effect.layers.values()))
             self.warnings.append(f"{count} flare layers are left aside: --background lays them over clean pictures")
 
     def _check_root(self) -> None:
-        if "background" not in self.options:
+        if BACKGROUND not in self.options:
             super()._check_root()
 
     def item_keys(self) -> list[str]:

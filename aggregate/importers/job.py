@@ -14,7 +14,7 @@ from uniser_core.pair import PAIR_SCHEMA
 from uniser_core.registry import load_plugin, load_point, points
 from uniser_core.version import generator_name
 
-from aggregate.importers.base import PublishedSet
+from aggregate.importers.base import ALSO, BACKGROUND, PublishedSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +126,7 @@ class ImportJob:
 
     def check(self) -> None:
         """Open the root. Raises InputError on an option the importer has not, and when the root is another."""
-        own = ("also", *importer_kind(self.name).options)
+        own = importer_kind(self.name).options
         for option in self.options:
             if option not in own:
                 shown = f"--{option.replace('_', '-')}"
@@ -140,7 +140,7 @@ class ImportJob:
         listing = json.dumps(self.item_keys(), ensure_ascii=False).encode()
         digest = hashlib.blake2b(listing, digest_size=16).hexdigest()
         described = {"importer": importer_kind(self.name).name, "items_digest": digest, "generator": generator_name()}
-        options = {k: v for k, v in sorted(self.options.items()) if k != "also"}
+        options = {k: v for k, v in sorted(self.options.items()) if k not in (ALSO, BACKGROUND)}
         return {"kind": "import", **described, **({"options": options} if options else {})}
 
     def schema(self) -> pa.Schema:

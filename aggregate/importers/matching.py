@@ -68,7 +68,6 @@ class Item:
 
     targets: list[str] = field(default_factory=list)
     inputs: dict[str, list[str]] = field(default_factory=dict)
-    extras: dict[str, dict[str, str]] = field(default_factory=dict)
     masks: list[str] = field(default_factory=list)
 
 
@@ -84,9 +83,7 @@ def join(names: Iterable[str], rule: Rule) -> dict[str, Item]:
                 continue
             item = items.setdefault(found.key, Item())
             if role == "input":
-                label = "_".join(found.extra.values())
-                item.inputs.setdefault(label, []).append(name)
-                item.extras[label] = found.extra
+                item.inputs.setdefault("_".join(found.extra.values()), []).append(name)
             else:
                 (item.targets if role == "target" else item.masks).append(name)
             break

@@ -76,6 +76,15 @@ def pairs_in(inputs: str, targets: str, names: list[tuple[str, str]], degrade: A
     return files
 
 
+def shadow_files(split: str = "train", names: tuple[str, ...] = ("1-1", "1-2", "2-1")) -> Files:
+    """A part of ISTD, without masks."""
+    files: Files = {}
+    for number, name in enumerate(names):
+        for role, data in zip("AC", pair(number, degrade=shaded), strict=True):
+            files[f"{split}/{split}_{role}/{name}.png"] = data
+    return files
+
+
 def as_folder(root: Path, files: Files) -> Path:
     """Loose files below `root`."""
     for name, data in files.items():
@@ -141,3 +150,14 @@ def all_rows(importer: Any) -> tuple[dict[str, dict[str, Any]], list[tuple[str, 
             json.loads(row["params"])
     pa.Table.from_pylist(list(rows.values()), PAIR_SCHEMA)
     return rows, failed
+
+
+def imported(*arguments: Any, code: int | None = 0) -> Any:
+    """`uniser import` with these arguments, in this process: its result with stdout and stderr."""
+    from typer.testing import CliRunner
+
+    from aggregate.importers.cli import app
+
+    done = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert code is None or done.exit_code == code, f"{done.output}\n{done.exception!r}"
+    return done

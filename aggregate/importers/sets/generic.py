@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from uniser_core.errors import InputError
 from uniser_core.pair import ORIGINS
+from uniser_core.sources.folder import glob_pattern
 from uniser_core.storage import Store
 
-from aggregate.importers.base import NOT_STATED, PairTree, Part, PublishedSet
+from aggregate.importers.base import ALSO, NOT_STATED, PairTree, Part, PublishedSet
 from aggregate.importers.matching import EXTENSION, Match
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Generic:
     name, dataset, effect, license = "generic", "-", "any", "as given"
     tree = "what --input-glob and --target-glob, or --csv, say"
     options: tuple[str, ...] = (
-        *GLOBS, "csv", "effect", "dataset", "origin", "split", "group", "license", "prompt", "align",
+        ALSO, *GLOBS, "csv", "effect", "dataset", "origin", "split", "group", "license", "prompt", "align",
     )  # fmt: skip
 
     def expected(self) -> dict[str, str]:
@@ -131,10 +132,7 @@ def _glob_rule(options: Mapping[str, Any]) -> GlobRule:
 
 
 def _glob(glob: str) -> re.Pattern[str]:
-    """`*` and `?` stay within a folder, `**/` is any number of folders."""
-    wild = {"**/": r"(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.lstrip("./"))
-    return re.compile("(?:^|/)" + "".join(wild.get(p, re.escape(p)) for p in parts) + "$")
+    return re.compile(f"(?:^|/){glob_pattern(glob.removeprefix('./').lstrip('/'))}$")
 
 
 def _expression(option: str, text: str) -> re.Pattern[str]:
