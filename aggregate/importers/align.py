@@ -54,8 +54,11 @@ def alignment(input8_HWC: UInt8, target8_HWC: UInt8) -> Alignment:
 
 def _structure(rgb8_HWC: UInt8, scale: float) -> Float32:
     grey = cv2.cvtColor(rgb8_HWC, cv2.COLOR_RGB2GRAY)
+    size = [max(1, round(n * scale)) for n in grey.shape[::-1]]
+    while grey.shape[1] >= 2 * size[0]:  # halves, then a little more: as good as areas at once, and far quicker
+        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
     log = cv2.log(grey.astype(np.float32) + np.float32(4))
     dx, dy = cv2.Sobel(log, cv2.CV_32F, 1, 0), cv2.Sobel(log, cv2.CV_32F, 0, 1)
     size = cv2.magnitude(dx, dy)
@@ -70,7 +73,7 @@ def _displacements(a_HW: Float32, b_HW: Float32) -> list[float]:
     window = cv2.createHanningWindow((side, side), cv2.CV_32F)
     rows, columns = (np.linspace(0, n - side, max(1, round(n / side))).astype(int) for n in (height, width))
     tiles = [(slice(y, y + side), slice(x, x + side)) for y in rows for x in columns]
-    structure = [float(min(a_HW[t].std(), b_HW[t].std())) for t in tiles]
+    structure = [min(float(cv2.meanStdDev(p[t])[1][0, 0]) for p in (a_HW, b_HW)) for t in tiles]
     least = max(LEAST_STRUCTURE * max(structure), 1e-3)
     telling = sorted(range(len(tiles)), key=lambda n: (-structure[n], n))[:MOST_TILES]
     moved = []

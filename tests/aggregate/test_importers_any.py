@@ -50,12 +50,36 @@ def test_pictures_that_every_decoder_reads_alike_keep_their_bytes_and_others_bec
     Image.fromarray(rgb8).save(turned, "PNG", exif=exif)
     bitmap = io.BytesIO()
     Image.fromarray(rgb8).save(bitmap, "BMP")
+    alpha = encode(np.dstack([rgb8, np.full(rgb8.shape[:2], 255, np.uint8)]))
+    assert PublishedPicture.read(alpha, "alpha").blob == alpha
     wanted = {"grey": np.repeat(rgb8[..., :1], 3, 2), "turned": np.rot90(rgb8, 3), "bitmap": rgb8}
     given = {"grey": grey, "turned": turned.getvalue(), "bitmap": bitmap.getvalue(), "sixteen": sixteen.getvalue()}
     for kind, data in given.items():
         made = PublishedPicture.read(data, kind)
         assert made.blob != data
         assert (decode_rgb8(made.blob) == wanted.get(kind, wanted["grey"])).all()
+
+
+def test_a_profile_an_orientation_or_a_key_colour_is_never_overlooked():
+    from PIL import Image, ImageCms
+
+    from uniser_core.decode_checks import simple_header
+
+    picture = Image.fromarray(clean(0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for kind, plain in (("JPEG", {"quality": 90}), ("JPEG", {"progressive": True}), ("PNG", {})):
+        for more in ({}, {"exif": exif}, {"icc_profile": profile}, {"transparency": (1, 2, 3)}):
+            stream = io.BytesIO()
+            picture.save(stream, kind, **plain, **more)
+            simple = not more or (kind == "JPEG" and "transparency" in more)
+            assert simple_header(stream.getvalue(), kind.lower()) == (picture.size if simple else None)
+    grey, inks = io.BytesIO(), io.BytesIO()
+    picture.convert("L").save(grey, "JPEG")
+    picture.convert("CMYK").save(inks, "JPEG")
+    assert simple_header(grey.getvalue(), "jpeg") is simple_header(inks.getvalue(), "jpeg") is None
+    assert simple_header(b"\xff\xd8\xff\xe0", "jpeg") is None
 
 
 def test_alignment_finds_the_shift_under_a_shadow_and_under_haze():
