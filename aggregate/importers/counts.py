@@ -26,10 +26,14 @@ def count_warnings(parts: Iterable[Part], entries: Iterable[Entry]) -> list[str]
 def _of_part(part: Part, entries: list[Entry]) -> str:
     inputs = sum(len(e.item.inputs) for e in entries)
     targets = sum(bool(e.item.targets) for e in entries)
-    said = []
-    for what, found, expected in (("inputs", inputs, part.inputs), ("clean pictures", targets, part.targets)):
-        if expected and found not in expected:
-            said.append(f"{found} {what}, expected {' or '.join(map(str, expected))}")
+    counted = [("inputs", inputs, part.inputs), ("clean pictures", targets, part.targets)]
+    if part.inputs == part.targets and all(e.item.inputs and e.item.targets for e in entries):
+        counted = [("pairs", inputs, part.inputs)]
+    said = [
+        f"{found} {what}, expected {' or '.join(map(str, expected))}"
+        for what, found, expected in counted
+        if expected and found not in expected
+    ]
     wrong_count = bool(said)
     said += _listed(
         "no target for", sorted(p[0] for e in entries if not e.item.targets for p in e.item.inputs.values())

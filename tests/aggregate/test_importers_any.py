@@ -241,7 +241,7 @@ def test_the_example_in_the_documentation_imports_its_set(tmp_path):
     files |= pairs_in("train/real/blended", "train/real/transmission_layer", [("77.jpg", "77.jpg")])
     root = as_folder(tmp_path / "root", files)
     done = imported(tmp_path / "real20.py", root, "--out", tmp_path / "out", "--workers", 1)
-    assert "test: 2 inputs, expected 20" in done.stderr
+    assert "test: 2 pairs, expected 20" in done.stderr
     assert "numbers missing: 4, 5, 6, 7, 8, 9, 10, 11" in done.stderr
     rows = {r["pair_id"]: r["split"] for r in PairSet(str(tmp_path / "out")).rows()}
     assert rows == {
