@@ -121,9 +121,9 @@ class PairTree:
             return
         some = [f"{sum(bool(getattr(e.item, r)) for e in self.entries.values())} {r}" for r in ("inputs", "targets")]
         partners = f" ({' and '.join(some)} by their names, none with its partner)" if self.entries else ""
-        found = "; ".join([f"found {self.tree.summary()}{partners}", *self.tree.notes])
-        rule = f"holds no pair of {self.spec.dataset}: expected {self.spec.tree}; {found}"
-        raise InputError(self.root, rule, "give the folder, .zip or .tar as published")
+        raise self.tree.wrong_root(
+            self.root, f"holds no pair of {self.spec.dataset}{partners}: expected {self.spec.tree}"
+        )
 
     def item_keys(self) -> list[str]:
         """Names of the clean pictures, sorted."""

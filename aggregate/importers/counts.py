@@ -41,9 +41,7 @@ def _of_part(part: Part, entries: list[Entry]) -> str:
     said += _listed("no input for", sorted(e.item.targets[0] for e in entries if not e.item.inputs))
     if wrong_count and entries:
         keys = {e.key for e in entries}
-        missing = list(gaps(keys))
-        if part.numbers is not None:
-            missing = [n for n in part.numbers if n not in {int(k) for k in keys if k.isdecimal()}]
+        missing = list(gaps(keys)) if part.numbers is None else [n for n in part.numbers if str(n) not in keys]
         said += _listed("numbers missing:", [str(n) for n in missing])
     return f"{part.name}: {'; '.join(said)}" if said else ""
 

@@ -208,8 +208,7 @@ class FlareTree(PairTree):
             from uniser_core.sources import open_source
 
             if not self.effect.present:
-                rule = f"holds no flare layers of {spec.dataset}; found {self.tree.summary()}"
-                raise InputError(root, rule, "give the folder as published, or leave --background out")
+                raise self.tree.wrong_root(root, f"holds no flare layers of {spec.dataset}: expected {spec.tree}")
             self.source = open_source(options[BACKGROUND])
             self.items = {COMPOSED + item.key: item for item in self.source.items()}
         elif self.effect.present:

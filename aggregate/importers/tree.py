@@ -165,3 +165,8 @@ class Tree:
         shown = [f"{folder}/ ({count})" for folder, count in sorted(folders.most_common(most))]
         more = len(folders) - len(shown)
         return (", ".join(shown) + (f" and {more} more folders" if more > 0 else "")) or "no file"
+
+    def wrong_root(self, root: str, rule: str) -> InputError:
+        """The error of a root that is not what it should be; `rule` says what was expected."""
+        found = "; ".join([f"found {self.summary()}", *self.notes])
+        return InputError(root, f"{rule}; {found}", "give the folder, .zip or .tar as published")
