@@ -72,7 +72,9 @@ def import_set(
 
         from aggregate.importers.job import listing
 
-        print_table(listing(), as_json, title="uniser import NAME ROOT")
+        rows = listing()
+        # What a root holds is long: in the JSON, and in docs/importers.md.
+        print_table(rows if as_json else [{k: v for k, v in r.items() if k != "tree"} for r in rows], as_json)
         return
     given = {
         "also": tuple(also or ()), "background": background, "variants": variants, "seed": seed, "crop": crop,
