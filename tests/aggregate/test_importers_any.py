@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from published_trees import (
     all_rows,
     as_folder,
+    as_tar,
     as_zip,
     clean,
     encode,
     flare_layer,
     imported,
+    mask,
     open_set,
     pairs_in,
     shaded,
@@ -295,3 +297,28 @@ def test_sir2_partners_differ_in_one_token_alone(names):
         ) + after.lower().split("-"):
             assert found[0] is not None
             assert found[0].key == found[1].key
+
+
+def test_imported_sets_build_one_corpus_whatever_the_partitions(tmp_path, recipe_of):
+    from aggregate.build import build
+    from aggregate.check import check_corpus
+
+    istd = shadow_files() | {f"train/train_B/{n}.png": mask() for n in ("1-1", "1-2", "2-1")}
+    its = pairs_in("hazy", "clear", [("5_1_0.9.png", "5.png"), ("5_2_0.8.png", "5.png"), ("6_1_0.7.png", "6.png")])
+    photos = as_folder(tmp_path / "photos", {"p.png": encode(clean(6, 64))})
+    flares = ("--background", photos, "--crop", 64, "--variants", 2)
+    for name, root, more in (
+        ("istd", as_zip(tmp_path / "istd.zip", istd), ()),
+        ("reside-its", as_tar(tmp_path / "its.tar", its), ()),
+        ("flare7k++", layers_root(tmp_path / "layers"), flares),
+    ):
+        imported(name, root, "--out", tmp_path / "rows" / name, "--workers", 1, *more)
+    recipe = recipe_of(*(str(tmp_path / "rows" / n) for n in ("istd", "reside-its", "flare7k++")))
+    made = []
+    for partitions in (1, 7):
+        out = tmp_path / f"corpus-{partitions}"
+        summary = build(recipe, str(out), partitions=partitions)
+        assert summary.manifest["rows"] == 8
+        assert check_corpus(str(out)).problems == []
+        made.append({p.name: p.read_bytes() for p in out.iterdir()})
+    assert made[0] == made[1]
