@@ -29,7 +29,8 @@ def _across(values_X: npt.NDArray[np.int32], x: int) -> np.int32:
     return np.int32(np.int32(a + b) + np.int32(c + values_X[x + 18]))
 
 
-@numba.njit(cache=True, nogil=True)
+# NumPy's division: Python's asks of every pixel whether it divides by zero, which keeps the loop from being vectors.
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def mean_ssim(a_HX: UInt8, b_HX: UInt8) -> float:
     """Mean SSIM index, 7x7 windows, of two 8-bit RGB pictures given as rows of 3 W bytes: `uniser_core.metrics.ssim`.
 
