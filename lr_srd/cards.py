@@ -154,6 +154,14 @@ def _disc(radius: float) -> Float32:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
+def _log2(x: Any) -> Any:
+    """Binary logarithm of a normal float32 > 0 to 0.01, from its bits: a third of the time went into the exact one."""
+    bits = np.float32(x).view(np.int32)
+    part = np.int32(bits & 0x7FFFFF | 0x3F800000).view(np.float32) - np.float32(1)
+    return np.float32((bits >> 23) - 127) + part * (np.float32(1.3435) - np.float32(0.3435) * part)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
 def _texel(texels: Float32, start: int, height: int, width: int, y: np.float32, x: np.float32) -> Any:
     """Bilinear value at texel coordinates, 0 outside."""
     if y < 0 or x < 0 or y >= height - 1 or x >= width - 1:
@@ -183,7 +191,7 @@ def _read_card(
 ) -> None:
     """Visibility of every point, float32: those whose way to the light misses the card see what is `outside`."""
     one, half = np.float32(1), np.float32(0.5)
-    per_octave, last = np.float32(1 / math.log(LADDER)), np.float32(radii.size - 1 - 1e-4)
+    per_octave, last = np.float32(1 / math.log2(LADDER)), np.float32(radii.size - 1 - 1e-4)
     # The way's own part of the shares, a metre of it.
     along_x = towards_3[0] * to_card_33[0, 0] + towards_3[1] * to_card_33[0, 1] + towards_3[2] * to_card_33[0, 2]
     along_y = towards_3[0] * to_card_33[1, 0] + towards_3[1] * to_card_33[1, 1] + towards_3[2] * to_card_33[1, 2]
@@ -204,7 +212,7 @@ def _read_card(
             if across < -reach_x or across > one + reach_x or up < -reach_y or up > one + reach_y:
                 out_HW[y, x] = one - outside
                 continue
-            level = min(max(np.log(max(radius, np.float32(1e-9)) / radii[0]) * per_octave, np.float32(0)), last)
+            level = min(max(_log2(max(radius / radii[0], one)) * per_octave, np.float32(0)), last)
             k = int(level)
             upper = level - np.float32(k)
             hidden = outside

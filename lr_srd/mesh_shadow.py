@@ -22,7 +22,9 @@ Float64 = npt.NDArray[np.float64]
 
 # A broad light needs many directions, or its penumbra shows steps; a small one fine maps, or their texels blur it.
 DIRECTIONS = ((1.2, 12), (4.0, 24), (180.0, 40))
-FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 320, 960, 8.0
+FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 160, 960, 8.0
+# Texels that the nearest shadowed pixel is wide: finer ones would not show.
+TEXELS_A_PIXEL = 2.0
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 # A point this share of the mesh's size nearer to the light than the mesh is not its own shadow.
 BIAS = 2e-3
@@ -51,7 +53,8 @@ def mesh_visibility(
     hidden = np.zeros(len(chosen), np.float32)
     directions = directions or next(count for size_deg, count in DIRECTIONS if light.size_deg <= size_deg)
     tangent = math.tan(math.radians(light.size_deg))
-    texels = int(np.clip(TEXELS_TIMES_TANGENT / max(tangent, 1e-6), FEWEST_TEXELS, MOST_TEXELS))
+    shown = TEXELS_A_PIXEL * size / max(_pixel_m(points_HWC, chosen), 1e-9)
+    texels = int(np.clip(min(TEXELS_TIMES_TANGENT / max(tangent, 1e-6), shown), FEWEST_TEXELS, MOST_TEXELS))
     radius = math.tan(math.radians(light.size_deg) / 2)
     for k in range(directions):
         # Vogel's spiral covers a disc evenly.
@@ -77,6 +80,14 @@ def _near_shadow(
     for axis in range(2):
         inside &= (seen[:, axis] > low[axis] - spread) & (seen[:, axis] < high[axis] + spread)
     return np.flatnonzero(inside)
+
+
+def _pixel_m(points_HWC: Float32, chosen: npt.NDArray[np.int64]) -> float:
+    """Smallest width in metres of the pixels that see the chosen points."""
+    width = points_HWC.shape[1]
+    x = np.where(chosen % width == width - 1, chosen - 1, chosen)
+    points = points_HWC.reshape(-1, 3)
+    return float(np.quantile(np.linalg.norm(points[x + 1] - points[x], axis=1), 0.05))
 
 
 def _one_direction(
