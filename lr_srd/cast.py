@@ -70,6 +70,10 @@ def shade(
 ) -> tuple[Float32, Float32]:
     """Ratio (H, W, 3) and strength (H, W) of the shadow: `lr_srd.shade.shadow_ratio` on the picture's surfaces."""
     receivers = receivers_of(frame, params.focal_px, params.up)
+    if receivers.sky.index.size:
+        cover_HW = np.zeros(visibility_HW.shape, np.float32) if cover_HW is None else cover_HW
+        border = cover_HW.reshape(-1)
+        border[receivers.sky.index] += (1 - border[receivers.sky.index]) * receivers.sky.alpha
     surfaces = Surfaces(facing(receivers, disc.direction), lit_share(frame, receivers), highlight_share(frame))
     # Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour.
     r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)

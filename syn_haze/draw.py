@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from uniser_core.lens import hfov_deg_of
 
 from syn_haze.airlight import Scene, blend, probe_step
 from syn_haze.light import reddened_sun, sky_colour
-from syn_haze.params import DEFAULT_HFOV_DEG, HazeParams, Rgb
+from syn_haze.params import HazeParams, Rgb
 from syn_haze.path import ground_lengths
 from syn_haze.render import path_of, sky_of
 from syn_haze.view import Profile
@@ -27,14 +28,6 @@ LEAST_ROW_SHARE = 0.03
 OUT_OF_VIEW_DEG = 6.0
 # Median paths through thinning air count at least this share of their length.
 MOST_THINNED = 0.2
-
-
-def field_of_view_deg(frame: Frame) -> float:
-    """Horizontal field of view: the frame's camera, its depth's calibration, or 65 degrees."""
-    camera: dict[str, Any] = frame.get("camera") if frame.has("camera") else {}
-    if "focal_mm" in camera and "sensor_mm" in camera:
-        return round(math.degrees(2 * math.atan(camera["sensor_mm"] / (2 * camera["focal_mm"]))), 3)
-    return float(frame.depth.facts.get("hfov_deg", DEFAULT_HFOV_DEG))
 
 
 def known_pose(frame: Frame) -> tuple[float, float] | None:
@@ -70,7 +63,7 @@ def horizon_pitch_deg(frame: Frame, hfov_deg: float) -> float:
 
 def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -> HazeParams:
     """One variant. Draws come in one fixed order, so that a preset's ranges can change without shifting the others."""
-    hfov_deg = field_of_view_deg(frame)
+    hfov_deg = hfov_deg_of(frame)
 
     def uniform(limits: tuple[float, float]) -> float:
         return float(rng.uniform(*limits))

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from uniser_core import sky
 from uniser_core.color import decode_table, encode_srgb8
-from uniser_core.depth import MAX_CODE
+from uniser_core.depth import MAX_CODE, depth_of
 from uniser_core.engine import strength8
-from uniser_core.errors import InputError
 
 from syn_haze import glow, kernels
 from syn_haze.light import airlights, phase_HW
 from syn_haze.noise import optical_depth
 from syn_haze.path import ground_lengths, path_lengths
-from syn_haze.sky import Sky, find_sky, unmixed
 
 if TYPE_CHECKING:
-    from uniser_core.depth import DepthMap
     from uniser_core.frame import Frame
+    from uniser_core.sky import Sky
 
     from syn_haze.params import HazeParams
     from syn_haze.view import View
@@ -95,34 +94,34 @@ class Air:
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
     """Hazy linear light and transmission, float32 (H, W, 3) each."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out, through = air.linear()
-    if sky.index.size:
-        out.reshape(-1, 3)[sky.index], through.reshape(-1, 3)[sky.index] = _border(frame, air, sky)
+    if border.index.size:
+        out.reshape(-1, 3)[border.index], through.reshape(-1, 3)[border.index] = _border(air, border)
     return out, through
 
 
 def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     """The same picture in 8-bit sRGB, bit for bit as `encode_srgb8(render_linear(...)[0])`."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out = air.srgb8()
-    if sky.index.size:
-        out.reshape(-1, 3)[sky.index] = encode_srgb8(_border(frame, air, sky)[0])
+    if border.index.size:
+        out.reshape(-1, 3)[border.index] = encode_srgb8(_border(air, border)[0])
     return out
 
 
 def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
     """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W); in bands that bound memory."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out = np.empty((*air.path_HW.shape, 3), np.uint8)
     mask = np.empty(air.path_HW.shape, np.uint8)
     for top in range(0, frame.height, BAND_ROWS):
         rows = slice(top, top + BAND_ROWS)
         light, through = air.rows(rows).linear()
         out[rows], mask[rows] = encode_srgb8(light), strength8(strength_of(through))
-    if sky.index.size:
-        light, through = _border(frame, air, sky)
-        out.reshape(-1, 3)[sky.index], mask.reshape(-1)[sky.index] = (
+    if border.index.size:
+        light, through = _border(air, border)
+        out.reshape(-1, 3)[border.index], mask.reshape(-1)[border.index] = (
             encode_srgb8(light),
             strength8(strength_of(through)),
         )
@@ -135,14 +134,14 @@ def strength_of(through: Float32) -> Float32:
     return np.asarray(np.maximum(1 - mean, 0), np.float32)
 
 
-def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
+def _border(air: Air, border: Sky) -> tuple[Float32, Float32]:
     """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
-    near, far = sky.near_C1n, sky.far_C1n
+    near, far = border.near_C1n, border.far_C1n
     if air.change_C1n is not None:
         near, far = (np.maximum(side + air.change_C1n, np.float32(0)) for side in (near, far))
-    near_light, near_through = air.at(sky.index, near).linear()
-    sky_light, sky_through = air.at(sky.sky_index, far).linear()
-    alpha = sky.alpha[:, None]
+    near_light, near_through = air.at(border.index, near).linear()
+    sky_light, sky_through = air.at(border.sky_index, far).linear()
+    alpha = border.alpha[:, None]
     light = near_light[0] + alpha * (sky_light[0] - near_light[0])
     return light, near_through[0] + alpha * (sky_through[0] - near_through[0])
 
@@ -211,24 +210,8 @@ def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Fl
 
 
 def sky_of(frame: Frame, share: float | None = None) -> Sky:
-    """The frame's sky and its matte, found once; a `share` of 0 says that there is none, and spares the search."""
-    depth = depth_of(frame)
-    return frame.memo(
-        ("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame, planes_of(frame))
-    )
-
-
-def depth_of(frame: Frame) -> DepthMap:
-    """The frame's depth. Raises InputError when its size is not the picture's."""
-    depth = frame.depth
-    if depth.code_HW.shape != (frame.height, frame.width):
-        size = "x".join(str(n) for n in reversed(depth.code_HW.shape))
-        raise InputError(
-            f"depth of {frame.frame_id} is {size}",
-            f"must be {frame.width}x{frame.height} like the picture",
-            "resize it to the picture's size",
-        )
-    return depth
+    """The frame's sky and its matte: `uniser_core.sky.sky_of`."""
+    return sky.sky_of(frame, lambda: planes_of(frame), share)
 
 
 def metres_of_code(frame: Frame) -> Float32:
