@@ -38,18 +38,20 @@ LAST_BIN = np.uint32(int(HIGHEST.view(np.uint32)) >> 16)
 
 @cache
 def encode_table() -> UInt32:
-    """The exact encoder of `uniser_core.color` by float bits: uint32 (1664,), one entry for each 2^-7 of an octave.
+    """The exact encoder of `uniser_core.color` by the upper half of light's float bits: uint32 (LAST_BIN + 1,).
 
-    A bin holds at most one threshold between codes. Its entry is (code << 16) + 2^16 - (low 16 bits of
-    the threshold), so adding the low bits of the light carries into the code just when it is reached.
+    A bin, 2^-7 of an octave, holds at most one threshold between codes. Added to the bits of the light, its entry
+    replaces the upper half by the code, into which the lower half carries just when the threshold is
+    reached. Entries below FIRST_BIN are not used.
     """
     thresholds = encode_tables()[1][:255]
-    edges = (np.arange(FIRST_BIN, LAST_BIN + 1, dtype=np.uint32) << BIN_SHIFT).view(np.float32)
+    bins = np.arange(FIRST_BIN, LAST_BIN + 1, dtype=np.uint32)
+    edges = (bins << BIN_SHIFT).view(np.float32)
     codes = np.searchsorted(thresholds, edges, side="right").astype(np.uint32)
     bits = np.append(thresholds, np.float32(2.0)).view(np.uint32)[codes]
-    inside = (bits >> BIN_SHIFT) == (edges.view(np.uint32) >> BIN_SHIFT)
-    low = np.where(inside, bits & LOW_MASK, np.uint32(0x10000)).astype(np.uint32)
-    return np.asarray((codes << BIN_SHIFT) + (np.uint32(0x10000) - low), np.uint32)
+    low = np.where(bits >> BIN_SHIFT == bins, bits & LOW_MASK, np.uint32(0x10000)).astype(np.uint32)
+    entries = (codes << BIN_SHIFT) + (np.uint32(0x10000) - low) - (bins << BIN_SHIFT)
+    return np.concatenate([np.zeros(FIRST_BIN, np.uint32), entries])
 
 
 @intrinsic
@@ -111,7 +113,7 @@ def transmit(halvings: np.float32) -> np.float32:
 @numba.njit(nogil=True, forceinline=True)
 def encode(bits: np.uint32, table: UInt32) -> np.uint32:
     """8-bit sRGB code of light in [LOWEST, HIGHEST], given as its float bits."""
-    code: np.uint32 = ((bits & LOW_MASK) + table[np.uint32((bits >> BIN_SHIFT) - FIRST_BIN)]) >> BIN_SHIFT
+    code: np.uint32 = np.uint32(bits + table[np.uint32(bits >> BIN_SHIFT)]) >> BIN_SHIFT
     return code
 
 
