@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import kernel
 
 if TYPE_CHECKING:
     from lr_srd.cards import Disc
@@ -86,7 +86,7 @@ def _across(ray_3: Float64) -> Float64:
     return np.stack([side, np.cross(ray_3, side), ray_3], axis=1)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Float32) -> None:
     """The mesh's nearest distance towards the light at each texel's centre, `nearest` (h, w)."""
     height, width = nearest.shape
@@ -111,7 +111,7 @@ def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Floa
                 u, v = u + u_x, v + v_x
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _compare(
     points_N3: Float64, frame: Float64, low: Float64, scale: float, nearest: Float32, bias: float, hidden_N: Float32
 ) -> None:
@@ -131,7 +131,7 @@ def _compare(
         hidden_N[i] += np.float32((1 - fy) * high + fy * below)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _one_direction(
     vertices_N3: Float64,
     faces_M3: npt.NDArray[np.int32],

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import luminance
+from uniser_core.jit import kernel
 
 from lr_srd.cards import Card, card_visibility
 from lr_srd.light import Horizon, lit_share
@@ -182,7 +182,7 @@ def contact(pasted: Pasted, cutout: Cutout, reach_m: float, receivers: Receivers
     return open_HW
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read_contact(
     left_hw: Float32, points_HWC: Float32, valid_HW: Bool, foot_3: Float32, grid_33: Float32, open_HW: Float32
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import kernel
 
 Float32 = npt.NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def shadow_ratio(
     return ratio, strength
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _shade(
     ambient_3: Float32,
     facing_HW: Float32,

@@ -12,10 +12,10 @@ import math
 from typing import TYPE_CHECKING
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB
+from uniser_core.jit import inlined, kernel
 
 from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
 from syn_haze.kernels import LOG2_E, exp32, transmit
@@ -135,13 +135,13 @@ def _to_pixels(coarse_HWC: Float32, height: int, width: int, cell: int) -> Float
     return out
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
     spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
     return spread
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
     height, width = tau_HW.shape
     weighted = np.empty((5, width), np.float32)
@@ -163,7 +163,7 @@ def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, s
                     sums[row, column, c] += weighted[c, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gather_lamps(
     lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
 ) -> None:
@@ -183,7 +183,7 @@ def _gather_lamps(
                 tau_sum[row, column] += arriving * light * tau
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _share_air(planes: Float32, tau_HW: Float32) -> None:
     """Glow over the opacity before the pixel or the lamp, whichever is more: what the mix multiplies by the pixel's."""
     height, width = tau_HW.shape
@@ -195,7 +195,7 @@ def _share_air(planes: Float32, tau_HW: Float32) -> None:
                 planes[c, y, x] *= share
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix(clean_HW: Float32, tau_HW: Float32, share: np.float32, spread_HW: Float32, out_HW: Float32) -> None:
     """Into `out_HW` (which may be `clean_HW`): clean light where haze is thin, its spread light where it is thick."""
     height, width = tau_HW.shape

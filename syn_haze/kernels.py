@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import intrinsic
 from uniser_core.color import encode_tables
+from uniser_core.jit import inlined, kernel
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -85,7 +86,7 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return float32(float32, float32, float32), generate
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def exp2_32(y: np.float32) -> np.float32:
     """2^y for |y| < 115, relative error 4e-6, exactly 1 at 0."""
     z = y + ROUND
@@ -96,28 +97,28 @@ def exp2_32(y: np.float32) -> np.float32:
     return scaled
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def exp32(x: np.float32) -> np.float32:
     """exp(x) for |x| < 80, relative error 4e-6, exactly 1 at 0."""
     power: np.float32 = exp2_32(x * LOG2_E)
     return power
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def transmit(halvings: np.float32) -> np.float32:
     """2^-halvings, exactly 0 from HALVINGS_OPAQUE on."""
     through = exp2_32(-min(halvings, HALVINGS_OPAQUE))
     return through if halvings < HALVINGS_OPAQUE else ZERO
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def encode(bits: np.uint32, table: UInt32) -> np.uint32:
     """8-bit sRGB code of light in [LOWEST, HIGHEST], given as its float bits."""
     code: np.uint32 = np.uint32(bits + table[np.uint32(bits >> BIN_SHIFT)]) >> BIN_SHIFT
     return code
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_srgb8(
     clean_CHW: Float32, path_HW: Float32, extinction_C: Float32, airlight_C: Float32, table: UInt32, out_HWC: UInt8
 ) -> None:
@@ -137,7 +138,7 @@ def mix_srgb8(
             out_HWC[y, x, 2] = encode(bits[2, x], table)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_linear(
     clean_CHW: Float32,
     path_HW: Float32,
@@ -160,7 +161,7 @@ def mix_linear(
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _lit_row(
     y: int,
     clean_CHW: Float32,
@@ -185,7 +186,7 @@ def _lit_row(
                 light_CW[c, x] += (ONE - through_CW[c, x]) * glow_CHW[c, y, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_lit_srgb8(
     clean_CHW: Float32,
     path_HW: Float32,
@@ -212,7 +213,7 @@ def mix_lit_srgb8(
             out_HWC[y, x, 2] = encode(bits[2, x], table)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_lit_linear(
     clean_CHW: Float32,
     path_HW: Float32,
@@ -234,7 +235,7 @@ def mix_lit_linear(
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
     """8-bit sRGB to linear light in planes, float32 (3, H, W), by the 256-entry decode table."""
     height, width = rgb8_HWC.shape[:2]

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import inlined, kernel
 
 from syn_haze.field import DensityField, density_row
 from syn_haze.kernels import exp32
@@ -90,7 +90,7 @@ def slice_ends_m(far_m: float) -> Float64:
     return np.asarray(far_m * share / (1 + NEARNESS * (1 - share)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
     """Where each depth code lies among the slices: float32 (65536,), integer part the slice."""
     out = np.empty(metres_of_code.size, np.float32)
@@ -102,7 +102,7 @@ def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lowest_code(code_HW: UInt16) -> int:
     """The farthest code that is not sky; 65535 when all is."""
     lowest = np.uint16(65534)
@@ -113,7 +113,7 @@ def _lowest_code(code_HW: UInt16) -> int:
     return int(lowest) + 1
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def mean_fall(start: np.float32, end: np.float32) -> np.float32:
     """Mean of exp(-max(h, 0)) over heights from `start` to `end`, in scale heights."""
     low, high = min(start, end), max(start, end)
@@ -128,7 +128,7 @@ def mean_fall(start: np.float32, end: np.float32) -> np.float32:
     return mean
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def integrate_grid(
     across: int, down: int, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
 ) -> Float32:
@@ -166,7 +166,7 @@ def integrate_grid(
     return grid
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cubic(f: float, weights: Float32) -> None:
     """Catmull-Rom weights of four neighbours at fraction `f` between the middle two."""
     weights[0] = ((2.0 - f) * f - 1.0) * f * 0.5
@@ -175,7 +175,7 @@ def _cubic(f: float, weights: Float32) -> None:
     weights[3] = (f - 1.0) * f * f * 0.5
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read_grid(
     grid: Float32,
     across: int,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from uniser_core.color import CODE_BINS, Float32, UInt8, encode_tables
+from uniser_core.jit import kernel
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _encode(flat: Float32, base: UInt8, thresholds: Float32, out: UInt8) -> None:
     for i in range(flat.size):
         x = flat[i]
