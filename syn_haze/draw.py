@@ -172,14 +172,14 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
 def _median_m(frame: Frame, params: HazeParams) -> float:
     """Median length of ground-level air before what is finitely far."""
     step = probe_step(frame)
-    path = path_of(frame, params.hfov_deg)[::step, ::step]
-    lengths = path
+    path = np.ascontiguousarray(path_of(frame, params.hfov_deg)[::step, ::step])
+    finite = np.isfinite(path)
+    even = held = frame.memo(("haze median path", params.hfov_deg), lambda: float(np.median(path[finite])))
     # Layers of fog thin with height of their own.
     thinning = Profile(params.field.scale_height_m(params.profile.scale_height_m))
     if thinning != Profile():
-        lengths = ground_lengths(np.ascontiguousarray(path), params.view(frame.width, frame.height), thinning)
-    finite = np.isfinite(path)
-    even, held = float(np.median(path[finite])), float(np.median(lengths[finite]))
+        lengths = ground_lengths(path, params.view(frame.width, frame.height), thinning)
+        held = float(np.median(lengths[finite]))
     # Where half of the view passes over the haze, what lies in it must not become a wall.
     return max(held, MOST_THINNED * even, 1e-3)
 

@@ -7,14 +7,13 @@ Arithmetic and table look-ups are separate loops: LLVM turns the first into vect
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from numba.extending import intrinsic
-from uniser_core.color import encode_tables
+from uniser_core.color_jit import HIGHEST, LOWEST, encode
 from uniser_core.jit import inlined, kernel
 
 Float32 = npt.NDArray[np.float32]
@@ -28,31 +27,8 @@ LOG2_E = np.float32(1.4426950408889634)
 ROUND = np.float32(12582912.0)
 # Taylor terms of 2^f, f in [-0.5, 0.5]: relative error 4e-6.
 P1, P2, P3, P4, P5 = (np.float32(v) for v in (0.6931471806, 0.2402265070, 0.0555041087, 0.0096181291, 0.0013333558))
-ONE, ZERO = np.float32(1.0), np.float32(0.0)
+ONE, ZERO, HALF, THIRD, WHITE = (np.float32(v) for v in (1, 0, 0.5, 1 / 3, 255))
 MANTISSA_BITS = np.uint32(23)
-# The encoder's table covers [2^-13, 1): below is code 0, from 1 on code 255.
-LOWEST, HIGHEST = np.float32(2.0**-13), np.float32(1.0 - 2.0**-24)
-BIN_SHIFT, LOW_MASK = np.uint32(16), np.uint32(0xFFFF)
-FIRST_BIN = np.uint32(int(LOWEST.view(np.uint32)) >> 16)
-LAST_BIN = np.uint32(int(HIGHEST.view(np.uint32)) >> 16)
-
-
-@cache
-def encode_table() -> UInt32:
-    """The exact encoder of `uniser_core.color` by the upper half of light's float bits: uint32 (LAST_BIN + 1,).
-
-    A bin, 2^-7 of an octave, holds at most one threshold between codes. Added to the bits of the light, its entry
-    replaces the upper half by the code, into which the lower half carries just when the threshold is
-    reached. Entries below FIRST_BIN are not used.
-    """
-    thresholds = encode_tables()[1][:255]
-    bins = np.arange(FIRST_BIN, LAST_BIN + 1, dtype=np.uint32)
-    edges = (bins << BIN_SHIFT).view(np.float32)
-    codes = np.searchsorted(thresholds, edges, side="right").astype(np.uint32)
-    bits = np.append(thresholds, np.float32(2.0)).view(np.uint32)[codes]
-    low = np.where(bits >> BIN_SHIFT == bins, bits & LOW_MASK, np.uint32(0x10000)).astype(np.uint32)
-    entries = (codes << BIN_SHIFT) + (np.uint32(0x10000) - low) - (bins << BIN_SHIFT)
-    return np.concatenate([np.zeros(FIRST_BIN, np.uint32), entries])
 
 
 @intrinsic
@@ -111,13 +87,6 @@ def transmit(halvings: np.float32) -> np.float32:
     return through if halvings < HALVINGS_OPAQUE else ZERO
 
 
-@inlined
-def encode(bits: np.uint32, table: UInt32) -> np.uint32:
-    """8-bit sRGB code of light in [LOWEST, HIGHEST], given as its float bits."""
-    code: np.uint32 = np.uint32(bits + table[np.uint32(bits >> BIN_SHIFT)]) >> BIN_SHIFT
-    return code
-
-
 @kernel
 def mix_srgb8(
     clean_CHW: Float32, path_HW: Float32, extinction_C: Float32, airlight_C: Float32, table: UInt32, out_HWC: UInt8
@@ -138,29 +107,6 @@ def mix_srgb8(
             out_HWC[y, x, 2] = encode(bits[2, x], table)
 
 
-@kernel
-def mix_linear(
-    clean_CHW: Float32,
-    path_HW: Float32,
-    extinction_C: Float32,
-    airlight_C: Float32,
-    out_HWC: Float32,
-    transmission_HWC: Float32,
-) -> None:
-    """As `mix_srgb8`, leaving linear light, and with it transmission."""
-    height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
-    for y in range(height):
-        for c in range(3):
-            air, halvings = airlight_C[c], extinction_C[c] * LOG2_E
-            for x in range(width):
-                through[c, x] = transmit(path_HW[y, x] * halvings)
-                light[c, x] = fma(through[c, x], clean_CHW[c, y, x] - air, air)
-        for x in range(width):
-            for c in range(3):
-                out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
-
-
 @inlined
 def _lit_row(
     y: int,
@@ -177,10 +123,15 @@ def _lit_row(
     """Light and transmission of one row, for the 8-bit and the linear kernel alike."""
     for c in range(3):
         even, sunlit, halvings = airlight_C[c], sunlit_C[c], extinction_C[c] * LOG2_E
-        for x in range(path_HW.shape[1]):
-            air = fma(sunlit, phase_HW[y, x], even)
-            through_CW[c, x] = transmit(path_HW[y, x] * halvings)
-            light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
+        if phase_HW.size > 0:
+            for x in range(path_HW.shape[1]):
+                air = fma(sunlit, phase_HW[y, x], even)
+                through_CW[c, x] = transmit(path_HW[y, x] * halvings)
+                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
+        else:
+            for x in range(path_HW.shape[1]):
+                through_CW[c, x] = transmit(path_HW[y, x] * halvings)
+                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - even, even)
         if glow_CHW.size > 0:
             for x in range(path_HW.shape[1]):
                 light_CW[c, x] += (ONE - through_CW[c, x]) * glow_CHW[c, y, x]
@@ -197,8 +148,12 @@ def mix_lit_srgb8(
     glow_CHW: Float32,
     table: UInt32,
     out_HWC: UInt8,
+    mask_HW: UInt8,
 ) -> None:
-    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (empty: none)."""
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (each empty: none).
+
+    `mask_HW` (empty: none) takes 1 - mean transmission in 8 bits, as `uniser_core.engine.strength8` rounds.
+    """
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     bits = light.view(np.uint32)
@@ -211,6 +166,10 @@ def mix_lit_srgb8(
             out_HWC[y, x, 0] = encode(bits[0, x], table)
             out_HWC[y, x, 1] = encode(bits[1, x], table)
             out_HWC[y, x, 2] = encode(bits[2, x], table)
+        if mask_HW.size > 0:
+            for x in range(width):
+                strength = max(ONE - (through[0, x] + through[1, x] + through[2, x]) * THIRD, ZERO)
+                mask_HW[y, x] = np.uint8(min(strength * WHITE + HALF, WHITE))
 
 
 @kernel

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core import sky
 from uniser_core.color import decode_table, encode_srgb8
+from uniser_core.color_jit import encode_table
 from uniser_core.depth import MAX_CODE, depth_of
 from uniser_core.engine import strength8
 
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
-ROW_PX, BAND_ROWS = 512, 256
+ROW_PX = 512
 # From this size on planes of light are not shared between variants.
 LARGE_PX = 4_000_000
-NO_GLOW = np.empty((0, 0, 0), np.float32)
+NO_GLOW, NO_PHASE, NO_MASK = (
+    np.empty((0, 0, 0), np.float32),
+    np.empty((0, 0), np.float32),
+    np.empty((0, 0), np.uint8),
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Air:
     """What the kernels mix: linear clean light in planes, path, extinction a unit of path, and airlight.
 
     `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
-    `phase_HW` float32 (H, W) or None (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
+    `phase_HW` float32 (H, W) or empty (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
     `change_C1n` what blur did to the light of the sky's border, or None.
     """
 
@@ -47,7 +52,7 @@ class Air:
     extinction_C: Float32
     even_C: Float32
     sunlit_C: Float32
-    phase_HW: Float32 | None
+    phase_HW: Float32
     glow_CHW: Float32
     change_C1n: Float32 | None = None
 
@@ -55,38 +60,40 @@ class Air:
         """Hazy light and transmission: float32 (H, W, 3) each."""
         shape = (*self.path_HW.shape, 3)
         out, through = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        if self.phase_HW is None:
-            kernels.mix_linear(*optics, out, through)
-        else:
-            kernels.mix_lit_linear(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, out, through)
+        kernels.mix_lit_linear(*self._optics, out, through)
         return out, through
 
     def srgb8(self) -> UInt8:
         """Hazy picture in 8-bit sRGB: uint8 (H, W, 3), the bits of `encode_srgb8(linear()[0])`."""
         height, width = self.path_HW.shape
-        out, table = np.empty((height, width, 3), np.uint8), kernels.encode_table()
-        if self.phase_HW is None:
-            # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
-            parts = next((n for n in range(1, 17) if width % n == 0 and width // n <= ROW_PX), 1)
-            rows = height * parts, width // parts
-            clean, path = self.clean_CHW.reshape(3, *rows), self.path_HW.reshape(rows)
-            kernels.mix_srgb8(clean, path, self.extinction_C, self.even_C, table, out.reshape(*rows, 3))
-            return out
-        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        kernels.mix_lit_srgb8(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, table, out)
+        if self.phase_HW.size or self.glow_CHW.size:
+            return self._lit_srgb8(NO_MASK)
+        out = np.empty((height, width, 3), np.uint8)
+        # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
+        parts = next((n for n in range(1, 17) if width % n == 0 and width // n <= ROW_PX), 1)
+        rows = height * parts, width // parts
+        clean, path = self.clean_CHW.reshape(3, *rows), self.path_HW.reshape(rows)
+        kernels.mix_srgb8(clean, path, self.extinction_C, self.even_C, encode_table(), out.reshape(*rows, 3))
         return out
 
-    def rows(self, rows: slice) -> Air:
-        """The air of some rows of the picture."""
-        phase = None if self.phase_HW is None else self.phase_HW[rows]
-        clean = np.ascontiguousarray(self.clean_CHW[:, rows])
-        shine = np.ascontiguousarray(self.glow_CHW[:, rows]) if self.glow_CHW.size else NO_GLOW
-        return Air(clean, self.path_HW[rows], self.extinction_C, self.even_C, self.sunlit_C, phase, shine)
+    def srgb8_strength8(self) -> tuple[UInt8, UInt8]:
+        """`srgb8`, and 1 - mean transmission in 8 bits: uint8 (H, W, 3), (H, W)."""
+        mask = np.empty(self.path_HW.shape, np.uint8)
+        return self._lit_srgb8(mask), mask
+
+    @property
+    def _optics(self) -> tuple[Float32, ...]:
+        sides = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
+        return *sides, self.sunlit_C, self.phase_HW, self.glow_CHW
+
+    def _lit_srgb8(self, mask_HW: UInt8) -> UInt8:
+        out = np.empty((*self.path_HW.shape, 3), np.uint8)
+        kernels.mix_lit_srgb8(*self._optics, encode_table(), out, mask_HW)
+        return out
 
     def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
-        phase = None if self.phase_HW is None else self.phase_HW.reshape(-1)[place][None]
+        phase = self.phase_HW.reshape(-1)[place][None] if self.phase_HW.size else NO_PHASE
         shine = self.glow_CHW.reshape(3, -1)[:, None, place] if self.glow_CHW.size else NO_GLOW
         path = self.path_HW.reshape(-1)[place][None]
         return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, np.ascontiguousarray(shine))
@@ -111,20 +118,13 @@ def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
 
 
 def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
-    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W); in bands that bound memory."""
+    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W)."""
     air, border = _air(frame, params), sky_of(frame, params.sky_share)
-    out = np.empty((*air.path_HW.shape, 3), np.uint8)
-    mask = np.empty(air.path_HW.shape, np.uint8)
-    for top in range(0, frame.height, BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
-        light, through = air.rows(rows).linear()
-        out[rows], mask[rows] = encode_srgb8(light), strength8(strength_of(through))
+    out, mask = air.srgb8_strength8()
     if border.index.size:
         light, through = _border(air, border)
-        out.reshape(-1, 3)[border.index], mask.reshape(-1)[border.index] = (
-            encode_srgb8(light),
-            strength8(strength_of(through)),
-        )
+        out.reshape(-1, 3)[border.index] = encode_srgb8(light)
+        mask.reshape(-1)[border.index] = strength8(strength_of(through))
     return out, mask
 
 
@@ -156,7 +156,7 @@ def _air(frame: Frame, params: HazeParams) -> Air:
         path = _uneven_depth(frame, params, view)
         extinction = ratios.astype(np.float32)
     even, sunlit = airlights(params)
-    phase, shine, change = None, NO_GLOW, None
+    phase, shine, change = NO_PHASE, NO_GLOW, None
     if params.sun_share > 0:
         phase = phase_HW(params, view, frame.width, frame.height)
     if params.blur_share > 0 or params.lamp_gain > 0:
@@ -170,8 +170,6 @@ def _air(frame: Frame, params: HazeParams) -> Air:
             own = _is_large(frame)
             clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
             change = (clean.reshape(3, -1)[:, index] - before)[:, None]
-    if shine.size and phase is None:
-        phase = np.zeros(path.shape, np.float32)
     return Air(clean, path, extinction, even, sunlit, phase, shine, change)
 
 
