@@ -27,6 +27,8 @@ LOG2_E = np.float32(1.4426950408889634)
 ROUND = np.float32(12582912.0)
 # Taylor terms of 2^f, f in [-0.5, 0.5]: relative error 4e-6.
 P1, P2, P3, P4, P5 = (np.float32(v) for v in (0.6931471806, 0.2402265070, 0.0555041087, 0.0096181291, 0.0013333558))
+# Glow is divided by no less opacity than this.
+CLEAREST = np.float32(1e-6)
 ONE, ZERO, HALF, THIRD, WHITE = (np.float32(v) for v in (1, 0, 0.5, 1 / 3, 255))
 MANTISSA_BITS = np.uint32(23)
 
@@ -116,11 +118,12 @@ def _lit_row(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     light_CW: Float32,
     through_CW: Float32,
 ) -> None:
-    """Light and transmission of one row, for the 8-bit and the linear kernel alike."""
+    """Light and transmission of one row, for both kernels alike; a fourth row of `through_CW` is scratch."""
     for c in range(3):
         even, sunlit, halvings = airlight_C[c], sunlit_C[c], extinction_C[c] * LOG2_E
         if phase_HW.size > 0:
@@ -132,9 +135,19 @@ def _lit_row(
             for x in range(path_HW.shape[1]):
                 through_CW[c, x] = transmit(path_HW[y, x] * halvings)
                 light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - even, even)
-        if glow_CHW.size > 0:
+    if glow_CRW.size > 0:
+        last = glow_CRW.shape[1] - 1
+        place = min(max((y + 0.5) / cell_px - 0.5, 0.0), float(last))
+        above = int(place)
+        below, share = min(above + 1, last), np.float32(place - above)
+        for x in range(path_HW.shape[1]):
+            # Glow is told over the opacity before the pixel or the lamp, whichever is more.
+            lamp = fma(share, glow_CRW[3, below, x] - glow_CRW[3, above, x], glow_CRW[3, above, x])
+            through_CW[3, x] = ONE / max(ONE - through_CW[1, x], lamp, CLEAREST)
+        for c in range(3):
             for x in range(path_HW.shape[1]):
-                light_CW[c, x] += (ONE - through_CW[c, x]) * glow_CHW[c, y, x]
+                near = fma(share, glow_CRW[c, below, x] - glow_CRW[c, above, x], glow_CRW[c, above, x])
+                light_CW[c, x] = fma((ONE - through_CW[c, x]) * through_CW[3, x], near, light_CW[c, x])
 
 
 @kernel
@@ -145,20 +158,22 @@ def mix_lit_srgb8(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     table: UInt32,
     out_HWC: UInt8,
     mask_HW: UInt8,
 ) -> None:
-    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (each empty: none).
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW, and the glow of lamps (each empty: none).
 
+    `glow_CRW` is `syn_haze.glow.lamp_glow`: one row for each `cell_px` of the picture's, between which it is linear.
     `mask_HW` (empty: none) takes 1 - mean transmission in 8 bits, as `uniser_core.engine.strength8` rounds.
     """
     height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     bits = light.view(np.uint32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
         for c in range(3):
             for x in range(width):
                 light[c, x] = min(max(light[c, x], LOWEST), HIGHEST)
@@ -180,15 +195,16 @@ def mix_lit_linear(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     out_HWC: Float32,
     transmission_HWC: Float32,
 ) -> None:
     """As `mix_lit_srgb8`, leaving linear light, and with it transmission."""
     height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
         for x in range(width):
             for c in range(3):
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]

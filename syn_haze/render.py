@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,7 @@ class Air:
     """What the kernels mix: linear clean light in planes, path, extinction a unit of path, and airlight.
 
     `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
-    `phase_HW` float32 (H, W) or empty (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
+    `phase_HW` float32 (H, W) or empty (airlight is `even_C` everywhere); `glow_CRW` as `glow.lamp_glow` or empty;
     `change_C1n` what blur did to the light of the sky's border, or None.
     """
 
@@ -53,7 +53,8 @@ class Air:
     even_C: Float32
     sunlit_C: Float32
     phase_HW: Float32
-    glow_CHW: Float32
+    glow_CRW: Float32
+    cell_px: int
     change_C1n: Float32 | None = None
 
     def linear(self) -> tuple[Float32, Float32]:
@@ -66,7 +67,7 @@ class Air:
     def srgb8(self) -> UInt8:
         """Hazy picture in 8-bit sRGB: uint8 (H, W, 3), the bits of `encode_srgb8(linear()[0])`."""
         height, width = self.path_HW.shape
-        if self.phase_HW.size or self.glow_CHW.size:
+        if self.phase_HW.size or self.glow_CRW.size:
             return self._lit_srgb8(NO_MASK)
         out = np.empty((height, width, 3), np.uint8)
         # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
@@ -82,9 +83,9 @@ class Air:
         return self._lit_srgb8(mask), mask
 
     @property
-    def _optics(self) -> tuple[Float32, ...]:
+    def _optics(self) -> tuple[Any, ...]:
         sides = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        return *sides, self.sunlit_C, self.phase_HW, self.glow_CHW
+        return *sides, self.sunlit_C, self.phase_HW, self.glow_CRW, self.cell_px
 
     def _lit_srgb8(self, mask_HW: UInt8) -> UInt8:
         out = np.empty((*self.path_HW.shape, 3), np.uint8)
@@ -94,9 +95,9 @@ class Air:
     def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
         phase = self.phase_HW.reshape(-1)[place][None] if self.phase_HW.size else NO_PHASE
-        shine = self.glow_CHW.reshape(3, -1)[:, None, place] if self.glow_CHW.size else NO_GLOW
         path = self.path_HW.reshape(-1)[place][None]
-        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, np.ascontiguousarray(shine))
+        shine = glow.at(self.glow_CRW, self.cell_px, *divmod(place, self.path_HW.shape[1]))
+        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine, 1)
 
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
@@ -156,21 +157,28 @@ def _air(frame: Frame, params: HazeParams) -> Air:
         path = _uneven_depth(frame, params, view)
         extinction = ratios.astype(np.float32)
     even, sunlit = airlights(params)
-    phase, shine, change = NO_PHASE, NO_GLOW, None
+    phase, shine, change, cell = NO_PHASE, NO_GLOW, None, 1
     if params.sun_share > 0:
         phase = phase_HW(params, view, frame.width, frame.height)
     if params.blur_share > 0 or params.lamp_gain > 0:
         tau, cell = path * extinction[1], glow.cell_px(view, frame.width)
         if params.lamp_gain > 0:
-            lamps = frame.memo(("haze lamps",), lambda: glow.lamp_planes(clean, frame.is_hdr))
-            shine = glow.lamp_glow(lamps, tau, params.lamp_gain, params.apsf_q, cell)
+            lamps = _lamps_of(frame, clean)
+            shine = glow.lamp_glow(clean, lamps, tau, params.lamp_gain, params.apsf_q, cell)
         if params.blur_share > 0:
             index = sky_of(frame, params.sky_share).index
             before = clean.reshape(3, -1)[:, index]
             own = _is_large(frame)
             clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
             change = (clean.reshape(3, -1)[:, index] - before)[:, None]
-    return Air(clean, path, extinction, even, sunlit, phase, shine, change)
+    return Air(clean, path, extinction, even, sunlit, phase, shine, cell, change)
+
+
+def _lamps_of(frame: Frame, clean_CHW: Float32) -> Float32:
+    def make() -> Float32:
+        return glow.lamp_share(clean_CHW, frame.is_hdr)
+
+    return make() if _is_large(frame) else frame.memo(("haze lamps",), make)
 
 
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
