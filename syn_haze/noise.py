@@ -28,6 +28,7 @@ __all__ = ["DensityField", "optical_depth"]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
+Int64 = npt.NDArray[np.int64]
 
 CELLS_ACROSS = 48
 SLICES = 96
@@ -77,8 +78,9 @@ def optical_depth(
             field.background if field.kind == "plume" else 1.0,
         ]
     )
-    grid = integrate_grid(across, down, slice_ends_m(far_m), air, field.packed(), field.lattices(), field.seed)
     place_of_code = _places(metres_of_code, np.float32(far_m))
+    needed = slices_needed(code_HW, place_of_code, down)
+    grid = integrate_grid(across, needed, slice_ends_m(far_m), air, field.packed(), field.lattices(), field.seed)
     out = np.empty((height, width), np.float32)
     _read_grid(grid, across, place_of_code, code_HW, metres_of_code, air, out)
     return out
@@ -100,6 +102,17 @@ def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
         metres = min(metres_of_code[code], far_m)
         out[code] = min(rate * metres / (far_m + more * metres), last)
     return out
+
+
+def slices_needed(code_HW: UInt16, place_of_code: Float32, down: int) -> Int64:
+    """How many slices the pixels that read each row of corners look through: int64 (down + 3,)."""
+    height = len(code_HW)
+    farthest = place_of_code[code_HW.min(axis=1)].astype(np.int64) + 1
+    first = ((np.arange(height) + 0.5) * down / height).astype(np.int64)
+    needed = np.zeros(down + 3, np.int64)
+    for corner in range(4):
+        np.maximum.at(needed, first + corner, farthest)
+    return needed
 
 
 @kernel
@@ -130,12 +143,14 @@ def mean_fall(start: np.float32, end: np.float32) -> np.float32:
 
 @kernel
 def integrate_grid(
-    across: int, down: int, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
+    across: int, needed: Int64, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
 ) -> Float32:
     """Mean density from the camera to every froxel corner: float32 (down + 3, slices + 1, across + 3 and padding).
 
-    One ring of corners lies outside the picture, for the cubic weights at its border; rows are padded to whole vectors.
+    One ring of corners lies outside the picture, for the cubic weights at its border; rows are padded to whole
+    vectors. Of each row the first `needed` slices, int64 (down + 3,), are filled and no more.
     """
+    down = needed.size - 3
     half_width, half_height, sine, cosine, camera_m, fall = air[0], air[1], air[2], air[3], air[4], air[5]
     corners = (across + 3 + 7) // 8 * 8
     grid = np.empty((down + 3, knots_m.size, corners), np.float32)
@@ -149,7 +164,7 @@ def integrate_grid(
         grid[j, 0] = dense
         total[:] = ZERO
         weights = 0.0
-        for k in range(knots_m.size - 1):
+        for k in range(min(needed[j], knots_m.size - 1)):
             step = knots_m[k + 1] - knots_m[k]
             z = knots_m[k] + 0.5 * step
             cell = max(2.0 * half_width * z / across, 0.5 * step)
