@@ -1,4 +1,4 @@
-"""What a process needs: no more than the limit for any picture, and the same after ten thousand pairs as after a thousand."""
+"""What a process needs: no more than the limit for any picture, and no more after ten thousand pairs than before."""
 
 from __future__ import annotations
 
