@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from uniser_core.jit import kernel
+from uniser_core.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from lr_srd.cards import Disc
@@ -105,10 +105,22 @@ def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Floa
         for y in range(y0, y1 + 1):
             u = (x0 + 0.5 - ax) * u_x + (y + 0.5 - ay) * u_y
             v = (x0 + 0.5 - ax) * v_x + (y + 0.5 - ay) * v_y
-            for x in range(x0, x1 + 1):
-                if u >= -EDGE and v >= -EDGE and u + v <= 1 + EDGE:
-                    nearest[y, x] = max(nearest[y, x], np.float32(az + u * rise_b + v * rise_c))
-                u, v = u + u_x, v + v_x
+            first, last = _span(0, x1 - x0, u, u_x)
+            first, last = _span(first, last, v, v_x)
+            first, last = _span(first, last, 1.0 - u - v, -u_x - v_x)
+            base, slope = np.float32(az + u * rise_b + v * rise_c), np.float32(u_x * rise_b + v_x * rise_c)
+            for x in range(first, last + 1):
+                nearest[y, x0 + x] = max(nearest[y, x0 + x], base + np.float32(x) * slope)
+
+
+@inlined
+def _span(first: int, last: int, value: float, slope: float) -> tuple[int, int]:
+    """The part of steps `first` to `last` on which value + step * slope is not negative."""
+    if slope > 0:
+        return max(first, math.ceil((-EDGE - value) / slope)), last
+    if slope < 0:
+        return first, min(last, math.floor((-EDGE - value) / slope))
+    return first, last if value >= -EDGE else first - 1
 
 
 @kernel
