@@ -16,3 +16,6 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[all,dev]"
 bash "$here/apt.sh" "Blender (bpy)" libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1
+# The inner loops are compiled here and kept, in place of a wait at the first pair of each effect.
+echo "compiling the effects' inner loops, once (a minute or two)"
+"$venv/bin/uniser" warm-up >/dev/null || echo "not all were compiled: they will be at first use"

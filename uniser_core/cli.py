@@ -80,6 +80,15 @@ def bench(
     typer.echo(format_lines(run(**given), as_json))
 
 
+@app.command("warm-up")
+def warm_up(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Compile the effects' inner loops now, once, so that no run waits for it."""
+    from uniser_core.output import print_facts
+    from uniser_core.warm_up import warm_up as compile_all
+
+    print_facts(compile_all(), as_json)
+
+
 @app.command()
 def demo(
     out: Annotated[str, typer.Option(help="folder for everything the demo makes")] = "demo_out",
