@@ -21,7 +21,8 @@ from uniser_core.version import generator_name
 from aggregate.decide import KEPT, OVER_QUOTA, Decision, Held, clean_keys, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor
-from aggregate.output import claim, publish, relative_name
+from aggregate.output import claim, in_order, publish, relative_name
+from aggregate.pack import write_packs
 from aggregate.scan import Rules, scan
 from aggregate.shards import ShardFacts, inspect, list_shards
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from aggregate.shards import Shard
 
 # What has changed when a build is asked for again: everything else in a manifest follows from these.
-IDENTITY = ("recipe", "shards", "keep_test_of_sha256")
+IDENTITY = ("recipe", "shards", "keep_test_of_sha256", "packed")
 
 
 @dataclass
@@ -59,9 +60,15 @@ class BuildSummary:
 
 
 def build(
-    recipe: Recipe, out: str, workers: int = 0, partitions: int = 0, scheduler: str | None = None, dry_run: bool = False
+    recipe: Recipe,
+    out: str,
+    workers: int = 0,
+    partitions: int = 0,
+    scheduler: str | None = None,
+    dry_run: bool = False,
+    pack: bool = False,
 ) -> BuildSummary:
-    """Build a corpus in the folder `out`; the same again writes nothing and says so.
+    """Build a corpus in the folder `out`; the same again writes nothing and says so. `pack`: copy its pictures there.
 
     Raises InputError on a bad source, ConfigMismatchError where `out` holds another corpus.
     """
@@ -70,6 +77,8 @@ def build(
         found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
         _check_quotas(recipe, found)
         manifest, held = _identity(recipe, place, found)
+        if pack:
+            manifest["packed"] = True
         existing = place.existing(manifest, IDENTITY)
         if existing is not None:
             note = f"{place.store.path()} holds this very corpus: nothing to do"
@@ -88,6 +97,8 @@ def build(
             notes.append("dry run: no picture was decoded and nothing was written")
             return BuildSummary(out, manifest, notes)
         tables = _emit(runner, found, names, parts, facts, decision)
+        if pack:
+            tables["index"], manifest["packs"] = write_packs(runner, place.uri, in_order(tables["index"]))
         publish(place, recipe, manifest, tables)
     return BuildSummary(out, manifest, notes, written=True)
 

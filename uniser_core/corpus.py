@@ -57,11 +57,14 @@ INDEX_SCHEMA = _index_schema()
 class Corpus:
     """A corpus opened for reading. Threads and forked or spawned workers may share it (it pickles as its URI)."""
 
-    def __init__(self, uri: str | Path) -> None:
-        """Raises InputError when there is no corpus, or it is damaged or of another version."""
+    def __init__(self, uri: str | Path, manifest: dict[str, Any] | None = None) -> None:
+        """`manifest` is given while it is not written yet.
+
+        Raises InputError when there is no corpus, or it is damaged or of another version.
+        """
         self.uri = str(uri)
         self.store = Store(self.uri)
-        self.manifest = read_manifest(self.store)
+        self.manifest = read_manifest(self.store) if manifest is None else manifest
         where = self.store.path(INDEX)
         try:
             with self.store.open(INDEX) as stream:
@@ -75,8 +78,7 @@ class Corpus:
             rule = f"the manifest says {self.manifest['rows']}"
             raise InputError(f"{where} has {len(self.index)} rows", rule, "build the corpus again")
         self._places = {c: self._place(c) for c in IMAGE_COLUMNS}
-        self._files: OrderedDict[str, ByteSource] = OrderedDict()
-        self._lock = threading.Lock()
+        self._files = BlobFiles(self.store)
 
     @classmethod
     def open(cls, uri: str | Path) -> Corpus:
@@ -111,6 +113,10 @@ class Corpus:
         """Whether the row stores a picture in that image column."""
         return bool(self._places[column][2][self._checked(row)] >= 0)
 
+    def places(self, column: str) -> tuple[list[str], Int64, Int64, Int64]:
+        """(files, file number, byte offset, length) of a column's blobs in all rows; int64 (N,), -1 where none."""
+        return self._places[column]
+
     def place(self, row: int, column: str) -> tuple[str, int, int]:
         """(file as the index names it, byte offset, length) of a blob. Raises InputError where there is none."""
         files, codes, offset, length = self._places[column]
@@ -122,38 +128,11 @@ class Corpus:
 
     def blob(self, row: int, column: str) -> bytes:
         """The encoded picture of an image column, by one read. Raises InputError when it is not (wholly) there."""
-        name, offset, length = self.place(row, column)
-        try:
-            data = self._file(name).read_at(offset, length)
-        except FileNotFoundError as error:
-            remedy = "put the shard back there, or build the corpus again"
-            raise InputError(f"{name} (row {row} of {self.uri})", "is not there any more", remedy) from error
-        except OSError as error:
-            reason = error.strerror or str(error).splitlines()[0]
-            raise InputError(f"{name} (row {row} of {self.uri})", f"cannot be read: {reason}", "see it") from error
-        if len(data) != length:
-            rule = f"ends before byte {offset + length}, where the {column} of row {row} ends"
-            raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
-        return data
+        return self._files.read(*self.place(row, column), f"the {column} of row {row} of {self.uri}")
 
     def file_path(self, name: str) -> tuple[Any, str]:
         """(file system, path) of a file that the index names: relative to the corpus, or absolute."""
-        if "://" in name or name.startswith("/"):
-            return resolve(name)
-        return self.store.fs, self.store.path(name)
-
-    def _file(self, name: str) -> ByteSource:
-        with self._lock:
-            if name in self._files:
-                self._files.move_to_end(name)
-                return self._files[name]
-        filesystem, path = self.file_path(name)
-        opened = open_source(path, filesystem)
-        with self._lock:
-            self._files[name] = opened
-            while len(self._files) > OPEN_FILES:
-                self._files.popitem(last=False)
-        return opened
+        return shard_path(self.store, name)
 
     def metadata(self, row: int) -> dict[str, Any]:
         """The metadata of `read`, without pictures; `params` is parsed from its JSON."""
@@ -201,6 +180,50 @@ class Corpus:
         if not 0 <= row < len(self):
             raise InputError(f"row {row}", f"the corpus has rows 0 to {len(self) - 1}", "see rows()")
         return int(row)
+
+
+def shard_path(store: Store, name: str) -> tuple[Any, str]:
+    """(file system, path) of a file that the index of the corpus in `store` names."""
+    if "://" in name or name.startswith("/"):
+        return resolve(name)
+    return store.fs, store.path(name)
+
+
+class BlobFiles:
+    """The files that a corpus in `store` names, each opened at first use, not too many at once. Thread-safe."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._open: OrderedDict[str, ByteSource] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, name: str, offset: int, length: int, whose: str) -> bytes:
+        """One blob, by one read; `whose` names it. Raises InputError when it is not (wholly) there."""
+        try:
+            data = self._file(name).read_at(offset, length)
+        except FileNotFoundError as error:
+            remedy = "put the shard back there, or build the corpus again"
+            raise InputError(f"{name} ({whose})", "is not there any more", remedy) from error
+        except OSError as error:
+            reason = error.strerror or str(error).splitlines()[0]
+            raise InputError(f"{name} ({whose})", f"cannot be read: {reason}", "see it") from error
+        if len(data) != length:
+            rule = f"ends before byte {offset + length}, where {whose} ends"
+            raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
+        return data
+
+    def _file(self, name: str) -> ByteSource:
+        with self._lock:
+            if name in self._open:
+                self._open.move_to_end(name)
+                return self._open[name]
+        filesystem, path = shard_path(self.store, name)
+        opened = open_source(path, filesystem)
+        with self._lock:
+            self._open[name] = opened
+            while len(self._open) > OPEN_FILES:
+                self._open.popitem(last=False)
+        return opened
 
 
 @contextlib.contextmanager
