@@ -72,3 +72,26 @@ def report(
     from aggregate.report import write_report
 
     typer.echo(write_report(uri, out))
+
+
+@app.command()
+def export(
+    uri: Annotated[str, typer.Argument(help="folder of a corpus")],
+    out: Annotated[str, typer.Option("--out", help="folder to write: a path or a URI")],
+    layout: Annotated[str, typer.Option("--format", help="webdataset, mds, huggingface or folder")],
+    split: Annotated[str | None, typer.Option(help="train or test; default: both, apart")] = None,
+    effect: Annotated[list[str] | None, typer.Option(help="only this effect; may be given again")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many pairs: a fair sample")] = None,
+    encoder: Annotated[str | None, typer.Option(help="png or jpeg; default: bytes as they are stored")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="threads; 0: one a core")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write pairs in a layout that other loaders read; recipe rows are rendered.
+
+    The same command again writes what is missing; another export in the same folder is refused.
+    """
+    from uniser_core.output import print_facts
+
+    from aggregate.export import export as export_pairs
+
+    print_facts({"out": out, **export_pairs(uri, out, layout, split, effect or (), limit, encoder, workers)}, as_json)

@@ -33,9 +33,11 @@ def grouped(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, ...], In
         code = code * len(known) + pc.index_in(values, value_set=pa.array(known, pa.string())).to_numpy()
         names.append(known)
     order = np.argsort(code, kind="stable")
-    found, first = np.unique(code[order], return_index=True)
-    sizes = [len(known) for known in names]
-    keys = [part.tolist() for part in np.unravel_index(found, sizes)]
+    first = np.unique(code[order], return_index=True)[1]
+    keys: list[list[int]] = []
+    for known in reversed(names):
+        keys.insert(0, (code[order[first]] % len(known)).tolist())
+        code //= len(known)
     labels = [[known[i] for i in part] for known, part in zip(names, keys, strict=True)]
     return dict(zip(zip(*labels, strict=True), np.split(order, first[1:]), strict=True))
 
