@@ -167,7 +167,7 @@ def _examples(rejected: pa.Table, reason: str) -> str:
 def _of(rejected: pa.Table, words: Sequence[str]) -> list[dict[str, Any]]:
     """Counts of (reason, detail) of the reasons that begin with one of the words, the most frequent first."""
     chosen = [(r, d) for r, d in _reasons(rejected) if str(r).startswith(tuple(words))]
-    return [{"reason": r, "detail": d or "", "pairs": n} for (r, d), n in Counter(chosen).most_common(CREDITS)]
+    return [{"reason": r, "pairs": n, "detail": d or ""} for (r, d), n in Counter(chosen).most_common(CREDITS)]
 
 
 def _reasons(rejected: pa.Table) -> list[tuple[str, str]]:
@@ -208,7 +208,7 @@ def _licences(corpus: Corpus) -> str:
         for key, n in _most(counts, len(counts))
     ]
     credits = Counter({key: len(at) for key, at in grouped(corpus.index, ("attribution", "license")).items() if key[0]})
-    shown = [{"attribution": a, "licence": l, "pairs": n} for (a, l), n in _most(credits, CREDITS)]
+    shown = [{"pairs": n, "attribution": a, "licence": l} for (a, l), n in _most(credits, CREDITS)]
     more = len(credits) - len(shown)
     return (
         page.table(rows)
@@ -229,10 +229,12 @@ def _recipe(corpus: Corpus) -> str:
     blobs = {c: int((corpus.places(c)[3] >= 0).sum()) for c in IMAGE_COLUMNS}
     columns = ", ".join(f"{count:,} {name}" for name, count in blobs.items() if count)
     text = escape(corpus.store.read(RECIPE).decode())
+    packs = manifest.get("packs")
+    lie = f" They lie in {len(packs)} packs beside the index." if packs else ""
     summary = f"{len(rows):,} shards, the first {SHOWN_SHARDS}" if len(rows) > SHOWN_SHARDS else f"{len(rows)} shards"
     return (
         f"<pre tabindex='0'>{text}</pre><p class='dim'>Written by {escape(manifest['generator'])}. Pictures: "
-        f"{columns}.</p><details><summary>{summary}</summary>{page.table(rows[:SHOWN_SHARDS])}</details>"
+        f"{columns}.{lie}</p><details><summary>{summary}</summary>{page.table(rows[:SHOWN_SHARDS])}</details>"
     )
 
 

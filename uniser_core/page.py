@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 PREVIEW_QUALITY = 88
 SHOWN_PARAMS = 190  # characters
+# Cells of more characters may break into lines; all others keep to one.
+WRAPPED, LONG = 28, ' class="long"'
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,–]*%?")
 
 
@@ -55,7 +57,7 @@ def slider(left: UInt8, right: UInt8, left_label: str, right_label: str, name: s
 def pair_figure(degraded: UInt8, clean: UInt8, row: Mapping[str, Any], max_size_px: int = 512, note: str = "") -> str:
     """A pair under a slider, with what its row says: strength, parameters, credit. `note` follows the strength."""
     params = json.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
-    drawn = {k: v for k, v in params.items() if k not in ("camera", "depth")}
+    drawn = {k: v for k, v in params.items() if k not in ("camera", "depth") and not _nested(v)}
     text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in drawn.items())
     text = text if len(text) <= SHOWN_PARAMS else text[:SHOWN_PARAMS].rsplit(",", 1)[0] + ", …"
     credit = f"{row['attribution']} ({row['license']})" if row["attribution"] else row["license"]
@@ -65,6 +67,10 @@ def pair_figure(degraded: UInt8, clean: UInt8, row: Mapping[str, Any], max_size_
         f"{escape(said)}<span class='dim'>{escape(text)}</span><span class='dim'>{escape(credit)}</span>"
         "</figcaption></figure>"
     )
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, dict | list) for v in value))
 
 
 def facts(values: Mapping[str, str]) -> str:
@@ -80,7 +86,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     numeric = {k for k, v in rows[0].items() if isinstance(v, int | float) or _NUMBER.fullmatch(str(v))}
     kind = {k: ' class="num"' if k in numeric else "" for k in rows[0]}
     head = "".join(f"<th{kind[k]}>{escape(k)}</th>" for k in rows[0])
-    body = "".join("<tr>" + "".join(f"<td{kind[k]}>{_cell(v)}</td>" for k, v in r.items()) + "</tr>" for r in rows)
+    body = "".join("<tr>" + "".join(_cell(v, kind[k]) for k, v in r.items()) + "</tr>" for r in rows)
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
@@ -90,10 +96,11 @@ class Markup(str):
     __slots__ = ()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, kind: str) -> str:
     if isinstance(value, Markup):
-        return value
-    return escape(f"{value:.2f}" if isinstance(value, float) else str(value))
+        return f"<td{kind}>{value}</td>"
+    text = f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"<td{kind or LONG if len(text) > WRAPPED else kind}>{escape(text)}</td>"
 
 
 def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str) -> str:
