@@ -84,6 +84,7 @@ def export(
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many pairs: a fair sample")] = None,
     encoder: Annotated[str | None, typer.Option(help="png or jpeg; default: bytes as they are stored")] = None,
     workers: Annotated[int, typer.Option(min=0, help="threads; 0: one a core")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count pairs, parts and bytes, and write nothing")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write pairs in a layout that other loaders read; recipe rows are rendered.
@@ -94,4 +95,5 @@ def export(
 
     from aggregate.export import export as export_pairs
 
-    print_facts({"out": out, **export_pairs(uri, out, layout, split, effect or (), limit, encoder, workers)}, as_json)
+    facts = export_pairs(uri, out, layout, split, effect or (), limit, encoder, workers, dry_run=dry_run)
+    print_facts({"out": out, **facts}, as_json)

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from pyarrow.fs import FileSelector
 from uniser_core import codecs
-from uniser_core.corpus import INDEX, Corpus
+from uniser_core.codecs import extension_of
+from uniser_core.corpus import INDEX, Corpus, named
 from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.png import encode_png
 from uniser_core.run_folder import to_json
 from uniser_core.storage import Store, storage_errors
-
-from aggregate.pack import extension_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 STATE = "export.json"
 PICTURES = ("input", "target", "mask")
+# No reader of these layouts opens them: they become PNG (or are named when they are no picture at all).
+UNREADABLE = ("jxl", "bin")
 # What goes with the pictures; their hashes do not, for an encoder changes bytes.
 FACTS = (
     *("pair_id", "group_id", "split", "effect", "variant", "dataset", "origin", "prompt", "params", "seed"),
@@ -87,8 +88,11 @@ def export(
     encoder: str | None = None,
     workers: int = 0,
     part_bytes: int | None = None,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Write pairs of the corpus `uri` below `out`; returns `samples`, `parts`, and how many parts were written now.
+
+    With `dry_run` nothing is written, and `megabytes` says how much would be, about.
 
     `limit` takes the first rows, which are a fair sample: a corpus is in keyed-hash order. `encoder` None copies
     stored pictures byte for byte (JPEG XL, which no reader of these layouts opens, becomes PNG) and writes rendered
@@ -113,6 +117,9 @@ def export(
         **{"split": split, "effects": list(effects), "limit": limit, "encoder": encoder},
         "parts": [[p.split, p.number, len(p.rows)] for p in parts],
     }
+    if dry_run:
+        size = int(picture_bytes(corpus)[rows].sum())
+        return {"samples": len(rows), "parts": len(parts), "megabytes": round(size / 1e6, 1)}
     finished = _claim(store, config)
     missing = [] if finished else [p for p in parts if not store.exists(writer.name(p))]
     _write_parts(corpus, store, writer, missing, len(rows), workers or os.cpu_count() or 1, encoder)
@@ -135,9 +142,8 @@ def _rows(corpus: Corpus, split: str | None, effects: Sequence[str], limit: int 
 
 
 def plan(corpus: Corpus, rows: Int64, part_bytes: int) -> Iterator[Part]:
-    """Parts of about `part_bytes` of stored pictures (a rendered input counts as its target), each of one split."""
-    lengths = {c: np.maximum(corpus.places(c)[3], 0) for c in PICTURES}
-    size = np.where(lengths["input"] > 0, lengths["input"], lengths["target"]) + lengths["target"] + lengths["mask"]
+    """Parts of about `part_bytes` of pictures, each of one split, in the order of the corpus."""
+    size = picture_bytes(corpus)
     splits = np.asarray(corpus.index.column("split").to_pylist(), object)[rows]
     for split in sorted(set(splits.tolist())):
         mine = rows[splits == split]
@@ -145,6 +151,13 @@ def plan(corpus: Corpus, rows: Int64, part_bytes: int) -> Iterator[Part]:
         number = before // part_bytes
         for count, value in enumerate(np.unique(number)):
             yield Part(split, count, mine[number == value].tolist())
+
+
+def picture_bytes(corpus: Corpus) -> Int64:
+    """Bytes of what is exported of each row, as stored; an input that is rendered counts as its target."""
+    lengths = {c: np.maximum(corpus.places(c)[3], 0) for c in PICTURES}
+    inputs = np.where(lengths["input"] > 0, lengths["input"], lengths["target"])
+    return np.asarray(inputs + lengths["target"] + lengths["mask"], np.int64)
 
 
 def _claim(store: Store, config: dict[str, Any]) -> bool:
@@ -215,22 +228,22 @@ def key_of(row: int, pair_id: str) -> str:
 def sample(corpus: Corpus, row: int, encoder: str | None) -> Sample:
     """One pair, its pictures as bytes, the input rendered where the corpus stores none."""
     facts = {name: corpus.index.column(name)[row].as_py() for name in FACTS}
-    target = corpus.blob(row, "target")
+    name = f"{facts['pair_id']} (row {row} of {corpus.uri})"
+    pictures = {"input": b"", "target": _encoded(corpus.blob(row, "target"), encoder, name)}
     if corpus.has(row, "input"):
-        degraded = _encoded(corpus.blob(row, "input"), encoder)
+        pictures["input"] = _encoded(corpus.blob(row, "input"), encoder, name)
     else:
-        degraded = codecs.encode_picture(corpus.read(row)["input_HWC"], encoder or "png")
-    pictures = {"input": degraded, "target": _encoded(target, encoder)}
+        pictures["input"] = codecs.encode_picture(corpus.read(row)["input_HWC"], encoder or "png")
     if corpus.has(row, "mask"):
         mask = corpus.blob(row, "mask")
         pictures["mask"] = mask if extension_of(mask) == "png" else encode_png(codecs.decode_blob(mask))
     return Sample(key_of(row, facts["pair_id"]), pictures, facts)
 
 
-def _encoded(data: bytes, encoder: str | None) -> bytes:
+def _encoded(data: bytes, encoder: str | None, name: str) -> bytes:
     found = extension_of(data)
-    if encoder is None:
-        encoder = "png" if found == "jxl" else None
-    if encoder is None or found == {"png": "png", "jpeg": "jpg"}[encoder]:
+    wanted = encoder or ("png" if found in UNREADABLE else None)
+    if wanted is None or found == codecs.encoder_named(wanted)[1]:
         return data
-    return codecs.encode_picture(codecs.decode_rgb8(data), encoder)
+    with named(name):
+        return codecs.encode_picture(codecs.decode_rgb8(data), wanted)

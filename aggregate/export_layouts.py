@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from uniser_core.codecs import extension_of
 from uniser_core.pair import IMAGE, PAIR_SCHEMA, hugging_face_schema, image_cell
 from uniser_core.run_folder import to_json
 from uniser_core.shard import ShardWriter
 from uniser_core.tar import write_tar
 
 from aggregate.export import FACTS, PICTURES, Part, Sample
-from aggregate.pack import extension_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

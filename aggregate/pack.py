@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from uniser_core.codecs import extension_of
 from uniser_core.corpus import BlobFiles
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS, image_cell
 from uniser_core.parquet_blobs import ParquetBlobs
@@ -33,17 +34,11 @@ PACK_NAME = re.compile(r"pack-[0-9]{5,}\.parquet")
 GROUP_BYTES, FILE_BYTES = 256 << 20, 1 << 30
 # With repeated targets counted each time: these are what Arrow holds.
 GROUP_HELD_BYTES = 1 << 30
-EXTENSIONS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"\x76\x2f\x31\x01", "exr"), (b"RIFF", "webp"))
 
 
 def pack_name(number: int) -> str:
     """File name of a pack."""
     return f"pack-{number:05d}.parquet"
-
-
-def extension_of(data: bytes) -> str:
-    """File extension of a picture by its first bytes; `jxl` for what is none of the others."""
-    return next((ending for magic, ending in EXTENSIONS if data.startswith(magic)), "jxl")
 
 
 def write_packs(
@@ -60,6 +55,7 @@ def write_packs(
     ]
     parts: list[tuple[pa.Table, dict[str, Any]]] = runner.reduce(_write, tasks, _flatten, "packs")
     store = Store(out)
+    store.sweep()  # what a worker that died left half-written
     wanted = {facts["file"] for _, facts in parts}
     for name in pack_names(store):
         if name not in wanted:  # of a build that was broken off

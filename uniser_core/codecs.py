@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uniser_core.decode_checks import sniff
 from uniser_core.errors import InputError
 from uniser_core.png import encode_png
 
@@ -65,6 +66,14 @@ def encoder_named(encoder: str) -> tuple[Callable[[UInt8], bytes], str, bool]:
     if encoder not in ENCODERS:
         raise InputError(f"encoder '{encoder}'", f"known: {', '.join(ENCODERS)}", "choose one of them")
     return ENCODERS[encoder]
+
+
+def extension_of(data: bytes) -> str:
+    """File extension of an encoded picture, by its first bytes; `bin` where it is none."""
+    try:
+        return {"jpeg": "jpg"}.get(kind := sniff(data, "blob"), kind)
+    except InputError:
+        return "bin"
 
 
 def decode_blob(data: bytes) -> npt.NDArray[Any]:

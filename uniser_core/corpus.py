@@ -152,7 +152,7 @@ class Corpus:
 
         pair: dict[str, Any] = {"row": int(row), **self.metadata(row)}
         target = self.blob(row, "target")
-        with _named(f"{pair['pair_id']} (row {row} of {self.uri})"):
+        with named(f"{pair['pair_id']} (row {row} of {self.uri})"):
             if self.has(row, "input"):
                 pair["input_HWC"] = codecs.decode_rgb8(self.blob(row, "input"))
                 pair["target_HWC"] = codecs.decode_rgb8(target)
@@ -227,8 +227,8 @@ class BlobFiles:
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Puts the row's name before an InputError of what is done inside."""
+def named(name: str) -> Iterator[None]:
+    """Puts a row's name before an InputError of what is done inside."""
     try:
         yield
     except InputError as error:

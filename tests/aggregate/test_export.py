@@ -258,6 +258,17 @@ def test_one_encoder_for_all(corpus: Corpus, tmp_path: Path, encoder: str, kind:
         assert apart.mean() <= (0.5 if encoder == "png" else 2)
 
 
+def test_what_no_reader_opens_becomes_png(recipe_of: Any, tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    run = write_run(tmp_path / "jxl", [rows_of(n, encoder="jxl") for n in PHOTOS[:2]])
+    build(recipe_of(run), str(tmp_path / "c"))
+    stored = Corpus.open(tmp_path / "c")
+    export(stored.uri, str(tmp_path / "out"), "folder")
+    files = sorted((tmp_path / "out/input").iterdir())
+    assert [f.suffix for f in files] == [".png"] * len(stored)
+    assert all((pixels(f.read_bytes()) == stored.read(row)["input_HWC"]).all() for row, f in enumerate(files))
+
+
 def test_bad_input_is_one_clear_line(corpus: Corpus, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     for match, options in (
@@ -274,9 +285,28 @@ def test_bad_input_is_one_clear_line(corpus: Corpus, tmp_path: Path) -> None:
         export(corpus.uri, str(tmp_path), "folder")
 
 
+def test_a_picture_that_is_none_is_named(recipe_of: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [rows_of(n) for n in PHOTOS[:2]])
+    build(recipe_of(run), str(tmp_path / "c"))
+    broken = Corpus.open(tmp_path / "c")
+    name, offset, _ = broken.place(3, "input")
+    with open(name, "r+b") as file:
+        file.seek(offset)
+        file.write(b"never a picture")
+    with pytest.raises(InputError, match=rf"{broken.metadata(3)['pair_id']} \(row 3 of .*does not decode"):
+        export(broken.uri, str(tmp_path / "out"), "folder")
+
+
 def test_the_command(corpus: Corpus, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     options = ["export", corpus.uri, "--format", "webdataset", "--out", out, "--limit", "5", "--json"]
+    planned = CliRunner().invoke(app, [*options, "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert not (tmp_path / "out").exists()
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["samples"] == 5
+    said, made = json.loads(planned.stdout), json.loads(done.stdout)
+    assert (made["samples"], made["parts"]) == (5, said["parts"])
+    assert said["samples"] == 5
+    written = sum(p.stat().st_size for p in (tmp_path / "out").glob("*.tar")) / 1e6
+    assert 0.3 * written < said["megabytes"] < 1.3 * written  # a rendered input counts as its target; tars have heads
