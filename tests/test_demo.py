@@ -2,19 +2,17 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from skimage import data
 
+from tests.browser import move_slider, needs_chromium, opened
 from tests.cli import ROOT, uniser
 from uniser_core.corpus import Corpus
 from uniser_core.demo import EFFECTS, STEPS
 from uniser_core.shard import PairSet
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -65,38 +63,16 @@ def test_no_held_out_photo_was_trained_on(demo):
     assert shown <= groups["test"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@needs_chromium
 @pytest.mark.parametrize("width", [1440, 400])
 def test_the_page_shows_pictures_slider_and_numbers(demo, width):
-    from playwright.sync_api import sync_playwright
-
     out, _ = demo
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
-        tab = browser.new_page(viewport={"width": width, "height": 900})
-        asked: list[str] = []
-        errors: list[str] = []
-        tab.on("request", lambda r: asked.append(r.url))
-        tab.on("pageerror", lambda e: errors.append(str(e)))
-        tab.goto((out / "index.html").as_uri())
-        broken = "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length"
+    with opened(out / "index.html", width) as tab:
         assert tab.evaluate("document.images.length") > 10
-        assert tab.evaluate(broken) == 0
         gain = json.loads((out / "results.json").read_text())["mean_gain_db"]
         assert f"{gain:+.2f} dB" in tab.inner_text(".facts")
-        slider = tab.locator(".ba input").first
-        slider.focus()
-        before = slider.input_value()
-        for _ in range(5):
-            tab.keyboard.press("ArrowRight")
-        assert int(slider.input_value()) == int(before) + 5
-        assert tab.evaluate("document.querySelector('.ba').style.getPropertyValue('--pos')") == f"{int(before) + 5}%"
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+        assert move_slider(tab, "ArrowRight", 5) == 55
         assert tab.locator("svg polyline").count() == 1
-        assert not errors
-        assert all(u.startswith(("file:", "data:")) for u in asked)
-        browser.close()
 
 
 def test_the_readmes_effect_runs_as_it_stands(tmp_path):
