@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STATE = "export.json"
 PICTURES = ("input", "target", "mask")
+EXTENSIONS = {"png": "png", "jpeg": "jpg"}
 # No reader of these layouts opens them: they become PNG (or are named when they are no picture at all).
 UNREADABLE = ("jxl", "bin")
 # What goes with the pictures; their hashes do not, for an encoder changes bytes.
@@ -105,7 +106,7 @@ def export(
 
     if layout not in LAYOUTS:
         raise InputError(f"--format {layout}", f"must be one of {', '.join(LAYOUTS)}", "choose one")
-    if encoder not in (None, "png", "jpeg"):
+    if encoder is not None and encoder not in EXTENSIONS:
         raise InputError(f"--encoder {encoder}", "must be png or jpeg", "leave it out to copy what is stored")
     corpus, store = Corpus.open(uri), Store(out)
     rows = _rows(corpus, split, effects, limit)
@@ -243,7 +244,7 @@ def sample(corpus: Corpus, row: int, encoder: str | None) -> Sample:
 def _encoded(data: bytes, encoder: str | None, name: str) -> bytes:
     found = extension_of(data)
     wanted = encoder or ("png" if found in UNREADABLE else None)
-    if wanted is None or found == codecs.encoder_named(wanted)[1]:
+    if wanted is None or found == EXTENSIONS[wanted]:
         return data
     with named(name):
         return codecs.encode_picture(codecs.decode_rgb8(data), wanted)

@@ -144,7 +144,7 @@ def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict
     put(INDEX, lambda path: write_index(tables["index"], path))
     manifest["files"] = files
     # Not among the files that are verified: `corpus report` may write it again.
-    place.store.write(REPORT, corpus_page(Corpus(place.store.uri, manifest)).encode())
+    place.store.write(REPORT, corpus_page(Corpus(place.store.uri, manifest=manifest)).encode())
     place.store.write(MANIFEST, to_json(manifest))
 
 

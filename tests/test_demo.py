@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tests.browser import move_slider, needs_chromium, opened
+from tests.browser import needs_chromium, opened
 from tests.cli import ROOT, uniser
 from uniser_core.corpus import Corpus
 from uniser_core.demo import EFFECTS, STEPS
@@ -71,7 +71,13 @@ def test_the_page_shows_pictures_slider_and_numbers(demo, width):
         assert tab.evaluate("document.images.length") > 10
         gain = json.loads((out / "results.json").read_text())["mean_gain_db"]
         assert f"{gain:+.2f} dB" in tab.inner_text(".facts")
-        assert move_slider(tab, "ArrowRight", 5) == 55
+        slider = tab.locator(".ba input").first
+        slider.focus()
+        before = slider.input_value()
+        for _ in range(5):
+            tab.keyboard.press("ArrowRight")
+        assert int(slider.input_value()) == int(before) + 5
+        assert tab.evaluate("document.querySelector('.ba').style.getPropertyValue('--pos')") == f"{int(before) + 5}%"
         assert tab.locator("svg polyline").count() == 1
 
 

@@ -15,11 +15,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uniser_core.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 UInt8 = npt.NDArray[np.uint8]
 PREVIEW_QUALITY = 88
+PREVIEW_PX = 512
 SHOWN_PARAMS = 190  # characters
 # Cells of more characters may break into lines; all others keep to one.
 WRAPPED, LONG = 28, ' class="long"'
@@ -32,7 +36,15 @@ def page(title: str, body: str) -> str:
     return template.substitute(title=escape(title), body=body)
 
 
-def picture_uri(rgb8_HWC: UInt8, max_size_px: int = 512) -> str:
+def write_page(path: Path, title: str, body: str) -> None:
+    """Write a whole page. Raises InputError where the file cannot be written."""
+    try:
+        path.write_text(page(title, body))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), "choose another place") from None
+
+
+def picture_uri(rgb8_HWC: UInt8, max_size_px: int = PREVIEW_PX) -> str:
     """A picture as a data: URI (JPEG preview, at most `max_size_px` on its long side)."""
     scale = max_size_px / max(rgb8_HWC.shape[:2])
     if scale < 1:
@@ -42,19 +54,22 @@ def picture_uri(rgb8_HWC: UInt8, max_size_px: int = 512) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-def slider(left: UInt8, right: UInt8, left_label: str, right_label: str, name: str, max_size_px: int = 512) -> str:
+def slider(
+    left: UInt8, right: UInt8, left_label: str, right_label: str, name: str, max_size_px: int = PREVIEW_PX
+) -> str:
     """A before/after slider over two pictures of one size; arrow keys move it."""
     label = escape(f"{name}: {left_label} against {right_label}", quote=True)
-    before, after = (picture_uri(rgb8_HWC, max_size_px) for rgb8_HWC in (left, right))
     return (
-        f'<div class="ba"><img src="{before}" alt="{escape(left_label)}">'
-        f'<img src="{after}" alt="{escape(right_label)}">'
+        f'<div class="ba"><img src="{picture_uri(left, max_size_px)}" alt="{escape(left_label)}">'
+        f'<img src="{picture_uri(right, max_size_px)}" alt="{escape(right_label)}">'
         f'<span class="tag l">{escape(left_label)}</span><span class="tag r">{escape(right_label)}</span>'
         f'<input type="range" min="0" max="100" value="50" aria-label="{label}"></div>'
     )
 
 
-def pair_figure(degraded: UInt8, clean: UInt8, row: Mapping[str, Any], max_size_px: int = 512, note: str = "") -> str:
+def pair_figure(
+    degraded: UInt8, clean: UInt8, row: Mapping[str, Any], max_size_px: int = PREVIEW_PX, note: str = ""
+) -> str:
     """A pair under a slider, with what its row says: strength, parameters, credit. `note` follows the strength."""
     params = json.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
     drawn = {k: v for k, v in params.items() if k not in ("camera", "depth") and not _nested(v)}
