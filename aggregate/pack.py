@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from uniser_core.blob_files import BlobFiles
 from uniser_core.codecs import extension_of
-from uniser_core.corpus import BlobFiles
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS, image_cell
 from uniser_core.parquet_blobs import ParquetBlobs
 from uniser_core.shard import ShardWriter

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from uniser_core import SCHEMA_VERSION
+from uniser_core.blob_files import BlobFiles, shard_path
 from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
-from uniser_core.parquet_blobs import ByteSource, open_source
-from uniser_core.storage import Store, resolve
+from uniser_core.storage import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +30,6 @@ Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
-OPEN_FILES = 128
 # What `read` gives beside the pictures.
 READ_COLUMNS = (
     *("pair_id", "group_id", "split", "effect", "variant", "dataset"),
@@ -180,50 +177,6 @@ class Corpus:
         if not 0 <= row < len(self):
             raise InputError(f"row {row}", f"the corpus has rows 0 to {len(self) - 1}", "see rows()")
         return int(row)
-
-
-def shard_path(store: Store, name: str) -> tuple[Any, str]:
-    """(file system, path) of a file that the index of the corpus in `store` names."""
-    if "://" in name or name.startswith("/"):
-        return resolve(name)
-    return store.fs, store.path(name)
-
-
-class BlobFiles:
-    """The files that a corpus in `store` names, each opened at first use, not too many at once. Thread-safe."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._open: OrderedDict[str, ByteSource] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def read(self, name: str, offset: int, length: int, whose: str) -> bytes:
-        """One blob, by one read; `whose` names it. Raises InputError when it is not (wholly) there."""
-        try:
-            data = self._file(name).read_at(offset, length)
-        except FileNotFoundError as error:
-            remedy = "put the shard back there, or build the corpus again"
-            raise InputError(f"{name} ({whose})", "is not there any more", remedy) from error
-        except OSError as error:
-            reason = error.strerror or str(error).splitlines()[0]
-            raise InputError(f"{name} ({whose})", f"cannot be read: {reason}", "see it") from error
-        if len(data) != length:
-            rule = f"ends before byte {offset + length}, where {whose} ends"
-            raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
-        return data
-
-    def _file(self, name: str) -> ByteSource:
-        with self._lock:
-            if name in self._open:
-                self._open.move_to_end(name)
-                return self._open[name]
-        filesystem, path = shard_path(self.store, name)
-        opened = open_source(path, filesystem)
-        with self._lock:
-            self._open[name] = opened
-            while len(self._open) > OPEN_FILES:
-                self._open.popitem(last=False)
-        return opened
 
 
 @contextlib.contextmanager
