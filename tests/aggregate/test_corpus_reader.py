@@ -105,7 +105,7 @@ def test_threads_and_pickles_read_the_same(corpus: Corpus) -> None:
 
 
 def test_more_shards_than_open_files(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uniser_core.corpus.OPEN_FILES", 1)
+    monkeypatch.setattr("uniser_core.blob_files.OPEN_FILES", 1)
     import os
 
     before = len(os.listdir("/proc/self/fd"))
