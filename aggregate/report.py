@@ -79,6 +79,7 @@ def _headline(corpus: Corpus) -> str:
             "pairs read": f"{manifest['rows_in']:,}",
             "set aside": f"{sum(manifest['rejected'].values()):,}",
             "over quota": f"{manifest['over_quota']:,}",
+            **({"over a cap": f"{manifest['over_cap']:,}"} if manifest.get("over_cap") else {}),
         }
     )
 
@@ -188,7 +189,7 @@ def _duplicates(corpus: Corpus, rejected: pa.Table) -> str:
 
 def _leaks(corpus: Corpus, rejected: pa.Table) -> str:
     leaks, gone = corpus.manifest.get("leaks"), _of(rejected, LEAKS)
-    if leaks is None and not gone:
+    if not leaks and not gone:
         return "<p class='dim'>no picture was compared with a benchmark: build with a leak guard to do so</p>"
     told = page.table(_rows_of(leaks)) if leaks else ""
     return told + (page.table(gone) if gone else "<p class='dim'>no pair was set aside for a leak</p>")
