@@ -102,6 +102,9 @@ class Recipe(BaseModel):
     validate_pictures: Literal["all", "sampled", "none"] = Field("all", alias="validate")
     """Decode every picture, or every target and a sixteenth of the rest, or none: rows are then taken at their word,
     and near-duplicates are not looked for."""
+    max_misalignment_px: float | dict[str, float] = {}
+    """Leaves out pairs whose pictures are further apart than this (`alignment_px`, measured at import): one number for
+    all sources, or one for each of some. Rows that were not measured stay."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -119,9 +122,18 @@ class Recipe(BaseModel):
         for name in self.balance.weights:
             if name.partition(":")[0] not in ("dataset", "variant") or not name.partition(":")[2]:
                 raise ValueError(f"balance.weights: '{name}'|must be dataset:NAME or variant:NAME")
+        if isinstance(self.max_misalignment_px, dict):
+            strange = [uri for uri in self.max_misalignment_px if uri not in self.sources]
+            if strange:
+                raise ValueError(f"max_misalignment_px: {strange[0]}|must be named as in sources")
         if self.psnr_db and None not in self.psnr_db and self.psnr_db[0] > self.psnr_db[1]:  # type: ignore[operator]
             raise ValueError(f"psnr_db: {list(self.psnr_db)}|must be [lowest, highest]")
         return self
+
+    def misalignment_limits_px(self) -> tuple[float | None, ...]:
+        """The limit of each source, in their order."""
+        given = self.max_misalignment_px
+        return tuple(given.get(uri) if isinstance(given, dict) else given for uri in self.sources)
 
     def dump(self) -> dict[str, Any]:
         """Plain values, defaults included, as they stand in the manifest."""
@@ -152,7 +164,11 @@ def load_recipe(path: str | Path) -> Recipe:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise _explained(error, path) from None
-    return recipe.model_copy(update={"sources": [_source(s, file.parent) for s in recipe.sources]})
+    found = {s: _source(s, file.parent) for s in recipe.sources}
+    limits = recipe.max_misalignment_px
+    if isinstance(limits, dict):
+        limits = {found[s]: limit for s, limit in limits.items()}
+    return recipe.model_copy(update={"sources": [found[s] for s in recipe.sources], "max_misalignment_px": limits})
 
 
 def _source(uri: str, folder: Path) -> str:

@@ -43,6 +43,7 @@ class Rules:
     allow: tuple[str, ...]  # licences or their tags; none: all
     deny: tuple[str, ...]
     unseen_effects: tuple[str, ...] = ()
+    misalignment_limits_px: tuple[float | None, ...] = ()  # of each source
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:
@@ -53,13 +54,19 @@ class Rules:
         decode = "none" if dry_run else recipe.validate_pictures
         exclude = tuple((k.strip(), v.strip()) for k, v in pairs)
         licenses = tuple(recipe.licenses.allow), tuple(recipe.licenses.deny)
+        limits = recipe.misalignment_limits_px()
         unseen = () if recipe.keep_unseen else tuple(e for e, tags in sorted(effect_tags.items()) if UNSEEN in tags)
-        return cls(recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses, unseen)
+        return cls(
+            recipe.seed, decode, recipe.psnr_db or (None, None), exclude, tuple(tagged), *licenses, unseen, limits
+        )
 
     def columns(self) -> set[str]:
         """Columns that the rules look at, beside those that every row is known by."""
         named = {name for name, _ in self.exclude if name in METADATA_COLUMNS and name != "params"}
-        named |= {"params"} if len(named) < len({n for n, _ in self.exclude}) else set()
+        by_params = len(named) < len({n for n, _ in self.exclude}) or any(
+            v is not None for v in self.misalignment_limits_px
+        )
+        named |= {"params"} if by_params else set()
         return named | ({"license"} if self.allow or self.deny else set())
 
 
@@ -81,8 +88,8 @@ class Verdicts:
                 self.set(row, reason, detail if isinstance(detail, str) else detail(row))
 
 
-def judge(rows: pa.Table, rules: Rules) -> Verdicts:
-    """Judge rows by their metadata. `rows` has the columns that the rules look at, and all that may hold a null."""
+def judge(rows: pa.Table, rules: Rules, source: int) -> Verdicts:
+    """Judge rows of a source by their metadata: `rows` has what the rules look at, and all that may hold a null."""
     verdicts = Verdicts(len(rows))
     for name in sorted(set(REQUIRED) & set(rows.column_names)):
         if rows.column(name).null_count:
@@ -106,6 +113,12 @@ def judge(rows: pa.Table, rules: Rules) -> Verdicts:
         license_ = rows.column("license")
         closed = [e for e in pc.unique(license_).to_pylist() if not permitted(e or "", rules.allow, rules.deny)]
         verdicts.mark(_among(license_, closed), "license", lambda row: f"{license_[row].as_py()} does not pass")
+    limits = rules.misalignment_limits_px
+    limit_px = limits[source] if source < len(limits) else None
+    if limit_px is not None:
+        moved = tag_values(rows, "alignment_px")
+        wrong = np.array([v is not None and float(v) > limit_px for v in moved], np.bool_)
+        verdicts.mark(wrong, "misaligned", lambda row: f"by {moved[row]} px, more than {limit_px:g}")
     for effect, tag in rules.exclude_effects:
         verdicts.mark(_among(rows.column("effect"), [effect]), "excluded_tag", tag)
     for name, value in rules.exclude:

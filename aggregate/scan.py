@@ -72,7 +72,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
         except (pa.ArrowException, OSError) as error:
             raise damaged(shard, error) from error
         first = sum(blobs.metadata.row_group(g).num_rows for g in range(group))
-        verdicts = judge(rows, rules)
+        verdicts = judge(rows, rules, shard.source)
         facts = facts_of(rows, rules.seed)
         if rules.decode != "none":
             ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in IMAGE_COLUMNS}

@@ -1,7 +1,7 @@
 """`uniser bench shadow`: pairs a second of each kind of occluder, and beside Cycles' shadow catcher.
 
-A pair is everything from drawn parameters to encoded pictures, hashes and metrics, at 512 x 512 on one core, depth and
-ground of the picture known as they are after its first variant.
+A pair is everything from drawn parameters to encoded pictures, hashes and metrics, at 512 x 512, in processor time of
+one core, depth and ground of the picture known as they are after its first variant.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from uniser_core import engine
-from uniser_core.bench import BenchLine, median_seconds
+from uniser_core.bench import BenchLine, least_cpu_seconds
 from uniser_core.cutout import Cutout, Mesh
 from uniser_core.depth import quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
+from uniser_core.supervisor import tune_process
 
 from lr_srd.effect import Options, Shadow
 
@@ -56,6 +57,7 @@ class OneObject:
 
 def bench() -> list[BenchLine]:
     """Pairs a second of off-screen occluders, cut-outs and meshes; and against Cycles."""
+    tune_process()
     effects = {
         "off-screen": Shadow(Options()),
         "cut-out": _with(OneObject(None)),
@@ -81,14 +83,14 @@ def _with(objects: ObjectProvider) -> Shadow:
 
 
 def pair_seconds(effect: Shadow) -> float:
-    """Median seconds of a pair, drawing, rendering, encoding and measuring included."""
+    """Processor seconds of a pair, drawing, rendering, encoding and measuring included."""
     frame = floor_frame()
 
     def run() -> None:
         made = engine.render_rows(effect, frame, engine.RenderOptions(variants=VARIANTS))  # type: ignore[arg-type]
         assert len(made.rows) == VARIANTS, made.refused
 
-    return median_seconds(run, repeats=5) / VARIANTS
+    return least_cpu_seconds(run, repeats=5) / VARIANTS
 
 
 def floor_frame() -> Frame:
@@ -138,7 +140,7 @@ def _catcher_seconds() -> float:
 
 
 def catcher_main() -> None:
-    """In a process of its own: print the seconds of a shadow-catcher render, the second of two."""
+    """In a process of its own: print the processor seconds of a shadow-catcher render, the second of two."""
     import time
 
     import bpy
@@ -175,7 +177,7 @@ def catcher_main() -> None:
     with memory_file("catcher.exr") as path:
         scene.render.filepath = str(path)
         for _ in range(2):
-            start = time.perf_counter()
+            start = time.process_time()
             bpy.ops.render.render(write_still=True)
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
     print(json.dumps(seconds))

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.light import Horizon, Illumination, facing, highlight_share, lit_share
+from lr_srd.light import Horizon, facing, highlight_share, lit_share
 from lr_srd.occluders import draw, kind_of
 from lr_srd.receivers import receivers_of
+from lr_srd.shade import Surfaces, shadow_ratio
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -23,20 +24,12 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 # Cards of one kind that stand one behind the other, as a tree's leaves do: share of the distance, and mirrored how.
 LAYER_DISTANCES = (1.0, 0.72, 1.3)
-# Visibility is 1 to this much: then a pixel is left exactly as it is.
-UNTOUCHED = np.float32(1 - 1e-4)
 
 
 def disc_of(params: ShadowParams, receivers: Receivers) -> Disc:
     """The light of the parameters in this picture's camera space."""
     horizon = Horizon.of(receivers.up)
     return Disc(horizon.direction(params.sun_azimuth_deg, params.sun_elevation_deg), params.sun_size_deg)
-
-
-def illumination_of(params: ShadowParams, disc: Disc) -> Illumination:
-    """Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour."""
-    r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)
-    return Illumination(disc, (r, g, b))
 
 
 def facing_card(occluder: OffScreen, disc: Disc, opacity_hw: Float32, outside: float, layer: int = 0) -> Card:
@@ -68,21 +61,20 @@ def off_screen_visibility(params: ShadowParams, receivers: Receivers, disc: Disc
 
 
 def shade(
-    frame: Frame, params: ShadowParams, visibility_HW: Float32, disc: Disc, ambient_HW: Float32 | None
-) -> Float32:
-    """Ratio of shadowed to unshadowed light, float32 (H, W, 3) in (0, 1]; exactly 1 where nothing is hidden.
-
-    `ambient_HW` is what ambient occlusion leaves (None: all). Mirrored light goes with the light itself.
-    """
+    frame: Frame,
+    params: ShadowParams,
+    visibility_HW: Float32,
+    disc: Disc,
+    open_HW: Float32 | None = None,
+    cover_HW: Float32 | None = None,
+) -> tuple[Float32, Float32]:
+    """Ratio (H, W, 3) and strength (H, W) of the shadow: `lr_srd.shade.shadow_ratio` on the picture's surfaces."""
     receivers = receivers_of(frame, params.focal_px, params.up)
-    light = illumination_of(params, disc)
-    ratio = light.ratio(visibility_HW, facing(receivers, disc.direction), lit_share(frame, receivers))
-    if ambient_HW is not None:
-        ratio = ratio * ambient_HW[..., None]
-    hidden = (1 - visibility_HW) * lit_share(frame, receivers)
-    ratio = ratio * (1 - highlight_share(frame) * hidden)[..., None]
-    untouched = visibility_HW >= UNTOUCHED
-    if ambient_HW is not None:
-        untouched &= ambient_HW >= UNTOUCHED
-    ratio[untouched] = 1
-    return np.asarray(ratio, np.float32)
+    if receivers.sky.index.size:
+        cover_HW = np.zeros(visibility_HW.shape, np.float32) if cover_HW is None else cover_HW
+        border = cover_HW.reshape(-1)
+        border[receivers.sky.index] += (1 - border[receivers.sky.index]) * receivers.sky.alpha
+    surfaces = Surfaces(facing(receivers, disc.direction), lit_share(frame, receivers), highlight_share(frame))
+    # Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour.
+    r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)
+    return shadow_ratio((r, g, b), surfaces, visibility_HW, open_HW, cover_HW)

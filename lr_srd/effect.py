@@ -45,7 +45,16 @@ class Options:
     objects: str | None = None
 
 
-@effect("shadow", version=1, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
+@dataclass(frozen=True)
+class Shade:
+    """Ratio (H, W, 3) and strength (H, W) of one shadow, float32, and the object that casts it, if one is pasted."""
+
+    ratio_HWC: Float32
+    strength_HW: Float32
+    placed: Placed | None = None
+
+
+@effect("shadow", version=2, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
 class Shadow:
     """Shadows of things outside the picture, or of objects pasted into it."""
 
@@ -83,8 +92,7 @@ class Shadow:
             params = self._draw(rng, frame, receivers)
             if params is None:
                 continue
-            ratio, _ = self._ratio(frame, params)
-            share = float((ratio.mean(axis=2) < 1 - LEAST_CHANGE).mean())
+            share = float((self._shadow(frame, params).strength_HW > LEAST_CHANGE).mean())
             if LEAST_SHARE <= share <= MOST_SHARE:
                 return params
         raise RefusedError(frame.frame_id, f"no shadow shows in {TRIES} tries: its surfaces are dark or face away")
@@ -94,29 +102,27 @@ class Shadow:
 
         A pasted object is in both pictures: `clean` is the picture with the object and without its shadow.
         """
-        ratio, placed = self._ratio(frame, params)
-        clean = frame.rgb_HWC if placed is None else paste(frame.rgb_HWC, placed)
-        strength = 1 - ratio.mean(axis=2)
-        degraded = np.asarray(clean * ratio, np.float32)
-        return Layers(degraded, clean=None if placed is None else clean, ratio=ratio, strength=strength)
+        shadow = self._shadow(frame, params)
+        clean = None if shadow.placed is None else paste(frame.rgb_HWC, shadow.placed)
+        degraded = (frame.rgb_HWC if clean is None else clean) * shadow.ratio_HWC
+        return Layers(degraded, clean=clean, ratio=shadow.ratio_HWC, strength=shadow.strength_HW)
 
-    def _ratio(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
+    def _shadow(self, frame: Frame, params: ShadowParams) -> Shade:
         """What `sample` judged is what `apply` uses next: the last result stays with the frame."""
         return frame.latest("shadow", (self._options, params), lambda: self._cast(frame, params))
 
-    def _cast(self, frame: Frame, params: ShadowParams) -> tuple[Float32, Placed | None]:
+    def _cast(self, frame: Frame, params: ShadowParams) -> Shade:
         receivers = receivers_of(frame, params.focal_px, params.up)
         disc = cast.disc_of(params, receivers)
         visibility = cast.off_screen_visibility(params, receivers, disc)
         if params.pasted is None:
-            return cast.shade(frame, params, visibility, disc, None), None
+            return Shade(*cast.shade(frame, params, visibility, disc))
         cutout = self._cutout(params.pasted)
         placed = place(params.pasted, cutout, frame, receivers)
-        visibility = visibility * object_visibility(params.pasted, cutout, disc, receivers)
-        ambient = contact(params.pasted, cutout, params.contact_m, receivers) if params.contact_m > 0 else None
-        ratio = cast.shade(frame, params, visibility, disc, ambient)
+        visibility *= object_visibility(params.pasted, cutout, disc, receivers)
+        open_HW = contact(params.pasted, cutout, params.contact_m, receivers) if params.contact_m > 0 else None
         # The object hides the ground behind it, and with it the shadow there.
-        return np.asarray(1 + (ratio - 1) * (1 - placed.alpha_HW)[..., None], np.float32), placed
+        return Shade(*cast.shade(frame, params, visibility, disc, open_HW, placed.cover_HW(visibility.shape)), placed)
 
     def _cutout(self, pasted: Pasted) -> Cutout:
         return self._objects.cutout(pasted.object_id, pasted.turn, pasted.elevation_deg)

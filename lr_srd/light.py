@@ -14,7 +14,6 @@ from uniser_core.color import luminance
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
-    from lr_srd.cards import Disc
     from lr_srd.receivers import Receivers
 
 Float32 = npt.NDArray[np.float32]
@@ -53,24 +52,6 @@ class Horizon:
         flat = math.cos(azimuth) * self.ahead + math.sin(azimuth) * self.right
         x, y, z = math.cos(elevation) * flat + math.sin(elevation) * self.up
         return float(x), float(y), float(z)
-
-
-@dataclass(frozen=True)
-class Illumination:
-    """Irradiance on a surface that faces the light is 1: `ambient_rgb` of it comes from all around."""
-
-    disc: Disc
-    ambient_rgb: Vector
-
-    def ratio(self, visibility_HW: Float32, facing_HW: Float32, lit_HW: Float32) -> Float32:
-        """Shadowed over unshadowed light, float32 (H, W, 3) in (0, 1].
-
-        (A + V S max(0, n.l)) / (A + S max(0, n.l)) in each channel, S = 1 - A; `lit_HW` is the share of the light
-        that reached the point before (0 in a shadow that is there already).
-        """
-        ambient = np.asarray(self.ambient_rgb, np.float32)
-        direct = (np.float32(1) - ambient) * (facing_HW * lit_HW)[..., None]
-        return np.asarray((ambient + direct * visibility_HW[..., None]) / (ambient + direct), np.float32)
 
 
 def facing(receivers: Receivers, light: Vector) -> Float32:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from lr_srd.cards import Disc
@@ -26,6 +26,8 @@ FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 320, 960, 8.0
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 # A point this share of the mesh's size nearer to the light than the mesh is not its own shadow.
 BIAS = 2e-3
+# Neighbouring triangles both take a centre on their common edge.
+EDGE = 1e-9
 
 
 def mesh_visibility(
@@ -39,12 +41,11 @@ def mesh_visibility(
     """Share of the light's disc that each point sees past the mesh (camera space, metres), float32 (H, W)."""
     out = np.ones(points_HWC.shape[:2], np.float32)
     towards = np.asarray(light.direction, np.float64)
-    side = np.cross([0.0, 1.0, 0.0] if abs(towards[1]) < 0.99 else [1.0, 0.0, 0.0], towards)
-    side /= np.linalg.norm(side)
-    top = np.cross(towards, side)
+    frame = _across(towards)
+    side, top = frame[:, 0], frame[:, 1]
     vertices = np.asarray(vertices_N3, np.float64)
     size = float(np.linalg.norm(vertices.max(axis=0) - vertices.min(axis=0)))
-    chosen = _near_shadow(vertices, light, points_HWC, valid_HW, side, top)
+    chosen = _near_shadow(vertices, light, points_HWC, valid_HW, frame)
     if chosen.size == 0:
         return out
     points = points_HWC.reshape(-1, 3)[chosen].astype(np.float64)
@@ -58,16 +59,15 @@ def mesh_visibility(
         r, a = radius * math.sqrt((k + 0.5) / directions), k * GOLDEN_ANGLE
         ray = towards + side * (r * math.cos(a)) + top * (r * math.sin(a))
         ray /= np.linalg.norm(ray)
-        _one_direction(vertices, faces_M3, ray, points, texels, size * BIAS, hidden)
+        _one_direction(vertices, faces_M3, _across(ray), points, texels, size * BIAS, hidden)
     out.reshape(-1)[chosen] = 1 - hidden / np.float32(directions)
     return out
 
 
 def _near_shadow(
-    vertices: Float64, light: Disc, points_HWC: Float32, valid_HW: npt.NDArray[np.bool_], side: Float64, top: Float64
+    vertices: Float64, light: Disc, points_HWC: Float32, valid_HW: npt.NDArray[np.bool_], frame: Float64
 ) -> npt.NDArray[np.int64]:
     """Indices of the points that some direction could hide: the mesh's bounds, widened by the penumbra."""
-    frame = np.stack([side, top, np.asarray(light.direction, np.float64)], axis=1)
     local = vertices @ frame
     low, high = local.min(axis=0), local.max(axis=0)
     points = points_HWC.reshape(-1, 3)
@@ -79,60 +79,58 @@ def _near_shadow(
     return np.flatnonzero(inside)
 
 
-def _one_direction(
-    vertices: Float64,
-    faces: npt.NDArray[np.int32],
-    ray: Float64,
-    points: Float64,
-    texels: int,
-    bias: float,
-    hidden: Float32,
-) -> None:
-    side = np.cross([0.0, 1.0, 0.0] if abs(ray[1]) < 0.99 else [1.0, 0.0, 0.0], ray)
+def _across(ray_3: Float64) -> Float64:
+    """Columns: two unit vectors across a direction, and itself."""
+    side = np.cross([0.0, 1.0, 0.0] if abs(ray_3[1]) < 0.99 else [1.0, 0.0, 0.0], ray_3)
     side /= np.linalg.norm(side)
-    frame = np.stack([side, np.cross(ray, side), ray], axis=1)
-    local = vertices @ frame
-    low, high = local[:, :2].min(axis=0), local[:, :2].max(axis=0)
-    scale = (texels - 4) / max(float((high - low).max()), 1e-9)
-    local[:, :2] = (local[:, :2] - low) * scale + 2
-    height, width = (math.ceil(v * scale) + 4 for v in (high - low)[::-1])
-    nearest = np.full((height, width), -np.inf, np.float32)
-    _rasterise(local, faces, nearest)
-    _compare(points, frame, low, scale, nearest, bias, hidden)
+    return np.stack([side, np.cross(ray_3, side), ray_3], axis=1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rasterise(local_N3: Float64, faces_M3: npt.NDArray[np.int32], nearest: Float32) -> None:
-    """The mesh's nearest distance towards the light in each texel, `nearest` (h, w)."""
+    """The mesh's nearest distance towards the light at each texel's centre, `nearest` (h, w)."""
     height, width = nearest.shape
     for m in range(faces_M3.shape[0]):
-        ax, ay, az = local_N3[faces_M3[m, 0]]
-        bx, by, bz = local_N3[faces_M3[m, 1]]
-        cx, cy, cz = local_N3[faces_M3[m, 2]]
+        a, b, c = faces_M3[m, 0], faces_M3[m, 1], faces_M3[m, 2]
+        ax, ay, az = local_N3[a, 0], local_N3[a, 1], local_N3[a, 2]
+        bx, by, cx, cy = local_N3[b, 0], local_N3[b, 1], local_N3[c, 0], local_N3[c, 1]
+        x0, x1 = max(math.ceil(min(ax, bx, cx) - 0.5), 0), min(math.floor(max(ax, bx, cx) - 0.5), width - 1)
+        y0, y1 = max(math.ceil(min(ay, by, cy) - 0.5), 0), min(math.floor(max(ay, by, cy) - 0.5), height - 1)
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        # Thin sheets have no back side: both windings count.
-        if abs(area) < 1e-12:
+        # Most triangles of a fine mesh hold no centre. Thin sheets have no back side: both windings count.
+        if x0 > x1 or y0 > y1 or abs(area) < 1e-12:
             continue
-        x0, x1 = max(int(min(ax, bx, cx) - 0.5), 0), min(int(max(ax, bx, cx) + 0.5), width - 1)
-        y0, y1 = max(int(min(ay, by, cy) - 0.5), 0), min(int(max(ay, by, cy) + 0.5), height - 1)
+        u_x, u_y, v_x, v_y = (cy - ay) / area, (ax - cx) / area, (ay - by) / area, (bx - ax) / area
+        rise_b, rise_c = local_N3[b, 2] - az, local_N3[c, 2] - az
         for y in range(y0, y1 + 1):
-            py = y + 0.5
-            for x in range(x0, x1 + 1):
-                px = x + 0.5
-                u = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) / area
-                v = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) / area
-                if u >= -1e-9 and v >= -1e-9 and u + v <= 1 + 1e-9:
-                    nearest[y, x] = max(nearest[y, x], np.float32(az + u * (bz - az) + v * (cz - az)))
+            u = (x0 + 0.5 - ax) * u_x + (y + 0.5 - ay) * u_y
+            v = (x0 + 0.5 - ax) * v_x + (y + 0.5 - ay) * v_y
+            first, last = _span(0, x1 - x0, u, u_x)
+            first, last = _span(first, last, v, v_x)
+            first, last = _span(first, last, 1.0 - u - v, -u_x - v_x)
+            base, slope = np.float32(az + u * rise_b + v * rise_c), np.float32(u_x * rise_b + v_x * rise_c)
+            for x in range(first, last + 1):
+                nearest[y, x0 + x] = max(nearest[y, x0 + x], base + np.float32(x) * slope)
 
 
-@numba.njit(cache=True, nogil=True)
+@inlined
+def _span(first: int, last: int, value: float, slope: float) -> tuple[int, int]:
+    """The part of steps `first` to `last` on which value + step * slope is not negative."""
+    if slope > 0:
+        return max(first, math.ceil((-EDGE - value) / slope)), last
+    if slope < 0:
+        return first, min(last, math.floor((-EDGE - value) / slope))
+    return first, last if value >= -EDGE else first - 1
+
+
+@kernel
 def _compare(
     points_N3: Float64, frame: Float64, low: Float64, scale: float, nearest: Float32, bias: float, hidden_N: Float32
 ) -> None:
     """Add to each point how much the mesh hides it: four texels, weighted, as percentage-closer filtering does."""
     height, width = nearest.shape
     for i in range(points_N3.shape[0]):
-        x, y, z = points_N3[i]
+        x, y, z = points_N3[i, 0], points_N3[i, 1], points_N3[i, 2]
         u = (x * frame[0, 0] + y * frame[1, 0] + z * frame[2, 0] - low[0]) * scale + 1.5
         v = (x * frame[0, 1] + y * frame[1, 1] + z * frame[2, 1] - low[1]) * scale + 1.5
         if u < 0 or v < 0 or u >= width - 1 or v >= height - 1:
@@ -143,3 +141,33 @@ def _compare(
         high = (1 - fx) * (nearest[j, k] > reach) + fx * (nearest[j, k + 1] > reach)
         below = (1 - fx) * (nearest[j + 1, k] > reach) + fx * (nearest[j + 1, k + 1] > reach)
         hidden_N[i] += np.float32((1 - fy) * high + fy * below)
+
+
+@kernel
+def _one_direction(
+    vertices_N3: Float64,
+    faces_M3: npt.NDArray[np.int32],
+    frame_33: Float64,
+    points_N3: Float64,
+    texels: int,
+    bias: float,
+    hidden_N: Float32,
+) -> None:
+    """Add to `hidden_N` the points that the mesh hides from the direction in the last column of `frame_33`."""
+    local = np.empty_like(vertices_N3)
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for i in range(len(local)):
+        for k in range(3):
+            value = 0.0
+            for c in range(3):
+                value += vertices_N3[i, c] * frame_33[c, k]
+            local[i, k] = value
+            low[k], high[k] = min(low[k], value), max(high[k], value)
+    scale = (texels - 4) / max(high[0] - low[0], high[1] - low[1], 1e-9)
+    for i in range(len(local)):
+        for k in range(2):
+            local[i, k] = (local[i, k] - low[k]) * scale + 2
+    height, width = math.ceil((high[1] - low[1]) * scale) + 4, math.ceil((high[0] - low[0]) * scale) + 4
+    nearest = np.full((height, width), -np.inf, np.float32)
+    _rasterise(local, faces_M3, nearest)
+    _compare(points_N3, frame_33, low, scale, nearest, bias, hidden_N)

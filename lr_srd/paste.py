@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import luminance
+from uniser_core.jit import kernel
 
 from lr_srd.cards import Card, card_visibility
 from lr_srd.light import Horizon, lit_share
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 Vector = tuple[float, float, float]
 
 # The object's height in the picture, as a share of the picture's.
@@ -43,10 +45,21 @@ MIDDLE_GREY = 0.18
 
 @dataclass(frozen=True)
 class Placed:
-    """An object in the picture: colour (H, W, 3) linear, and alpha (H, W) as far as it is not hidden by the scene."""
+    """An object in the picture, as the box of the picture that holds it.
 
-    rgb_HWC: Float32
-    alpha_HW: Float32
+    `rgb_hwC` (h, w, 3) linear light; `alpha_hw` (h, w) as far as the scene does not hide it; `window` the box's rows
+    and columns.
+    """
+
+    rgb_hwC: Float32
+    alpha_hw: Float32
+    window: tuple[slice, slice]
+
+    def cover_HW(self, shape: tuple[int, ...]) -> Float32:
+        """The object's alpha on the whole picture, float32 (H, W)."""
+        cover = np.zeros(shape, np.float32)
+        cover[self.window] = self.alpha_hw
+        return cover
 
 
 def stand(pasted: Pasted, receivers: Receivers) -> tuple[Float64, Horizon]:
@@ -68,25 +81,32 @@ def place(pasted: Pasted, cutout: Cutout, frame: Frame, receivers: Receivers) ->
     else:
         halved, ratio_x, ratio_y = weighted, 1.0, 1.0
     sx, sy = scale / ratio_x, scale / ratio_y
-    matrix = np.array(
-        [
-            [sx, 0, pasted.contact_px[0] - foot_x * ratio_x * sx + (sx - 1) / 2],
-            [0, sy, pasted.contact_px[1] - cutout.foot_px[1] * ratio_y * sy + (sy - 1) / 2],
-        ]
-    )
-    warped = cv2.warpAffine(halved, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    left = pasted.contact_px[0] - foot_x * ratio_x * sx
+    top = pasted.contact_px[1] - cutout.foot_px[1] * ratio_y * sy
+    window = _box(top, height, halved.shape[0] * sy), _box(left, width, halved.shape[1] * sx)
+    shift_x, shift_y = left + (sx - 1) / 2 - window[1].start, top + (sy - 1) / 2 - window[0].start
+    matrix = np.array([[sx, 0, shift_x], [0, sy, shift_y]])
+    size = window[1].stop - window[1].start, window[0].stop - window[0].start
+    warped = cv2.warpAffine(halved, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     alpha = np.clip(warped[..., 3], 0, 1)
     rgb = warped[..., :3] / np.maximum(alpha, 1e-4)[..., None] * np.asarray(pasted.gain_rgb, np.float32)
     if frame.depth.metric:  # drawn depth is too rough to hide anything by
-        nearer = receivers.valid_HW & (receivers.points_HWC[..., 2] > pasted.contact_m[2] * IN_FRONT)
+        nearer = receivers.valid_HW[window] & (receivers.points_HWC[window][..., 2] > pasted.contact_m[2] * IN_FRONT)
         alpha = alpha * (1 - cv2.blur(nearer.astype(np.float32), (3, 3)))
-    return Placed(np.asarray(rgb, np.float32), np.asarray(alpha, np.float32))
+    return Placed(np.asarray(rgb, np.float32), np.asarray(alpha, np.float32), window)
+
+
+def _box(start: float, length_px: int, extent: float) -> slice:
+    """Pixels of one side of the picture that `extent` pixels from `start` on touch; one at least."""
+    first = min(max(math.floor(start) - 2, 0), length_px - 1)
+    return slice(first, max(first + 1, min(length_px, math.ceil(start + extent) + 2)))
 
 
 def paste(clean_HWC: Float32, placed: Placed) -> Float32:
     """The picture with the object over it, linear light."""
-    alpha = placed.alpha_HW[..., None]
-    return np.asarray(clean_HWC + alpha * (placed.rgb_HWC - clean_HWC), np.float32)
+    pasted, behind = clean_HWC.copy(), clean_HWC[placed.window]
+    pasted[placed.window] = behind + placed.alpha_hw[..., None] * (placed.rgb_hwC - behind)
+    return pasted
 
 
 def visibility(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers) -> Float32:
@@ -153,15 +173,42 @@ def contact(pasted: Pasted, cutout: Cutout, reach_m: float, receivers: Receivers
     mask, texel_m = _footprint(pasted, cutout, reach_m)
     distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5).astype(np.float32) * np.float32(texel_m)
     near = np.minimum(distance / np.float32(reach_m), 100)
-    left = 1 - CONTACT_DARKNESS / (1 + near**2) ** 2
-    offset = receivers.points_HWC - foot.astype(np.float32)
-    x = (offset @ right.astype(np.float32)) / np.float32(texel_m) + np.float32(FOOT_TEXELS / 2 - 0.5)
-    y = (offset @ -ahead.astype(np.float32)) / np.float32(texel_m) + np.float32(FOOT_TEXELS / 2 - 0.5)
-    ambient = cv2.remap(left, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
-    # Only near the plane: a wall behind the foot is no ground.
-    above = np.abs(offset @ ground.up.astype(np.float32)) / np.float32(max(reach_m, 1e-3))
-    fade = np.clip(1 - above, 0, 1)
-    return np.asarray(np.where(receivers.valid_HW, 1 - (1 - ambient) * fade, 1), np.float32)
+    left = np.asarray(1 - CONTACT_DARKNESS / (1 + near**2) ** 2, np.float32)
+    grid = np.stack([right / texel_m, -ahead / texel_m, ground.up / max(reach_m, 1e-3)])
+    open_HW = np.ones(receivers.valid_HW.shape, np.float32)
+    _read_contact(
+        left, receivers.points_HWC, receivers.valid_HW, foot.astype(np.float32), grid.astype(np.float32), open_HW
+    )
+    return open_HW
+
+
+@kernel
+def _read_contact(
+    left_hw: Float32, points_HWC: Float32, valid_HW: Bool, foot_3: Float32, grid_33: Float32, open_HW: Float32
+) -> None:
+    """`left_hw` around the foot on each surface point, fading with height over the ground: a wall there is no ground.
+
+    Rows of `grid_33` take an offset in metres to texels right, texels towards the viewer, and shares of the reach up.
+    """
+    height, width = left_hw.shape
+    for y in range(points_HWC.shape[0]):
+        for x in range(points_HWC.shape[1]):
+            dx, dy, dz = (
+                points_HWC[y, x, 0] - foot_3[0],
+                points_HWC[y, x, 1] - foot_3[1],
+                points_HWC[y, x, 2] - foot_3[2],
+            )
+            above = abs(dx * grid_33[2, 0] + dy * grid_33[2, 1] + dz * grid_33[2, 2])
+            column = dx * grid_33[0, 0] + dy * grid_33[0, 1] + dz * grid_33[0, 2] + np.float32(width / 2 - 0.5)
+            row = dx * grid_33[1, 0] + dy * grid_33[1, 1] + dz * grid_33[1, 2] + np.float32(height / 2 - 0.5)
+            inside = 0 <= column < width - 1 and 0 <= row < height - 1
+            if not (inside and above < 1 and valid_HW[y, x]):
+                continue
+            j, i = int(row), int(column)
+            fy, fx = row - np.float32(j), column - np.float32(i)
+            upper = left_hw[j, i] + fx * (left_hw[j, i + 1] - left_hw[j, i])
+            lower = left_hw[j + 1, i] + fx * (left_hw[j + 1, i + 1] - left_hw[j + 1, i])
+            open_HW[y, x] = 1 - (1 - (upper + fy * (lower - upper))) * (1 - above)
 
 
 def _footprint(pasted: Pasted, cutout: Cutout, reach_m: float) -> tuple[npt.NDArray[np.uint8], float]:
@@ -252,12 +299,12 @@ def harmonise(frame: Frame, receivers: Receivers, at_px: tuple[float, float]) ->
 
     Level and colour are those of the lit surfaces around the place, taken as grey on the average.
     """
-    rgb = np.maximum(frame.rgb_HWC, 0)
     radius = max(8, max(frame.height, frame.width) // 4)
     x, y = int(at_px[0]), int(at_px[1])
     window = slice(max(0, y - radius), y + radius), slice(max(0, x - radius), x + radius)
     weight = (lit_share(frame, receivers)[window] + 1e-3)[..., None]
-    mean = (rgb[window] * weight).sum(axis=(0, 1), dtype=np.float64) / float(weight.sum(dtype=np.float64))
+    light = np.maximum(frame.rgb_HWC[window], 0) * weight
+    mean = light.sum(axis=(0, 1), dtype=np.float64) / float(weight.sum(dtype=np.float64))
     level = float(luminance(mean.astype(np.float32)[None])[0])
     cast = np.sqrt(np.clip(mean / max(level, 1e-6), 0.4, 2.0))
     r, g, b = cast * float(np.clip(level / MIDDLE_GREY, 0.25, 1.6))

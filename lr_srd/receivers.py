@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from uniser_core.lens import focal_px_of
 from uniser_core.seeding import derive_seed, generator
+from uniser_core.sky import Sky, sky_of
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -22,8 +24,6 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Vector = tuple[float, float, float]
 
-# A 28 mm lens on full frame, most phones.
-DEFAULT_HFOV_DEG = 65.0
 # The surface is smoothed over this share of the longer side before its slope is taken: depth is noisy.
 NORMAL_SHARE = 1 / 64
 # Beyond this many metres a surface takes no shadow of ours: it would be a landscape's.
@@ -58,7 +58,10 @@ class Plane:
 
 @dataclass(frozen=True)
 class Receivers:
-    """Points (H, W, 3), unit normals (H, W, 3), both float32; `valid` (H, W) marks surfaces within reach."""
+    """Points (H, W, 3), unit normals (H, W, 3), both float32; `valid` (H, W) marks surfaces within reach.
+
+    `sky` is what takes no shadow, with its share of the pixels along its border.
+    """
 
     points_HWC: Float32
     normals_HWC: Float32
@@ -66,6 +69,7 @@ class Receivers:
     focal_px: float
     up: tuple[float, float, float]
     ground: Plane | None
+    sky: Sky
 
     def ray(self, x_px: float, y_px: float) -> Float64:
         """Direction of the view ray through a pixel, its z component -1."""
@@ -93,23 +97,14 @@ def _receivers(frame: Frame, focal_px: float, up: Vector) -> Receivers:
     inverse = frame.depth.inverse_per_m_HW()
     u = ((np.arange(width, dtype=np.float32) + np.float32(0.5)) - np.float32(width / 2)) / np.float32(focal_px)
     v = (np.float32(height / 2) - (np.arange(height, dtype=np.float32) + np.float32(0.5))) / np.float32(focal_px)
-    valid = inverse > 1 / FAR_M
+    sky = sky_of(frame, lambda: np.moveaxis(frame.rgb_HWC, 2, 0))
+    valid = (inverse > 1 / FAR_M) & (sky.code_HW > 0)
     with np.errstate(divide="ignore"):
         metres = np.where(valid, 1 / inverse, FAR_M).astype(np.float32)
     points = np.stack([metres * u, metres * v[:, None], -metres], axis=2)
     normals = _own_normals(frame) if frame.has("normal") else normals_of_inverse(inverse, u, v, focal_px)
     ground = ground_plane(inverse, normals, u, v, up, derive_seed("ground", frame.frame_id))
-    return Receivers(points, normals, valid, focal_px, up, ground)
-
-
-def focal_px_of(frame: Frame) -> float:
-    """Focal length in pixels: the frame's camera, its depth's calibration, or 65 degrees across."""
-    if frame.has("camera"):
-        camera: dict[str, Any] = frame.get("camera")
-        if "focal_mm" in camera and "sensor_mm" in camera:
-            return round(float(camera["focal_mm"]) / float(camera["sensor_mm"]) * max(frame.width, frame.height), 4)
-    hfov_deg = float(frame.depth.facts.get("hfov_deg", DEFAULT_HFOV_DEG))
-    return round(frame.width / 2 / math.tan(math.radians(hfov_deg) / 2), 4)
+    return Receivers(points, normals, valid, focal_px, up, ground, sky)
 
 
 def up_of(frame: Frame) -> tuple[float, float, float]:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from uniser_core.bench import BenchLine
+from uniser_core.bench import BenchLine, least_cpu_seconds
 from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.png import encode_png
 
-from syn_haze.bench_cpu import least_cpu_seconds
 from syn_haze.bench_peer import perlin_3d_numpy, perlin_numpy, png_opencv, render_numpy
 from syn_haze.effect import Haze, HazeParams
 from syn_haze.field import DensityField

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from uniser_core import codecs, engine
-from uniser_core.bench import BenchLine
+from uniser_core.bench import BenchLine, least_cpu_seconds
 from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.errors import InputError
 from uniser_core.frame import Frame
@@ -28,7 +28,6 @@ from uniser_core.shard import PairSet, ShardWriter
 from uniser_core.supervisor import tune_process
 from uniser_core.synth import SynthJob
 
-from syn_haze.bench_cpu import least_cpu_seconds
 from syn_haze.bench_peer import measured_numpy, png_opencv, render_numpy
 from syn_haze.effect import Haze, HazeParams
 

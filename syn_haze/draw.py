@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from uniser_core.lens import hfov_deg_of
 
 from syn_haze.airlight import Scene, blend, probe_step
 from syn_haze.light import reddened_sun, sky_colour
-from syn_haze.params import DEFAULT_HFOV_DEG, HazeParams, Rgb
+from syn_haze.params import HazeParams, Rgb
 from syn_haze.path import ground_lengths
 from syn_haze.render import path_of, sky_of
 from syn_haze.view import Profile
@@ -27,14 +28,6 @@ LEAST_ROW_SHARE = 0.03
 OUT_OF_VIEW_DEG = 6.0
 # Median paths through thinning air count at least this share of their length.
 MOST_THINNED = 0.2
-
-
-def field_of_view_deg(frame: Frame) -> float:
-    """Horizontal field of view: the frame's camera, its depth's calibration, or 65 degrees."""
-    camera: dict[str, Any] = frame.get("camera") if frame.has("camera") else {}
-    if "focal_mm" in camera and "sensor_mm" in camera:
-        return round(math.degrees(2 * math.atan(camera["sensor_mm"] / (2 * camera["focal_mm"]))), 3)
-    return float(frame.depth.facts.get("hfov_deg", DEFAULT_HFOV_DEG))
 
 
 def known_pose(frame: Frame) -> tuple[float, float] | None:
@@ -70,7 +63,7 @@ def horizon_pitch_deg(frame: Frame, hfov_deg: float) -> float:
 
 def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -> HazeParams:
     """One variant. Draws come in one fixed order, so that a preset's ranges can change without shifting the others."""
-    hfov_deg = field_of_view_deg(frame)
+    hfov_deg = hfov_deg_of(frame)
 
     def uniform(limits: tuple[float, float]) -> float:
         return float(rng.uniform(*limits))
@@ -179,14 +172,14 @@ def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -
 def _median_m(frame: Frame, params: HazeParams) -> float:
     """Median length of ground-level air before what is finitely far."""
     step = probe_step(frame)
-    path = path_of(frame, params.hfov_deg)[::step, ::step]
-    lengths = path
+    path = np.ascontiguousarray(path_of(frame, params.hfov_deg)[::step, ::step])
+    finite = np.isfinite(path)
+    even = held = frame.memo(("haze median path", params.hfov_deg), lambda: float(np.median(path[finite])))
     # Layers of fog thin with height of their own.
     thinning = Profile(params.field.scale_height_m(params.profile.scale_height_m))
     if thinning != Profile():
-        lengths = ground_lengths(np.ascontiguousarray(path), params.view(frame.width, frame.height), thinning)
-    finite = np.isfinite(path)
-    even, held = float(np.median(path[finite])), float(np.median(lengths[finite]))
+        lengths = ground_lengths(path, params.view(frame.width, frame.height), thinning)
+        held = float(np.median(lengths[finite]))
     # Where half of the view passes over the haze, what lies in it must not become a wall.
     return max(held, MOST_THINNED * even, 1e-3)
 

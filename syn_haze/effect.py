@@ -2,7 +2,7 @@
 
 H. Koschmieder, "Theorie der horizontalen Sichtweite" (1924): beta = ln(1 / contrast threshold) / visibility
 at 550 nm. Extinction goes as (lambda / 550 nm)^-angstrom_exponent, so haze takes blue out of the
-scene first. `path.py` integrates density along the view rays, `light.py` makes A, `sky.py` the matte of
+scene first. `path.py` integrates density along the view rays, `light.py` makes A, `uniser_core.sky` the matte of
 what is infinitely far, `glow.py` the light that scatters forward, and `render.py` puts them together.
 """
 
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core.effect import Layers, effect
 from uniser_core.errors import RefusedError
+from uniser_core.lens import hfov_deg_of
 
 from syn_haze.airlight import Scene, survey
-from syn_haze.draw import draw, field_of_view_deg
+from syn_haze.draw import draw
 from syn_haze.params import REFERENCE_NM, WAVELENGTHS_NM, HazeParams
 from syn_haze.presets import Preset, all_presets, load_preset
 from syn_haze.render import path_of, render_linear, render_srgb8, render_srgb8_strength, sky_of, strength_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 UInt8 = npt.NDArray[np.uint8]
 
-__all__ = ["REFERENCE_NM", "WAVELENGTHS_NM", "Haze", "HazeParams", "field_of_view_deg"]
+__all__ = ["REFERENCE_NM", "WAVELENGTHS_NM", "Haze", "HazeParams"]
 
 # A clean picture whose dark channel lies above this share of white nearly everywhere has haze of its own.
 HAZY_VEIL = 0.22
@@ -37,7 +38,7 @@ MOST_SKY = 0.97
 NIGHT_FAVOUR = 6.0
 
 
-@effect("haze", version=2, dataset="SYN-HAZE", needs=("depth",), fast=True, prompt="Remove haze.")
+@effect("haze", version=3, dataset="SYN-HAZE", needs=("depth",), fast=True, prompt="Remove haze.")
 class Haze:
     """Haze, fog, mist, smog, smoke and dust on any frame that has depth."""
 
@@ -86,7 +87,7 @@ class Haze:
 
 
 def _survey(frame: Frame) -> Scene:
-    return frame.memo(("haze survey",), lambda: survey(frame, path_of(frame, field_of_view_deg(frame))))
+    return frame.memo(("haze survey",), lambda: survey(frame, path_of(frame, hfov_deg_of(frame))))
 
 
 def _suits(preset: Preset, scene: Scene) -> float:

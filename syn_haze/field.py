@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from uniser_core.errors import InputError
+from uniser_core.jit import kernel
 
 from syn_haze.gradient import OCTAVE_DEVIATION, add_noise_row
 from syn_haze.kernels import exp32
@@ -164,7 +164,7 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-PROBIT * x))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def density_row(
     x_W: Float64,
     height_m: float,
@@ -209,7 +209,7 @@ def density_row(
         out_W[i] = lift * (background + bank)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _noise_row(
     x_W: Float64, height_m: float, ahead_m: float, cell_m: float, lattices: Float64, seed: int, out_W: Float32
 ) -> float:
@@ -234,7 +234,7 @@ def _noise_row(
     return kept
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plume_row(x_W: Float64, height_m: float, ahead_m: float, cell_m: float, packed: Float64, out_W: Float32) -> None:
     """A Gaussian plume with reflection at the ground (Pasquill 1961, Gifford 1961), 1 at its source."""
     sine, cosine, radius, source_height = packed[7], packed[8], packed[9], packed[11]

@@ -12,10 +12,10 @@ import math
 from typing import TYPE_CHECKING
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB
+from uniser_core.jit import inlined, kernel
 
 from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
 from syn_haze.kernels import LOG2_E, exp32, transmit
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from syn_haze.view import View
 
 Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 # Optical depth taken for sky: all of its forward light is spread.
@@ -34,6 +35,8 @@ DAY_LEVELS = 4
 LAMP_WHITE, LAMP_OVER_AROUND, AROUND_SHARE = 0.7, 2.5, 1 / 16
 # Share of a lamp's light that is scattered forward again and again before it leaves the beam for good.
 KEPT_FORWARD = 0.8
+# Rows of the picture looked at together, which bounds memory.
+BAND_ROWS = 256
 
 
 def cell_px(view: View, width: int) -> int:
@@ -64,36 +67,49 @@ def blurred(
     return out
 
 
-def lamp_planes(clean_CHW: Float32, is_hdr: bool) -> Float32:
-    """Light of the picture's lamps alone: float32 (3, H, W), 0 elsewhere. Linear, as the picture."""
-    light = np.tensordot(LUMINANCE_RGB, clean_CHW, 1).astype(np.float32)
+def lamp_share(clean_CHW: Float32, is_hdr: bool) -> Float32:
+    """How much of each pixel's light is a lamp's: float32 (H, W) in [0, 1]."""
+    light = np.tensordot(LUMINANCE_RGB, clean_CHW, 1).astype(np.float32, copy=False)
     white = max(float(np.quantile(light, 0.98)), 1e-6) if is_hdr else 1.0
     deviation = max(1.0, AROUND_SHARE * max(light.shape))
     small = cv2.resize(light, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) if min(light.shape) > 16 else light
     around = cv2.GaussianBlur(np.minimum(small, 4 * white), (0, 0), deviation * small.shape[1] / light.shape[1])
     around = cv2.resize(around, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    peak = clean_CHW.max(axis=0)
-    over = np.clip((peak / (LAMP_WHITE * white) - 1) / 0.2, 0, 1) * np.clip(
-        light / (LAMP_OVER_AROUND * around) - 1, 0, 1
-    )
-    return np.asarray(clean_CHW * over, np.float32)
+    share = np.empty_like(light)
+    for top in range(0, len(light), BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        bright = np.clip((clean_CHW[:, rows].max(axis=0) / (LAMP_WHITE * white) - 1) / 0.2, 0, 1)
+        share[rows] = bright * np.clip(light[rows] / (LAMP_OVER_AROUND * around[rows]) - 1, 0, 1)
+    return share
 
 
-def lamp_glow(lamps_CHW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
-    """Light that the haze before each pixel receives from the lamps: float32 (3, H, W), to be added to the airlight.
+def lamp_glow(clean_CHW: Float32, lamps_HW: Float32, tau_HW: Float32, gain: float, q: float, cell: int) -> Float32:
+    """Light that the haze before each pixel receives from the lamps, to be added to the airlight: float32 (4, R, W).
 
-    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it. Pixels nearer than
-    the lamp have less air before them, and of its glow just that part.
+    A lamp at optical depth t loses 1 - exp(-t); exp(-0.2 t) - exp(-t) arrives from around it. A row stands for
+    `cell` rows of the picture, at their middle. The fourth plane is the opacity before the lamps: pixels nearer
+    than the lamp have less air before them, and of its glow just that part.
     """
     height, width = tau_HW.shape
     rows, columns = -(-height // cell), -(-width // cell)
     sums, tau = np.zeros((rows, columns, 4), np.float32), np.zeros((rows, columns), np.float32)
-    _gather_lamps(lamps_CHW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
+    _gather_lamps(clean_CHW, lamps_HW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
     spread = _spread(sums, tau / _total(sums), fine_weights(q))
     spread[..., 3] /= _total(spread)
-    planes = _to_pixels(spread, height, width, cell)
-    _share_air(planes, tau_HW)
-    return planes[:3]
+    stretched = cv2.resize(spread, (columns * cell, rows), interpolation=cv2.INTER_LINEAR)[:, :width]
+    return np.ascontiguousarray(stretched.transpose(2, 0, 1))
+
+
+def at(glow_CRW: Float32, cell: int, y_N: Int64, x_N: Int64) -> Float32:
+    """Glow at some pixels, as one row of a picture: float32 (4, 1, N), or empty where there is none."""
+    if not glow_CRW.size:
+        return glow_CRW
+    last = glow_CRW.shape[1] - 1
+    place = np.clip((y_N + 0.5) / cell - 0.5, 0, last)
+    above = place.astype(np.int64)
+    share = (place - above).astype(np.float32)
+    high, low = glow_CRW[:, above, x_N], glow_CRW[:, np.minimum(above + 1, last), x_N]
+    return np.ascontiguousarray((high + share * (low - high))[:, None])
 
 
 def _total(rgbx_HWC: Float32) -> Float32:
@@ -126,22 +142,13 @@ def _size_at(picture: Float32, level: int) -> tuple[int, int]:
     return width, height
 
 
-def _to_pixels(coarse_HWC: Float32, height: int, width: int, cell: int) -> Float32:
-    """Cells to pixels, in planes: float32 (C, H, W)."""
-    out = np.empty((coarse_HWC.shape[2], height, width), np.float32)
-    size = coarse_HWC.shape[1] * cell, coarse_HWC.shape[0] * cell
-    for plane, coarse in zip(out, cv2.split(coarse_HWC), strict=True):
-        plane[:] = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-    return out
-
-
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
     spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
     return spread
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
     height, width = tau_HW.shape
     weighted = np.empty((5, width), np.float32)
@@ -163,39 +170,28 @@ def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, s
                     sums[row, column, c] += weighted[c, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gather_lamps(
-    lamps_CHW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
+    clean_CHW: Float32, lamps_HW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
 ) -> None:
     """Into `sums` light arriving, by channel, and in all times opacity before the lamp; into `tau_sum` times tau."""
     height, width = tau_HW.shape
     for y in range(height):
         for x in range(width):
-            light = lamps_CHW[0, y, x] + lamps_CHW[1, y, x] + lamps_CHW[2, y, x]
-            if light > ZERO:
+            lamp = lamps_HW[y, x]
+            if lamp > ZERO:
+                light = lamp * (clean_CHW[0, y, x] + clean_CHW[1, y, x] + clean_CHW[2, y, x])
                 tau = min(tau_HW[y, x], TAU_MAX)
                 through = exp32(-tau)
                 arriving = gain * (exp32(np.float32(KEPT_FORWARD - 1.0) * tau) - through)
                 row, column = y // cell, x // cell
                 for c in range(3):
-                    sums[row, column, c] += arriving * lamps_CHW[c, y, x]
+                    sums[row, column, c] += arriving * lamp * clean_CHW[c, y, x]
                 sums[row, column, 3] += arriving * light * (ONE - through)
                 tau_sum[row, column] += arriving * light * tau
 
 
-@numba.njit(cache=True, nogil=True)
-def _share_air(planes: Float32, tau_HW: Float32) -> None:
-    """Glow over the opacity before the pixel or the lamp, whichever is more: what the mix multiplies by the pixel's."""
-    height, width = tau_HW.shape
-    for y in range(height):
-        for x in range(width):
-            opacity = max(ONE - exp32(-min(tau_HW[y, x], TAU_MAX)), planes[3, y, x])
-            share = ONE / max(opacity, np.float32(1e-6))
-            for c in range(3):
-                planes[c, y, x] *= share
-
-
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix(clean_HW: Float32, tau_HW: Float32, share: np.float32, spread_HW: Float32, out_HW: Float32) -> None:
     """Into `out_HW` (which may be `clean_HW`): clean light where haze is thin, its spread light where it is thick."""
     height, width = tau_HW.shape

@@ -6,9 +6,9 @@ turns the loop into vector code, and the bits are the same on every machine.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import inlined, kernel
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -22,7 +22,7 @@ TEN_BITS, MIDDLE, UNIT = np.uint32(0x3FF), np.float32(511.5), np.float32(1 / 511
 ONE, SIX, TEN, FIFTEEN = np.float32(1), np.float32(6), np.float32(10), np.float32(15)
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _corner(h: np.uint32, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
     """Dot product of a lattice point's gradient with the way to it; `h` is the point's unmixed hash."""
     h = np.uint32(h ^ (h >> np.uint32(16)))
@@ -36,7 +36,7 @@ def _corner(h: np.uint32, x: np.float32, y: np.float32, z: np.float32) -> np.flo
     return np.float32((a * x + b * y + c * z) * UNIT)
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def noise(x: np.float32, y: np.float32, z: np.float32, seed: np.uint32) -> np.float32:
     """One octave at lattice spacing 1: mean 0, second derivatives continuous."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
@@ -62,7 +62,7 @@ def noise(x: np.float32, y: np.float32, z: np.float32, seed: np.uint32) -> np.fl
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_noise_row(
     x_W: Float64,
     ax: float,

@@ -7,14 +7,14 @@ Arithmetic and table look-ups are separate loops: LLVM turns the first into vect
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from numba.extending import intrinsic
-from uniser_core.color import encode_tables
+from uniser_core.color_jit import HIGHEST, LOWEST, encode
+from uniser_core.jit import inlined, kernel
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -27,29 +27,10 @@ LOG2_E = np.float32(1.4426950408889634)
 ROUND = np.float32(12582912.0)
 # Taylor terms of 2^f, f in [-0.5, 0.5]: relative error 4e-6.
 P1, P2, P3, P4, P5 = (np.float32(v) for v in (0.6931471806, 0.2402265070, 0.0555041087, 0.0096181291, 0.0013333558))
-ONE, ZERO = np.float32(1.0), np.float32(0.0)
+# Glow is divided by no less opacity than this.
+CLEAREST = np.float32(1e-6)
+ONE, ZERO, HALF, THIRD, WHITE = (np.float32(v) for v in (1, 0, 0.5, 1 / 3, 255))
 MANTISSA_BITS = np.uint32(23)
-# The encoder's table covers [2^-13, 1): below is code 0, from 1 on code 255.
-LOWEST, HIGHEST = np.float32(2.0**-13), np.float32(1.0 - 2.0**-24)
-BIN_SHIFT, LOW_MASK = np.uint32(16), np.uint32(0xFFFF)
-FIRST_BIN = np.uint32(int(LOWEST.view(np.uint32)) >> 16)
-LAST_BIN = np.uint32(int(HIGHEST.view(np.uint32)) >> 16)
-
-
-@cache
-def encode_table() -> UInt32:
-    """The exact encoder of `uniser_core.color` by float bits: uint32 (1664,), one entry for each 2^-7 of an octave.
-
-    A bin holds at most one threshold between codes. Its entry is (code << 16) + 2^16 - (low 16 bits of
-    the threshold), so adding the low bits of the light carries into the code just when it is reached.
-    """
-    thresholds = encode_tables()[1][:255]
-    edges = (np.arange(FIRST_BIN, LAST_BIN + 1, dtype=np.uint32) << BIN_SHIFT).view(np.float32)
-    codes = np.searchsorted(thresholds, edges, side="right").astype(np.uint32)
-    bits = np.append(thresholds, np.float32(2.0)).view(np.uint32)[codes]
-    inside = (bits >> BIN_SHIFT) == (edges.view(np.uint32) >> BIN_SHIFT)
-    low = np.where(inside, bits & LOW_MASK, np.uint32(0x10000)).astype(np.uint32)
-    return np.asarray((codes << BIN_SHIFT) + (np.uint32(0x10000) - low), np.uint32)
 
 
 @intrinsic
@@ -83,7 +64,7 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return float32(float32, float32, float32), generate
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def exp2_32(y: np.float32) -> np.float32:
     """2^y for |y| < 115, relative error 4e-6, exactly 1 at 0."""
     z = y + ROUND
@@ -94,28 +75,21 @@ def exp2_32(y: np.float32) -> np.float32:
     return scaled
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def exp32(x: np.float32) -> np.float32:
     """exp(x) for |x| < 80, relative error 4e-6, exactly 1 at 0."""
     power: np.float32 = exp2_32(x * LOG2_E)
     return power
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def transmit(halvings: np.float32) -> np.float32:
     """2^-halvings, exactly 0 from HALVINGS_OPAQUE on."""
     through = exp2_32(-min(halvings, HALVINGS_OPAQUE))
     return through if halvings < HALVINGS_OPAQUE else ZERO
 
 
-@numba.njit(nogil=True, forceinline=True)
-def encode(bits: np.uint32, table: UInt32) -> np.uint32:
-    """8-bit sRGB code of light in [LOWEST, HIGHEST], given as its float bits."""
-    code: np.uint32 = ((bits & LOW_MASK) + table[np.uint32((bits >> BIN_SHIFT) - FIRST_BIN)]) >> BIN_SHIFT
-    return code
-
-
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_srgb8(
     clean_CHW: Float32, path_HW: Float32, extinction_C: Float32, airlight_C: Float32, table: UInt32, out_HWC: UInt8
 ) -> None:
@@ -135,30 +109,7 @@ def mix_srgb8(
             out_HWC[y, x, 2] = encode(bits[2, x], table)
 
 
-@numba.njit(cache=True, nogil=True)
-def mix_linear(
-    clean_CHW: Float32,
-    path_HW: Float32,
-    extinction_C: Float32,
-    airlight_C: Float32,
-    out_HWC: Float32,
-    transmission_HWC: Float32,
-) -> None:
-    """As `mix_srgb8`, leaving linear light, and with it transmission."""
-    height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
-    for y in range(height):
-        for c in range(3):
-            air, halvings = airlight_C[c], extinction_C[c] * LOG2_E
-            for x in range(width):
-                through[c, x] = transmit(path_HW[y, x] * halvings)
-                light[c, x] = fma(through[c, x], clean_CHW[c, y, x] - air, air)
-        for x in range(width):
-            for c in range(3):
-                out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
-
-
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _lit_row(
     y: int,
     clean_CHW: Float32,
@@ -167,23 +118,39 @@ def _lit_row(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     light_CW: Float32,
     through_CW: Float32,
 ) -> None:
-    """Light and transmission of one row, for the 8-bit and the linear kernel alike."""
+    """Light and transmission of one row, for both kernels alike; a fourth row of `through_CW` is scratch."""
     for c in range(3):
         even, sunlit, halvings = airlight_C[c], sunlit_C[c], extinction_C[c] * LOG2_E
-        for x in range(path_HW.shape[1]):
-            air = fma(sunlit, phase_HW[y, x], even)
-            through_CW[c, x] = transmit(path_HW[y, x] * halvings)
-            light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
-        if glow_CHW.size > 0:
+        if phase_HW.size > 0:
             for x in range(path_HW.shape[1]):
-                light_CW[c, x] += (ONE - through_CW[c, x]) * glow_CHW[c, y, x]
+                air = fma(sunlit, phase_HW[y, x], even)
+                through_CW[c, x] = transmit(path_HW[y, x] * halvings)
+                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
+        else:
+            for x in range(path_HW.shape[1]):
+                through_CW[c, x] = transmit(path_HW[y, x] * halvings)
+                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - even, even)
+    if glow_CRW.size > 0:
+        last = glow_CRW.shape[1] - 1
+        place = min(max((y + 0.5) / cell_px - 0.5, 0.0), float(last))
+        above = int(place)
+        below, share = min(above + 1, last), np.float32(place - above)
+        for x in range(path_HW.shape[1]):
+            # Glow is told over the opacity before the pixel or the lamp, whichever is more.
+            lamp = fma(share, glow_CRW[3, below, x] - glow_CRW[3, above, x], glow_CRW[3, above, x])
+            through_CW[3, x] = ONE / max(ONE - through_CW[1, x], lamp, CLEAREST)
+        for c in range(3):
+            for x in range(path_HW.shape[1]):
+                near = fma(share, glow_CRW[c, below, x] - glow_CRW[c, above, x], glow_CRW[c, above, x])
+                light_CW[c, x] = fma((ONE - through_CW[c, x]) * through_CW[3, x], near, light_CW[c, x])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_lit_srgb8(
     clean_CHW: Float32,
     path_HW: Float32,
@@ -191,16 +158,22 @@ def mix_lit_srgb8(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     table: UInt32,
     out_HWC: UInt8,
+    mask_HW: UInt8,
 ) -> None:
-    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW + glow_CHW (empty: none)."""
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW, and the glow of lamps (each empty: none).
+
+    `glow_CRW` is `syn_haze.glow.lamp_glow`: one row for each `cell_px` of the picture's, between which it is linear.
+    `mask_HW` (empty: none) takes 1 - mean transmission in 8 bits, as `uniser_core.engine.strength8` rounds.
+    """
     height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     bits = light.view(np.uint32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
         for c in range(3):
             for x in range(width):
                 light[c, x] = min(max(light[c, x], LOWEST), HIGHEST)
@@ -208,9 +181,13 @@ def mix_lit_srgb8(
             out_HWC[y, x, 0] = encode(bits[0, x], table)
             out_HWC[y, x, 1] = encode(bits[1, x], table)
             out_HWC[y, x, 2] = encode(bits[2, x], table)
+        if mask_HW.size > 0:
+            for x in range(width):
+                strength = max(ONE - (through[0, x] + through[1, x] + through[2, x]) * THIRD, ZERO)
+                mask_HW[y, x] = np.uint8(min(strength * WHITE + HALF, WHITE))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix_lit_linear(
     clean_CHW: Float32,
     path_HW: Float32,
@@ -218,21 +195,22 @@ def mix_lit_linear(
     airlight_C: Float32,
     sunlit_C: Float32,
     phase_HW: Float32,
-    glow_CHW: Float32,
+    glow_CRW: Float32,
+    cell_px: int,
     out_HWC: Float32,
     transmission_HWC: Float32,
 ) -> None:
     """As `mix_lit_srgb8`, leaving linear light, and with it transmission."""
     height, width = path_HW.shape
-    light, through = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CHW, light, through)
+        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
         for x in range(width):
             for c in range(3):
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
     """8-bit sRGB to linear light in planes, float32 (3, H, W), by the 256-entry decode table."""
     height, width = rgb8_HWC.shape[:2]

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import inlined, kernel
 
 from syn_haze.field import DensityField, density_row
 from syn_haze.kernels import exp32
@@ -28,6 +28,7 @@ __all__ = ["DensityField", "optical_depth"]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
+Int64 = npt.NDArray[np.int64]
 
 CELLS_ACROSS = 48
 SLICES = 96
@@ -77,8 +78,9 @@ def optical_depth(
             field.background if field.kind == "plume" else 1.0,
         ]
     )
-    grid = integrate_grid(across, down, slice_ends_m(far_m), air, field.packed(), field.lattices(), field.seed)
     place_of_code = _places(metres_of_code, np.float32(far_m))
+    needed = slices_needed(code_HW, place_of_code, down)
+    grid = integrate_grid(across, needed, slice_ends_m(far_m), air, field.packed(), field.lattices(), field.seed)
     out = np.empty((height, width), np.float32)
     _read_grid(grid, across, place_of_code, code_HW, metres_of_code, air, out)
     return out
@@ -90,7 +92,7 @@ def slice_ends_m(far_m: float) -> Float64:
     return np.asarray(far_m * share / (1 + NEARNESS * (1 - share)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
     """Where each depth code lies among the slices: float32 (65536,), integer part the slice."""
     out = np.empty(metres_of_code.size, np.float32)
@@ -102,7 +104,18 @@ def _places(metres_of_code: Float32, far_m: np.float32) -> Float32:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+def slices_needed(code_HW: UInt16, place_of_code: Float32, down: int) -> Int64:
+    """How many slices the pixels that read each row of corners look through: int64 (down + 3,)."""
+    height = len(code_HW)
+    farthest = place_of_code[code_HW.min(axis=1)].astype(np.int64) + 1
+    first = ((np.arange(height) + 0.5) * down / height).astype(np.int64)
+    needed = np.zeros(down + 3, np.int64)
+    for corner in range(4):
+        np.maximum.at(needed, first + corner, farthest)
+    return needed
+
+
+@kernel
 def _lowest_code(code_HW: UInt16) -> int:
     """The farthest code that is not sky; 65535 when all is."""
     lowest = np.uint16(65534)
@@ -113,7 +126,7 @@ def _lowest_code(code_HW: UInt16) -> int:
     return int(lowest) + 1
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def mean_fall(start: np.float32, end: np.float32) -> np.float32:
     """Mean of exp(-max(h, 0)) over heights from `start` to `end`, in scale heights."""
     low, high = min(start, end), max(start, end)
@@ -128,14 +141,16 @@ def mean_fall(start: np.float32, end: np.float32) -> np.float32:
     return mean
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def integrate_grid(
-    across: int, down: int, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
+    across: int, needed: Int64, knots_m: Float64, air: Float64, packed: Float64, lattices: Float64, seed: int
 ) -> Float32:
     """Mean density from the camera to every froxel corner: float32 (down + 3, slices + 1, across + 3 and padding).
 
-    One ring of corners lies outside the picture, for the cubic weights at its border; rows are padded to whole vectors.
+    One ring of corners lies outside the picture, for the cubic weights at its border; rows are padded to whole
+    vectors. Of each row the first `needed` slices, int64 (down + 3,), are filled and no more.
     """
+    down = needed.size - 3
     half_width, half_height, sine, cosine, camera_m, fall = air[0], air[1], air[2], air[3], air[4], air[5]
     corners = (across + 3 + 7) // 8 * 8
     grid = np.empty((down + 3, knots_m.size, corners), np.float32)
@@ -149,7 +164,7 @@ def integrate_grid(
         grid[j, 0] = dense
         total[:] = ZERO
         weights = 0.0
-        for k in range(knots_m.size - 1):
+        for k in range(min(needed[j], knots_m.size - 1)):
             step = knots_m[k + 1] - knots_m[k]
             z = knots_m[k] + 0.5 * step
             cell = max(2.0 * half_width * z / across, 0.5 * step)
@@ -166,7 +181,7 @@ def integrate_grid(
     return grid
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cubic(f: float, weights: Float32) -> None:
     """Catmull-Rom weights of four neighbours at fraction `f` between the middle two."""
     weights[0] = ((2.0 - f) * f - 1.0) * f * 0.5
@@ -175,7 +190,7 @@ def _cubic(f: float, weights: Float32) -> None:
     weights[3] = (f - 1.0) * f * f * 0.5
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read_grid(
     grid: Float32,
     across: int,

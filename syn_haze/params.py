@@ -15,7 +15,7 @@ from syn_haze.view import Profile, View
 # Where the sRGB primaries' response is centred, weighted by daylight.
 WAVELENGTHS_NM = (610.0, 550.0, 465.0)
 REFERENCE_NM = 550.0
-# Horizontal field of view of a picture that does not say: a 28 mm lens on full frame, most phones.
+# Horizontal field of view of a picture that does not say.
 DEFAULT_HFOV_DEG = 65.0
 Rgb = tuple[float, float, float]
 

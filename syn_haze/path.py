@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from uniser_core.jit import inlined, kernel
 
 from syn_haze.kernels import exp32
 
@@ -39,7 +39,7 @@ def path_lengths(code_HW: UInt16, inverse_per_code_per_m: float, view: View) -> 
     return out
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _path_lengths(code_HW: UInt16, scale: np.float32, half_width: float, half_height: float, out: Float32) -> None:
     height, width = code_HW.shape
     across = np.empty(width, np.float32)
@@ -73,14 +73,14 @@ def rises(height: int, view: View) -> npt.NDArray[np.float64]:
     return np.asarray(math.sin(pitch) - y * view.half_height * math.cos(pitch))
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _mean_density(u: np.float32, near: np.float32, end: np.float32) -> np.float32:
     """(near - end) / u, where end = near exp(-u): by its series for small u, where that difference drowns."""
     thin = ONE - u * HALF * (ONE - u * THIRD * (ONE - u * QUARTER * (ONE - u * FIFTH)))
     return near * thin if abs(u) < np.float32(0.2) else (near - end) / u
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _ground_lengths(
     path_HW: Float32,
     half_width: float,

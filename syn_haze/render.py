@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from uniser_core import sky
 from uniser_core.color import decode_table, encode_srgb8
-from uniser_core.depth import MAX_CODE
+from uniser_core.color_jit import encode_table
+from uniser_core.depth import MAX_CODE, depth_of
 from uniser_core.engine import strength8
-from uniser_core.errors import InputError
 
 from syn_haze import glow, kernels
 from syn_haze.light import airlights, phase_HW
 from syn_haze.noise import optical_depth
 from syn_haze.path import ground_lengths, path_lengths
-from syn_haze.sky import Sky, find_sky, unmixed
 
 if TYPE_CHECKING:
-    from uniser_core.depth import DepthMap
     from uniser_core.frame import Frame
+    from uniser_core.sky import Sky
 
     from syn_haze.params import HazeParams
     from syn_haze.view import View
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
-ROW_PX, BAND_ROWS = 512, 256
+ROW_PX = 512
 # From this size on planes of light are not shared between variants.
 LARGE_PX = 4_000_000
-NO_GLOW = np.empty((0, 0, 0), np.float32)
+NO_GLOW, NO_PHASE, NO_MASK = (
+    np.empty((0, 0, 0), np.float32),
+    np.empty((0, 0), np.float32),
+    np.empty((0, 0), np.uint8),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Air:
     """What the kernels mix: linear clean light in planes, path, extinction a unit of path, and airlight.
 
     `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
-    `phase_HW` float32 (H, W) or None (airlight is `even_C` everywhere); `glow_CHW` float32 (3, H, W) or empty;
+    `phase_HW` float32 (H, W) or empty (airlight is `even_C` everywhere); `glow_CRW` as `glow.lamp_glow` or empty;
     `change_C1n` what blur did to the light of the sky's border, or None.
     """
 
@@ -48,84 +52,80 @@ class Air:
     extinction_C: Float32
     even_C: Float32
     sunlit_C: Float32
-    phase_HW: Float32 | None
-    glow_CHW: Float32
+    phase_HW: Float32
+    glow_CRW: Float32
+    cell_px: int
     change_C1n: Float32 | None = None
 
     def linear(self) -> tuple[Float32, Float32]:
         """Hazy light and transmission: float32 (H, W, 3) each."""
         shape = (*self.path_HW.shape, 3)
         out, through = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        if self.phase_HW is None:
-            kernels.mix_linear(*optics, out, through)
-        else:
-            kernels.mix_lit_linear(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, out, through)
+        kernels.mix_lit_linear(*self._optics, out, through)
         return out, through
 
     def srgb8(self) -> UInt8:
         """Hazy picture in 8-bit sRGB: uint8 (H, W, 3), the bits of `encode_srgb8(linear()[0])`."""
         height, width = self.path_HW.shape
-        out, table = np.empty((height, width, 3), np.uint8), kernels.encode_table()
-        if self.phase_HW is None:
-            # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
-            parts = next((n for n in range(1, 17) if width % n == 0 and width // n <= ROW_PX), 1)
-            rows = height * parts, width // parts
-            clean, path = self.clean_CHW.reshape(3, *rows), self.path_HW.reshape(rows)
-            kernels.mix_srgb8(clean, path, self.extinction_C, self.even_C, table, out.reshape(*rows, 3))
-            return out
-        optics = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        kernels.mix_lit_srgb8(*optics, self.sunlit_C, self.phase_HW, self.glow_CHW, table, out)
+        if self.phase_HW.size or self.glow_CRW.size:
+            return self._lit_srgb8(NO_MASK)
+        out = np.empty((height, width, 3), np.uint8)
+        # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
+        parts = next((n for n in range(1, 17) if width % n == 0 and width // n <= ROW_PX), 1)
+        rows = height * parts, width // parts
+        clean, path = self.clean_CHW.reshape(3, *rows), self.path_HW.reshape(rows)
+        kernels.mix_srgb8(clean, path, self.extinction_C, self.even_C, encode_table(), out.reshape(*rows, 3))
         return out
 
-    def rows(self, rows: slice) -> Air:
-        """The air of some rows of the picture."""
-        phase = None if self.phase_HW is None else self.phase_HW[rows]
-        clean = np.ascontiguousarray(self.clean_CHW[:, rows])
-        shine = np.ascontiguousarray(self.glow_CHW[:, rows]) if self.glow_CHW.size else NO_GLOW
-        return Air(clean, self.path_HW[rows], self.extinction_C, self.even_C, self.sunlit_C, phase, shine)
+    def srgb8_strength8(self) -> tuple[UInt8, UInt8]:
+        """`srgb8`, and 1 - mean transmission in 8 bits: uint8 (H, W, 3), (H, W)."""
+        mask = np.empty(self.path_HW.shape, np.uint8)
+        return self._lit_srgb8(mask), mask
+
+    @property
+    def _optics(self) -> tuple[Any, ...]:
+        sides = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
+        return *sides, self.sunlit_C, self.phase_HW, self.glow_CRW, self.cell_px
+
+    def _lit_srgb8(self, mask_HW: UInt8) -> UInt8:
+        out = np.empty((*self.path_HW.shape, 3), np.uint8)
+        kernels.mix_lit_srgb8(*self._optics, encode_table(), out, mask_HW)
+        return out
 
     def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
-        phase = None if self.phase_HW is None else self.phase_HW.reshape(-1)[place][None]
-        shine = self.glow_CHW.reshape(3, -1)[:, None, place] if self.glow_CHW.size else NO_GLOW
+        phase = self.phase_HW.reshape(-1)[place][None] if self.phase_HW.size else NO_PHASE
         path = self.path_HW.reshape(-1)[place][None]
-        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, np.ascontiguousarray(shine))
+        shine = glow.at(self.glow_CRW, self.cell_px, *divmod(place, self.path_HW.shape[1]))
+        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine, 1)
 
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
     """Hazy linear light and transmission, float32 (H, W, 3) each."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out, through = air.linear()
-    if sky.index.size:
-        out.reshape(-1, 3)[sky.index], through.reshape(-1, 3)[sky.index] = _border(frame, air, sky)
+    if border.index.size:
+        out.reshape(-1, 3)[border.index], through.reshape(-1, 3)[border.index] = _border(air, border)
     return out, through
 
 
 def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     """The same picture in 8-bit sRGB, bit for bit as `encode_srgb8(render_linear(...)[0])`."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out = air.srgb8()
-    if sky.index.size:
-        out.reshape(-1, 3)[sky.index] = encode_srgb8(_border(frame, air, sky)[0])
+    if border.index.size:
+        out.reshape(-1, 3)[border.index] = encode_srgb8(_border(air, border)[0])
     return out
 
 
 def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt8]:
-    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W); in bands that bound memory."""
-    air, sky = _air(frame, params), sky_of(frame, params.sky_share)
-    out = np.empty((*air.path_HW.shape, 3), np.uint8)
-    mask = np.empty(air.path_HW.shape, np.uint8)
-    for top in range(0, frame.height, BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
-        light, through = air.rows(rows).linear()
-        out[rows], mask[rows] = encode_srgb8(light), strength8(strength_of(through))
-    if sky.index.size:
-        light, through = _border(frame, air, sky)
-        out.reshape(-1, 3)[sky.index], mask.reshape(-1)[sky.index] = (
-            encode_srgb8(light),
-            strength8(strength_of(through)),
-        )
+    """`render_srgb8`, and `strength_of` its transmission in 8 bits: (H, W, 3), (H, W)."""
+    air, border = _air(frame, params), sky_of(frame, params.sky_share)
+    out, mask = air.srgb8_strength8()
+    if border.index.size:
+        light, through = _border(air, border)
+        out.reshape(-1, 3)[border.index] = encode_srgb8(light)
+        mask.reshape(-1)[border.index] = strength8(strength_of(through))
     return out, mask
 
 
@@ -135,14 +135,14 @@ def strength_of(through: Float32) -> Float32:
     return np.asarray(np.maximum(1 - mean, 0), np.float32)
 
 
-def _border(frame: Frame, air: Air, sky: Sky) -> tuple[Float32, Float32]:
+def _border(air: Air, border: Sky) -> tuple[Float32, Float32]:
     """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
-    near, far = sky.near_C1n, sky.far_C1n
+    near, far = border.near_C1n, border.far_C1n
     if air.change_C1n is not None:
         near, far = (np.maximum(side + air.change_C1n, np.float32(0)) for side in (near, far))
-    near_light, near_through = air.at(sky.index, near).linear()
-    sky_light, sky_through = air.at(sky.sky_index, far).linear()
-    alpha = sky.alpha[:, None]
+    near_light, near_through = air.at(border.index, near).linear()
+    sky_light, sky_through = air.at(border.sky_index, far).linear()
+    alpha = border.alpha[:, None]
     light = near_light[0] + alpha * (sky_light[0] - near_light[0])
     return light, near_through[0] + alpha * (sky_through[0] - near_through[0])
 
@@ -157,23 +157,28 @@ def _air(frame: Frame, params: HazeParams) -> Air:
         path = _uneven_depth(frame, params, view)
         extinction = ratios.astype(np.float32)
     even, sunlit = airlights(params)
-    phase, shine, change = None, NO_GLOW, None
+    phase, shine, change, cell = NO_PHASE, NO_GLOW, None, 1
     if params.sun_share > 0:
         phase = phase_HW(params, view, frame.width, frame.height)
     if params.blur_share > 0 or params.lamp_gain > 0:
         tau, cell = path * extinction[1], glow.cell_px(view, frame.width)
         if params.lamp_gain > 0:
-            lamps = frame.memo(("haze lamps",), lambda: glow.lamp_planes(clean, frame.is_hdr))
-            shine = glow.lamp_glow(lamps, tau, params.lamp_gain, params.apsf_q, cell)
+            lamps = _lamps_of(frame, clean)
+            shine = glow.lamp_glow(clean, lamps, tau, params.lamp_gain, params.apsf_q, cell)
         if params.blur_share > 0:
             index = sky_of(frame, params.sky_share).index
             before = clean.reshape(3, -1)[:, index]
             own = _is_large(frame)
             clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
             change = (clean.reshape(3, -1)[:, index] - before)[:, None]
-    if shine.size and phase is None:
-        phase = np.zeros(path.shape, np.float32)
-    return Air(clean, path, extinction, even, sunlit, phase, shine, change)
+    return Air(clean, path, extinction, even, sunlit, phase, shine, cell, change)
+
+
+def _lamps_of(frame: Frame, clean_CHW: Float32) -> Float32:
+    def make() -> Float32:
+        return glow.lamp_share(clean_CHW, frame.is_hdr)
+
+    return make() if _is_large(frame) else frame.memo(("haze lamps",), make)
 
 
 def _uneven_depth(frame: Frame, params: HazeParams, view: View) -> Float32:
@@ -211,24 +216,8 @@ def path_of(frame: Frame, hfov_deg: float, sky_share: float | None = None) -> Fl
 
 
 def sky_of(frame: Frame, share: float | None = None) -> Sky:
-    """The frame's sky and its matte, found once; a `share` of 0 says that there is none, and spares the search."""
-    depth = depth_of(frame)
-    return frame.memo(
-        ("haze sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame, planes_of(frame))
-    )
-
-
-def depth_of(frame: Frame) -> DepthMap:
-    """The frame's depth. Raises InputError when its size is not the picture's."""
-    depth = frame.depth
-    if depth.code_HW.shape != (frame.height, frame.width):
-        size = "x".join(str(n) for n in reversed(depth.code_HW.shape))
-        raise InputError(
-            f"depth of {frame.frame_id} is {size}",
-            f"must be {frame.width}x{frame.height} like the picture",
-            "resize it to the picture's size",
-        )
-    return depth
+    """The frame's sky and its matte: `uniser_core.sky.sky_of`."""
+    return sky.sky_of(frame, lambda: planes_of(frame), share)
 
 
 def metres_of_code(frame: Frame) -> Float32:

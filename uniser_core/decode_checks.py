@@ -40,6 +40,9 @@ _PNM = re.compile(rb"P[1-6][\s#]")
 _PFM = re.compile(rb"P[Ff]\s")
 # In entropy-coded data 0xff is followed by 0 or a restart marker: anything else is a real marker.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_TELLING = (b"iCCP", b"eXIf", b"tRNS")
+# Exif and XMP, colour profile, Adobe's colour transform.
+_TELLING_SEGMENTS = (0xE1, 0xE2, 0xEE)
 _SOS, _EOI = 0xDA, 0xD9
 
 
@@ -99,6 +102,28 @@ def _jpeg_is_whole(data: bytes) -> bool:
         # A segment is skipped by its length: it may hold a thumbnail with an end marker of its own.
         at += struct.unpack_from(">H", data, at)[0]
     return False
+
+
+def simple_header(data: bytes, kind: str) -> tuple[int, int] | None:
+    """(width, height) of a JPEG or PNG that is surely 8-bit RGB (or RGBA) and says nothing of profile, orientation or
+    transparency; None where a full look is needed.
+    """
+    if kind == "png":
+        width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+        plain = bits == 8 and colour in (2, 6)
+        return (width, height) if plain and not any(c in _TELLING for c, _, _ in _png_chunks(data)) else None
+    at = 2
+    while at + 10 <= len(data) and data[at] == 0xFF:
+        marker, length = struct.unpack_from(">xBH", data, at)
+        if marker in _TELLING_SEGMENTS:
+            return None
+        if marker in (0xC0, 0xC1, 0xC2):
+            bits, height, width, channels = struct.unpack_from(">BHHB", data, at + 4)
+            # Adobe's and Exif's segments come before this one; profiles may follow, up to the scan.
+            rest = data[at : data.find(b"\xff\xda", at)]
+            return (width, height) if (bits, channels) == (8, 3) and b"ICC_PROFILE" not in rest else None
+        at += 2 + length
+    return None
 
 
 def _jp2_is_whole(data: bytes) -> bool:

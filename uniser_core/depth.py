@@ -101,6 +101,19 @@ def quantize_inverse(inverse_per_m_HW: npt.NDArray[Any], source: str, *, metric:
     return DepthMap(code, scale, source, metric, facts)
 
 
+def depth_of(frame: Frame) -> DepthMap:
+    """The frame's depth. Raises InputError when its size is not the picture's."""
+    depth = frame.depth
+    if depth.code_HW.shape != (frame.height, frame.width):
+        size = "x".join(str(n) for n in reversed(depth.code_HW.shape))
+        raise InputError(
+            f"depth of {frame.frame_id} is {size}",
+            f"must be {frame.width}x{frame.height} like the picture",
+            "resize it to the picture's size",
+        )
+    return depth
+
+
 @runtime_checkable
 class DepthProvider(Protocol):
     """What gives a depth to a frame that has none. Entry point group `uniser.depth`."""

@@ -64,10 +64,11 @@ class RenderOptions:
 
 @dataclass
 class Rendered:
-    """Rows of one clean picture, and the variants that the effect refused, with their reasons."""
+    """Rows of one clean picture, and what of it was refused (reasons) or failed (names, reasons) beside them."""
 
     rows: list[dict[str, Any]]
     refused: list[str]
+    failed: list[tuple[str, str]] = field(default_factory=list)
 
 
 def render_rows(effect: Effect, frame: Frame, options: RenderOptions) -> Rendered:

@@ -40,7 +40,7 @@ EXTENSION_POINTS = {
         ExtensionPoint("uniser.commands", "a typer.Typer", ("registered_commands",), called=False),
         ExtensionPoint("uniser.effects", "a class under @effect", ("name", "Params", "sample", "apply")),
         ExtensionPoint("uniser.sources", "a Source class, called with (place, spec, options)", ("items", "load")),
-        ExtensionPoint("uniser.importers", "an importer class, called with the root", ("item_keys", "rows")),
+        ExtensionPoint("uniser.importers", "an importer, called with (root, options)", ("expected", "license"), False),
         ExtensionPoint("uniser.depth", "a DepthProvider class", ("estimate",)),
         ExtensionPoint("uniser.codecs", "a uniser_core.codecs.Codec", ("encode", "extension", "lossless"), False),
         ExtensionPoint("uniser.metrics", "a function of two uint8 pictures (input, target) that gives a float"),

@@ -127,6 +127,7 @@ def make_shard(
                 if rendered is not None:
                     writer.write_item(rendered.rows)
                     refused += [{"item": key, "reason": reason} for reason in rendered.refused]
+                    failed += [{"item": n, "error": e, "traceback": "", "attempts": 1} for n, e in rendered.failed]
                 notify("end", index)
             writer.close()
         except BaseException:

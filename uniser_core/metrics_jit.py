@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from uniser_core.jit import inlined, kernel
 
 UInt8 = npt.NDArray[np.uint8]
 LANES = 16
@@ -14,13 +15,13 @@ C1, C2 = np.float32((0.01 * 255) ** 2 * 49 * 49), np.float32((0.03 * 255) ** 2 *
 TWO = np.float32(2)
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _mul(a: np.int32, b: np.int32) -> np.int32:
     # Numba widens products to 64 bits, which halves the vectors.
     return np.int32(a * b)
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined
 def _across(values_X: npt.NDArray[np.int32], x: int) -> np.int32:
     """Sum of seven values three apart: one channel's window along a row."""
     a = np.int32(values_X[x] + values_X[x + 3])
@@ -29,7 +30,7 @@ def _across(values_X: npt.NDArray[np.int32], x: int) -> np.int32:
     return np.int32(np.int32(a + b) + np.int32(c + values_X[x + 18]))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mean_ssim(a_HX: UInt8, b_HX: UInt8) -> float:
     """Mean SSIM index, 7x7 windows, of two 8-bit RGB pictures given as rows of 3 W bytes: `uniser_core.metrics.ssim`.
 

@@ -16,6 +16,7 @@ from uniser_core.extension_points import extension_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
     from uniser_core.effect import Effect
 
@@ -124,6 +125,12 @@ def working_points(group: str) -> dict[str, Any]:
 
 def load_plugin(path: str) -> list[str]:
     """Run one plugin file (`--plugin path/to/rain.py`); returns the names of the effects it registers."""
+    module = plugin_module(path)
+    return [name for name, cls in EFFECTS.items() if cls.__module__ == module.__name__]
+
+
+def plugin_module(path: str) -> ModuleType:
+    """Run one plugin file, once a process. Raises InputError when it is no Python file, or breaks."""
     file = Path(path)
     if not file.is_file() or file.suffix != ".py":
         raise InputError(f"plugin '{path}'", "is not a Python file", "give the path of a .py file")
@@ -142,7 +149,7 @@ def load_plugin(path: str) -> list[str]:
             if isinstance(error, UniserError):
                 raise
             raise InputError(f"plugin '{path}' is broken", repr(error), "fix it, see --debug") from error
-    return [name for name, cls in EFFECTS.items() if cls.__module__ == module_name]
+    return sys.modules[module_name]
 
 
 def load_plugins(paths: Iterable[str] | None) -> None:

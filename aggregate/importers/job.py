@@ -1,137 +1,147 @@
-"""`uniser import NAME ROOT`: a published set as a job of the runner, and the row of a pair that somebody else made."""
+"""`uniser import NAME ROOT`: a published set as a job of the runner."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-from uniser_core import metrics
-from uniser_core.codecs import decode_blob
-from uniser_core.engine import Rendered
 from uniser_core.errors import InputError
-from uniser_core.pair import PAIR_SCHEMA, image_cell
-from uniser_core.registry import load_point
+from uniser_core.job import Plan
+from uniser_core.pair import PAIR_SCHEMA
+from uniser_core.registry import load_point, plugin_module, points
 from uniser_core.version import generator_name
 
+from aggregate.importers.base import ALSO, BACKGROUND, PublishedSet
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     import pyarrow as pa
+    from uniser_core.engine import Rendered
 
-UInt8 = npt.NDArray[np.uint8]
+GROUP = "uniser.importers"
 
 
 class Importer(Protocol):
-    """One published set. It is made with the root folder, tar or zip; items are its clean pictures."""
+    """One published set under one root; items are its clean pictures."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What seems missing or odd, a line each."""
+        ...
 
     def item_keys(self) -> list[str]:
-        """Names of the items, sorted. Raises InputError, saying what was expected, when the root is another."""
+        """Names of the items, sorted."""
         ...
 
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        """Pair rows of one item. Raises InputError when a partner is missing or unreadable."""
+    def pair_count(self) -> int:
+        """How many pairs all items hold, by their names."""
+        ...
+
+    def byte_count(self, key: str) -> int:
+        """About how many bytes an item's pictures take."""
+        ...
+
+    def process(self, key: str) -> Rendered:
+        """Pairs of one item, and what could not be made of it, with reasons."""
         ...
 
 
-@dataclass(frozen=True)
-class PublishedPair:
-    """What an importer knows of a pair; pictures are the encoded bytes as published."""
+class ImporterKind(Protocol):
+    """What an entry point of the group `uniser.importers` names; `PublishedSet` is one."""
 
-    key: str
-    effect: str
-    variant: str
-    dataset: str
-    group_id: str
-    input: bytes
-    target: bytes
-    origin: str = "photo"
-    split: str | None = None
-    prompt: str = ""
-    license: str = "unknown"
-    attribution: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    layer: bytes | None = None
-    layer_kind: str | None = None
-    mask: bytes | None = None
-    extension: str = "png"
+    @property
+    def name(self) -> str:
+        """What the command calls it."""
+        ...
 
+    @property
+    def effect(self) -> str:
+        """Of its rows."""
+        ...
 
-def published_row(pair: PublishedPair) -> dict[str, Any]:
-    """A pair row whose pictures keep the bytes they were published with. Raises InputError when sizes differ."""
-    input8, target8 = rgb8_of(pair.input, f"input of {pair.key}"), rgb8_of(pair.target, f"target of {pair.key}")
-    if input8.shape != target8.shape:
-        sizes = [f"{p.shape[1]}x{p.shape[0]}" for p in (input8, target8)]
-        raise InputError(f"{pair.key} is {sizes[0]}", f"its target is {sizes[1]}", "publish both at one size")
-    name = pair.key.replace("/", "_")
-    return {
-        "pair_id": f"{pair.dataset}/{pair.key}",
-        "effect": pair.effect,
-        "variant": pair.variant,
-        "dataset": pair.dataset,
-        "origin": pair.origin,
-        "group_id": pair.group_id,
-        "split": pair.split,
-        "input": image_cell(pair.input, f"{name}.{pair.extension}"),
-        "target": image_cell(pair.target, f"{name}-target.{pair.extension}"),
-        "layer": image_cell(pair.layer, f"{name}-layer.exr"),
-        "layer_kind": pair.layer_kind,
-        "mask": image_cell(pair.mask, f"{name}-mask.png"),
-        "depth": None,
-        "width": int(input8.shape[1]),
-        "height": int(input8.shape[0]),
-        "prompt": pair.prompt or f"Remove {pair.effect}.",
-        "params": json.dumps(pair.params, separators=(",", ":"), ensure_ascii=False),
-        "seed": 0,
-        "effect_version": 0,
-        "generator": generator_name(),
-        "input_sha256": hashlib.sha256(pair.input).digest(),
-        "target_sha256": hashlib.sha256(pair.target).digest(),
-        "input_phash": metrics.phash64(input8),
-        "target_phash": metrics.phash64(target8),
-        "psnr_db": metrics.psnr_db(input8, target8),
-        "ssim": metrics.ssim(input8, target8),
-        "license": pair.license,
-        "attribution": pair.attribution,
-        "source_uri": pair.key,
-    }
+    @property
+    def license(self) -> str:
+        """Its terms: an SPDX id."""
+        ...
+
+    @property
+    def tree(self) -> str:
+        """What a root holds, in a line."""
+        ...
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options it takes."""
+        ...
+
+    def expected(self) -> dict[str, str]:
+        """Published numbers of each part."""
+        ...
+
+    def __call__(self, root: str, options: Mapping[str, Any]) -> Importer:
+        """The importer of one root. Raises InputError, saying what was expected and what was found."""
+        ...
 
 
-def rgb8_of(data: bytes, what: str) -> UInt8:
-    """A published picture as uint8 (H, W, 3) RGB; grey is spread, alpha (opaque in published sets) dropped."""
-    try:
-        pixels = decode_blob(data)
-    except InputError as error:
-        raise InputError(what, "does not decode", "fetch its archive again") from error
-    if pixels.dtype == np.uint16:
-        pixels = np.asarray(pixels >> 8, np.uint8)
-    if pixels.ndim == 2:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    return np.ascontiguousarray(pixels[..., :3], np.uint8)
+def importer_kind(name: str) -> ImporterKind:
+    """The importer of that name, or the one that a .py file defines. Raises InputError with the known ones."""
+    if not name.endswith(".py"):
+        found: ImporterKind = load_point(GROUP, name)
+        return found
+    defined = [v for v in vars(plugin_module(name)).values() if isinstance(v, PublishedSet)]
+    if len(defined) != 1:
+        raise InputError(name, f"defines {len(defined)} importers", "define one PublishedSet in it")
+    return defined[0]
+
+
+def listing() -> list[dict[str, str]]:
+    """A line for each importer: name, effect, published numbers, terms, what its root holds."""
+    rows = []
+    for name in points(GROUP):
+        kind = importer_kind(name)
+        counts = "; ".join(f"{part} {text}" for part, text in kind.expected().items() if text)
+        rows.append(
+            {"name": name, "effect": kind.effect, "expected": counts or "-", "license": kind.license, "tree": kind.tree}
+        )
+    return rows
 
 
 @dataclass
 class ImportJob:
-    """Pair shards of one published set."""
+    """Pair shards of one published set. `options` are the importer's own."""
 
     name: str
     root: str
     limit: int | None = None
-    unit: str = "picture"
+    options: dict[str, Any] = field(default_factory=dict)
+    unit: str = "pairs"
     _open: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {k: v for k, v in self._open.items() if k == "keys"}}
 
+    def check(self) -> None:
+        """Open the root. Raises InputError on an option the importer has not, and when the root is another."""
+        own = importer_kind(self.name).options
+        for option in self.options:
+            if option not in own:
+                shown = f"--{option.replace('_', '-')}"
+                raise InputError(shown, f"is not an option of 'uniser import {self.name}'", "leave it out")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit {self.limit}", "must be 1 or more", "or leave it out")
+        self.importer()
+
     def config(self) -> dict[str, Any]:
         """What makes this run this run."""
         listing = json.dumps(self.item_keys(), ensure_ascii=False).encode()
         digest = hashlib.blake2b(listing, digest_size=16).hexdigest()
-        return {"kind": "import", "importer": self.name, "items_digest": digest, "generator": generator_name()}
+        described = {"importer": importer_kind(self.name).name, "items_digest": digest, "generator": generator_name()}
+        options = {k: v for k, v in sorted(self.options.items()) if k not in (ALSO, BACKGROUND)}
+        return {"kind": "import", **described, **({"options": options} if options else {})}
 
     def schema(self) -> pa.Schema:
         """Pair rows."""
@@ -140,17 +150,34 @@ class ImportJob:
     def item_keys(self) -> list[str]:
         """One item a clean picture."""
         if "keys" not in self._open:
-            self._open["keys"] = self._importer().item_keys()[: self.limit]
+            self._open["keys"] = self.importer().item_keys()[: self.limit]
         keys: list[str] = self._open["keys"]
         return keys
 
     def process(self, index: int) -> Rendered:
         """All pairs of one clean picture."""
-        rows: Sequence[dict[str, Any]] = self._importer().rows(self.item_keys()[index])
-        return Rendered(list(rows), [])
+        return self.importer().process(self.item_keys()[index])
 
-    def _importer(self) -> Importer:
+    def importer(self) -> Importer:
+        """The importer, opened once a process."""
         if "importer" not in self._open:
-            self._open["importer"] = load_point("uniser.importers", self.name)(self.root)
+            self._open["importer"] = importer_kind(self.name)(self.root, self.options)
         found: Importer = self._open["importer"]
         return found
+
+    def plan(self, workers: int) -> dict[str, Any]:
+        """What a run will cost, timed on its first clean pictures: items, pairs, shards, hours, bytes, warnings."""
+        importer, keys = self.importer(), self.item_keys()
+        start, pairs, probed = time.perf_counter(), 0, 0
+        while probed < min(3, len(keys)):
+            pairs += len(importer.process(keys[probed]).rows)
+            probed += 1
+        seconds = (time.perf_counter() - start) / max(1, probed)
+        return {
+            "items": len(keys),
+            "pairs": importer.pair_count() if self.limit is None else f"of {len(keys)} clean pictures",
+            "shards": Plan.of(self).shard_count,
+            "hours": round(seconds * len(keys) / max(1, workers) / 3600, 3),
+            "bytes": sum(importer.byte_count(key) for key in keys),
+            "warnings": importer.warnings,
+        }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from uniser_core.errors import InputError
+from uniser_core.lens import DEFAULT_FOCAL_MM, DEFAULT_SENSOR_MM, lens_mm_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float64 = npt.NDArray[np.float64]
-# A phone's or a 28 mm lens on full frame, for pictures that do not say.
-DEFAULT_FOCAL_MM, DEFAULT_SENSOR_MM = 28.0, 36.0
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,8 @@ class Sensor:
         """The frame's camera, or a 28 mm lens on full frame where it has none."""
         camera: dict[str, Any] = frame.get("camera") if frame.has("camera") else {}
         shift = camera.get("shift", (0.0, 0.0))
-        return cls(
-            frame.width,
-            frame.height,
-            float(camera.get("focal_mm", DEFAULT_FOCAL_MM)),
-            float(camera.get("sensor_mm", DEFAULT_SENSOR_MM)),
-            float(shift[0]),
-            float(shift[1]),
-        )
+        focal_mm, sensor_mm = lens_mm_of(frame) or (DEFAULT_FOCAL_MM, DEFAULT_SENSOR_MM)
+        return cls(frame.width, frame.height, focal_mm, sensor_mm, float(shift[0]), float(shift[1]))
 
     @property
     def px_per_mm(self) -> float:

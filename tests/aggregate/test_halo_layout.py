@@ -116,7 +116,7 @@ def test_a_foreign_tar_of_rgba_pictures_becomes_rows(tmp_path):
             info = tarfile.TarInfo(f"halo/Scene007_Shimmer12_camera3.{end}")
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    (row,) = HaloTars(str(tmp_path)).rows("Scene007_camera3")
+    (row,) = HaloTars(str(tmp_path), {}).process("Scene007_camera3").rows
     assert (row["variant"], row["group_id"], row["width"]) == ("shimmer", "Scene007", 16)
     assert row["psnr_db"] == pytest.approx(20 * np.log10(255 / 60), abs=0.01)
     linear = codecs.decode_exr(row["layer"]["bytes"])
@@ -128,8 +128,9 @@ def test_a_sample_without_its_partner_is_set_aside(pairs, tmp_path):
         info = tarfile.TarInfo("halo/Scene001_Glare1_camera1.gt.png")
         info.size = 3
         archive.addfile(info, io.BytesIO(b"abc"))
-    with pytest.raises(InputError, match=r"no flare\.png"):
-        HaloTars(str(tmp_path / "a.tar")).rows("Scene001_camera1")
+    ((name, reason),) = HaloTars(str(tmp_path / "a.tar"), {}).process("Scene001_camera1").failed
+    assert name == "Scene001_Glare1_camera1"
+    assert "no flare.png" in reason
     done = uniser("import", "halo", tmp_path, "--out", tmp_path / "back", "--workers", 1, code=3)
     assert "flare.png" in done.stdout
 
@@ -139,7 +140,7 @@ def test_a_wrong_root_says_what_was_expected(tmp_path, content):
     if content:
         (tmp_path / "x.tar").write_bytes(content)
     with pytest.raises(InputError, match="tar"):
-        HaloTars(str(tmp_path))
+        HaloTars(str(tmp_path), {})
 
 
 def test_other_effects_are_not_exported(tmp_path, pairs):

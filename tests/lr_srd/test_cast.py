@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.light import Horizon, Illumination
+from lr_srd.light import Horizon
 from lr_srd.mesh_shadow import mesh_visibility
 from lr_srd.receivers import receivers_of
+from lr_srd.shade import Surfaces, shadow_ratio
 from tests.lr_srd.scenes import floor_frame
 
 CUBE_FACES = np.array(
@@ -94,17 +95,31 @@ def test_penumbra_of_a_box_grows_with_distance():
 
 
 def test_light_that_does_not_arrive_cannot_be_taken_away():
-    light = Illumination(Disc((0, 1, 0), 1.0), (0.2, 0.25, 0.3))
-    shape = (2, 3)
+    ambient, shape = (0.2, 0.25, 0.3), (2, 3)
     facing = np.array([[1, 0.5, 0], [1, 1, 1]], np.float32)
     lit = np.array([[1, 1, 1], [0, 1, 1]], np.float32)
-    ratio = light.ratio(np.zeros(shape, np.float32), facing, lit)
+    matt = Surfaces(facing, lit, np.zeros(shape, np.float32))
+    ratio, strength = shadow_ratio(ambient, matt, np.zeros(shape, np.float32))
     assert ratio[0, 0] == pytest.approx([0.2, 0.25, 0.3])
     assert ratio[0, 1] == pytest.approx([0.2 / 0.6, 0.25 / 0.625, 0.3 / 0.65])
     assert (ratio[0, 2] == 1).all()  # faces away
     assert (ratio[1, 0] == 1).all()  # in shadow already
-    assert (light.ratio(np.ones(shape, np.float32), facing, lit) == 1).all()
+    assert (shadow_ratio(ambient, matt, np.ones(shape, np.float32))[0] == 1).all()
     assert ratio[0, 0, 2] > ratio[0, 0, 0]  # sky-coloured
+    assert strength == pytest.approx(1 - ratio.mean(axis=2), abs=1e-6)
+
+
+def test_mirrored_light_goes_ambient_occlusion_stays_and_an_object_in_front_is_spared():
+    shape = (1, 2)
+    ones, dark = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, 0.5 * ones), dark)
+    assert ratio[0, 0] == pytest.approx([0.1] * 3)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, dark), ones, open_HW=0.7 * ones)
+    assert ratio[0, 0] == pytest.approx([0.7] * 3)
+    cover = np.array([[1, 0.25]], np.float32)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, dark), dark, cover_HW=cover)
+    assert (ratio[0, 0] == 1).all()
+    assert ratio[0, 1] == pytest.approx([0.4] * 3)
 
 
 def test_azimuths_are_told_from_the_camera():

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from lr_srd.effect import Shadow
 from lr_srd.receivers import receivers_of, up_of
 from tests.lr_srd.scenes import axes, floor_frame
-from uniser_core.depth import quantize_metres
+from uniser_core.depth import quantize_inverse, quantize_metres
 from uniser_core.frame import Frame
+from uniser_core.seeding import generator
 
 
 @pytest.mark.parametrize(("pitch_deg", "camera_m"), [(10.0, 1.5), (25.0, 3.0), (60.0, 0.8)])
@@ -46,3 +48,23 @@ def test_up_comes_from_the_pose_or_a_level_camera():
     assert up_of(floor_frame(pitch_deg=30)) == pytest.approx(axes(30)[0])
     plain = Frame("plain", 8, 8, {"rgb8": lambda: np.zeros((8, 8, 3), np.uint8)})
     assert up_of(plain) == (0.0, 1.0, 0.0)
+
+
+def test_shadows_keep_off_a_sky_that_drawn_depth_does_not_know():
+    """A sandy lower half under a blue upper one; its depth, as all heuristic ones, calls everything a slope."""
+    pixels = np.empty((120, 160, 3), np.uint8)
+    pixels[:60] = (120, 165, 225)
+    pixels[60:] = np.clip(np.array([190, 170, 140]) + generator(3).normal(0, 12, (60, 160, 1)), 0, 255)
+    slope = np.broadcast_to(np.linspace(0.05, 0.5, 120)[:, None], (120, 160))
+    depth = quantize_inverse(slope, "heuristic", metric=False)
+    frame = Frame("beach", 160, 120, {"rgb8": lambda: pixels, "depth": lambda: depth})
+    assert not receivers_of(frame).valid_HW[:57].any()
+    assert receivers_of(frame).valid_HW[63:].all()
+    effect = Shadow().with_options(occluders="foliage,building,window")
+    for seed in range(4):
+        layers = effect.apply(frame, effect.sample(generator(seed), frame))
+        assert (layers.ratio[:57] == 1).all()
+        assert layers.ratio[63:].min() < 0.8
+    measured = quantize_inverse(slope, "sidecar")
+    known = Frame("slope", 160, 120, {"rgb8": lambda: pixels, "depth": lambda: measured})
+    assert receivers_of(known).valid_HW.all()

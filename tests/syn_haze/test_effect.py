@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from syn_haze.effect import Haze, HazeParams
-from syn_haze.kernels import HIGHEST, LOWEST, encode_table
 from syn_haze.presets import all_presets, preset_names
 from tests.syn_haze.common import PHOTOS, photo, plane, with_depth
 from uniser_core import color, metrics, registry
@@ -51,17 +50,6 @@ def test_the_clean_picture_is_left_alone() -> None:
 def test_near_clear_air_returns_the_picture() -> None:
     frame = photo("coffee.png")
     assert (Haze().apply_srgb8(frame, HazeParams(visibility_m=1e9)) == frame.rgb8_HWC).all()
-
-
-def test_encode_table_is_the_exact_encoder() -> None:
-    thresholds = color.encode_tables()[1][:255]
-    around = [np.nextafter(thresholds, np.float32(v)) for v in (0, 2)]
-    light = np.concatenate([thresholds, *around, np.linspace(-0.1, 1.1, 300_001), [0, 1, LOWEST, HIGHEST]])
-    light = light.astype(np.float32)
-    bits = np.clip(light, LOWEST, HIGHEST).view(np.uint32)
-    first = int(LOWEST.view(np.uint32)) >> 16
-    codes = ((bits & 0xFFFF) + encode_table()[(bits >> 16) - first]) >> 16
-    assert (codes == color.encode_srgb8_numpy(light)).all()
 
 
 def test_params_round_trip_through_json() -> None:

@@ -161,7 +161,7 @@ def test_night_is_for_dark_pictures_unless_asked_for() -> None:
 
 def test_parts_of_a_large_picture_make_the_same_matte(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sky_of(scene()[0])
-    monkeypatch.setattr("syn_haze.sky.PART_PX", 200 * 64)
+    monkeypatch.setattr("uniser_core.sky.PART_PX", 200 * 64)
     parts = sky_of(scene()[0])
     assert (whole.code_HW == parts.code_HW).all()
     np.testing.assert_allclose(whole.alpha, parts.alpha, atol=1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from uniser_core import color
-from uniser_core.color_jit import encode_srgb8_jit
+from uniser_core.color_jit import HIGHEST, LOWEST, encode_srgb8_jit, encode_table
 
 ENCODERS = [color.encode_srgb8_numpy, encode_srgb8_jit]
 
@@ -39,3 +39,13 @@ def test_linear_curve_values_of_the_standard():
     assert color.srgb_to_linear(np.array(0.04045)) == pytest.approx(0.0031308, abs=1e-6)
     x = np.linspace(0, 1, 1001)
     assert np.allclose(color.linear_to_srgb(color.srgb_to_linear(x)), x, atol=1e-6)
+
+
+def test_encode_table_is_the_exact_encoder() -> None:
+    thresholds = color.encode_tables()[1][:255]
+    around = [np.nextafter(thresholds, np.float32(v)) for v in (0, 2)]
+    light = np.concatenate([thresholds, *around, np.linspace(-0.1, 1.1, 300_001), [0, 1, LOWEST, HIGHEST]])
+    light = light.astype(np.float32)
+    bits = np.clip(light, LOWEST, HIGHEST).view(np.uint32)
+    codes = (bits + encode_table()[bits >> 16]) >> 16
+    assert (codes == color.encode_srgb8_numpy(light)).all()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from uniser_core.depth import MAX_CODE
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Along the border of sky a pixel holds light of both sides. The share of sky is the one that explains its
 colour best from the sky's and the near side's colours around it, C = a S + (1 - a) N, held to the depth's
-own border where both look alike. Haze is then laid on S and N apart, each at its own distance.
+own border where both look alike. Haze is then laid on S and N apart, each at its own distance; a shadow on N alone.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from syn_haze.sky_search import LEAST_WEIGHT, Bool, Float32, Int64, disc, local_mean, nearest, plausible_sky
+from uniser_core.depth import depth_of
+from uniser_core.sky_search import LEAST_WEIGHT, Bool, Float32, Int64, disc, local_mean, nearest, plausible_sky
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uniser_core.frame import Frame
 
 Float64 = npt.NDArray[np.float64]
@@ -50,6 +53,15 @@ class Sky:
     far_C1n: Float32
     sky_index: Int64
     share: float
+
+
+def sky_of(frame: Frame, planes: Callable[[], Float32], share: float | None = None) -> Sky:
+    """The frame's sky, found once and kept with it; a `share` of 0 says that there is none, and spares the search.
+
+    `planes` gives the frame's linear light, float32 (3, H, W). Raises InputError when depth has another size.
+    """
+    depth = depth_of(frame)
+    return frame.memo(("sky",), lambda: unmixed(depth.code_HW) if share == 0 else find_sky(frame, planes()))
 
 
 def find_sky(frame: Frame, clean_CHW: Float32) -> Sky:
