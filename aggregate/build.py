@@ -22,7 +22,8 @@ from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor
 from aggregate.keys import hash_strings, key_of
 from aggregate.licenses import check_words
-from aggregate.output import claim, publish, relative_name
+from aggregate.output import claim, in_order, publish, relative_name
+from aggregate.pack import write_packs
 from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, Decision, clean_keys
 from aggregate.rules import UNSEEN, Rules
 from aggregate.scan import scan
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from aggregate.shards import Shard
 
 # What has changed when a build is asked for again: everything else in a manifest follows from these.
-IDENTITY = ("recipe", "shards", "keep_test_of_sha256")
+IDENTITY = ("recipe", "shards", "keep_test_of_sha256", "packed")
 
 
 @dataclass
@@ -64,9 +65,15 @@ class BuildSummary:
 
 
 def build(
-    recipe: Recipe, out: str, workers: int = 0, partitions: int = 0, scheduler: str | None = None, dry_run: bool = False
+    recipe: Recipe,
+    out: str,
+    workers: int = 0,
+    partitions: int = 0,
+    scheduler: str | None = None,
+    dry_run: bool = False,
+    pack: bool = False,
 ) -> BuildSummary:
-    """Build a corpus in the folder `out`; the same again writes nothing and says so.
+    """Build a corpus in the folder `out`; the same again writes nothing and says so. `pack`: copy its pictures there.
 
     Raises InputError on a bad source, ConfigMismatchError where `out` holds another corpus.
     """
@@ -76,6 +83,8 @@ def build(
         found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
         _check_quotas(recipe, found)
         manifest, held = _identity(recipe, place, found)
+        if pack:
+            manifest["packed"] = True
         existing = place.existing(manifest, IDENTITY)
         if existing is not None:
             note = f"{place.store.path()} holds this very corpus: nothing to do"
@@ -94,6 +103,8 @@ def build(
             notes.append("dry run: no picture was decoded and nothing was written")
             return BuildSummary(out, manifest, notes)
         tables = _emit(runner, found, names, parts, facts, decision)
+        if pack:
+            tables["index"], manifest["packs"] = write_packs(runner, place.uri, in_order(tables["index"]))
         publish(place, recipe, manifest, tables)
     return BuildSummary(out, manifest, notes, written=True)
 

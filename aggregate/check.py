@@ -72,7 +72,8 @@ def _files(corpus: Corpus) -> Iterator[str]:
 
 
 def _shards(corpus: Corpus) -> Iterator[str]:
-    for shard in corpus.manifest["shards"]:
+    # A packed corpus holds its pictures: the shards that it was built from may be gone.
+    for shard in corpus.manifest.get("packs", corpus.manifest["shards"]):
         filesystem, path = corpus.file_path(shard["file"])
         try:
             blobs = ParquetBlobs.open(path, filesystem)
@@ -165,35 +166,3 @@ def png_is_sound(data: bytes) -> bool:
         if body[:4] == b"IEND":
             return at == len(data)
     return False
-
-
-def corpus_stats(uri: str) -> list[dict[str, Any]]:
-    """One row for each (effect, dataset, split): pairs, groups, PSNR quantiles in dB, stored MB."""
-    corpus = Corpus.open(uri)
-    index = corpus.index
-    keys = [pc.cast(index.column(c), pa.string()).to_pylist() for c in ("effect", "dataset", "split")]
-    psnr_db = index.column("psnr_db").to_numpy()
-    groups = np.asarray(index.column("group_id").to_pylist(), object)
-    rows_of: dict[tuple[str, str, str], list[int]] = {}
-    for row, key in enumerate(zip(*keys, strict=True)):
-        rows_of.setdefault(key, []).append(row)
-    table = []
-    for (effect, dataset, split), rows in sorted(rows_of.items()):
-        low, middle, high = np.quantile(psnr_db[rows], (0.05, 0.5, 0.95))
-        places = {
-            corpus.place(r, c) for c in ("input", "target", "mask", "depth", "layer") for r in rows if corpus.has(r, c)
-        }
-        table.append(
-            {
-                "effect": effect,
-                "dataset": dataset,
-                "split": split,
-                "pairs": len(rows),
-                "groups": len(set(groups[rows].tolist())),
-                "psnr_db_5": round(float(low), 2),
-                "psnr_db_median": round(float(middle), 2),
-                "psnr_db_95": round(float(high), 2),
-                "megabytes": round(sum(p[2] for p in places) / 1e6, 2),
-            }
-        )
-    return table

@@ -18,6 +18,7 @@ def build(
     workers: Annotated[int, typer.Option(min=0, help="local processes; 0: threads of this one, one a core")] = 0,
     partitions: Annotated[int, typer.Option(min=0, help="parts the work is cut into; 0: one a shard")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="a running Dask scheduler, tcp://HOST:8786")] = None,
+    pack: Annotated[bool, typer.Option("--pack", help="copy the pictures into the corpus, in its order")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="count from metadata alone and write nothing")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +31,7 @@ def build(
     from aggregate.build import build as build_corpus
     from aggregate.recipe import load_recipe
 
-    summary = build_corpus(load_recipe(recipe), out, workers, partitions, scheduler, dry_run)
+    summary = build_corpus(load_recipe(recipe), out, workers, partitions, scheduler, dry_run, pack)
     if as_json:
         print_json({**summary.manifest, "out": out, "notes": summary.notes, "written": summary.written})
         return
@@ -56,9 +57,45 @@ def check(
 
 @app.command()
 def stats(uri: Annotated[str, typer.Argument(help="folder of a corpus")], as_json: AsJson = False) -> None:
-    """Count pairs by effect, dataset and split, with their strength and size."""
+    """Count pairs by effect, dataset, variant and split, with their strength, size and licence."""
     from uniser_core.output import print_table
 
-    from aggregate.check import corpus_stats
+    from aggregate.stats import corpus_stats
 
     print_table(corpus_stats(uri), as_json, title=uri)
+
+
+@app.command()
+def report(
+    uri: Annotated[str, typer.Argument(help="folder of a corpus")],
+    out: Annotated[str | None, typer.Option(help="HTML file to write; default: report.html in the corpus")] = None,
+) -> None:
+    """Write one self-contained HTML page: counts, strength, sizes, rejects, duplicates, leaks, licences, pictures."""
+    from aggregate.report import write_report
+
+    typer.echo(write_report(uri, out))
+
+
+@app.command()
+def export(
+    uri: Annotated[str, typer.Argument(help="folder of a corpus")],
+    out: Annotated[str, typer.Option("--out", help="folder to write: a path or a URI")],
+    layout: Annotated[str, typer.Option("--format", help="webdataset, mds, huggingface or folder")],
+    split: Annotated[str | None, typer.Option(help="train or test; default: both, apart")] = None,
+    effect: Annotated[list[str] | None, typer.Option(help="only this effect; may be given again")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many pairs: a fair sample")] = None,
+    encoder: Annotated[str | None, typer.Option(help="png or jpeg; default: bytes as they are stored")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="threads; 0: one a core")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count pairs, parts and bytes, and write nothing")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write pairs in a layout that other loaders read; recipe rows are rendered.
+
+    The same command again writes what is missing; another export in the same folder is refused.
+    """
+    from uniser_core.output import print_facts
+
+    from aggregate.export import export as export_pairs
+
+    facts = export_pairs(uri, out, layout, split, effect or (), limit, encoder, workers, dry_run=dry_run)
+    print_facts({"out": out, **facts}, as_json)

@@ -16,6 +16,8 @@ from aggregate.shards import damaged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from uniser_core.parquet_blobs import BlobRanges
+
     from aggregate.shards import Shard
 
 REJECTED_SCHEMA = pa.schema(
@@ -50,7 +52,7 @@ def emit(units: Iterable[tuple[str, Shard, int]], chosen: pa.Table) -> dict[str,
             columns["split"] = here.column("split").take(keep)
             columns["clean_sha256"] = here.column("clean_sha256").take(keep)
             for column in IMAGE_COLUMNS:
-                columns |= _places(column, name, blobs.ranges(f"{column}.bytes", [group]), keep)
+                columns |= places(column, name, blobs.ranges(f"{column}.bytes", [group]), keep)
             columns |= {k: here.column(k).take(keep) for k in ("order_key", "pair_key")}
             index.append(_cast(columns, _SORTABLE_SCHEMA))
         if len(drop):
@@ -83,7 +85,8 @@ CHOSEN_SCHEMA = pa.schema(
 )
 
 
-def _places(column: str, name: str, ranges: Any, keep: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
+def places(column: str, name: str, ranges: BlobRanges, keep: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
+    """Index columns of one image column: the file `name` and byte ranges of the rows `keep`, null where none."""
     offset, length = ranges.offset[keep], ranges.length[keep]
     absent = offset < 0
     return {

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
-from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, read_manifest
+from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, Corpus, read_manifest
 from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.run_folder import to_json
 from uniser_core.shard import file_sha256
 from uniser_core.storage import Store, resolve, storage_errors
 
 from aggregate.licenses import attribution_table
+from aggregate.pack import pack_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aggregate.recipe import Recipe
 
-REJECTED, RECIPE, ATTRIBUTION = "rejected.parquet", "recipe.yaml", "ATTRIBUTION.csv"
+REJECTED, RECIPE, REPORT, ATTRIBUTION = "rejected.parquet", "recipe.yaml", "report.html", "ATTRIBUTION.csv"
 # Fixed, so that the bytes do not depend on how rows arrived.
 INDEX_GROUP_ROWS = 1 << 16
 REPEATING = (
@@ -49,10 +50,15 @@ class Place:
         where = self.store.path()
         if self.store.is_local and Path(where).exists() and not Path(where).is_dir():
             raise InputError(f"--out {out}", "is a file, must be a folder", "choose another place")
-        strangers = set(self.store.names(suffix=".parquet")) - {INDEX, REJECTED}
+        strangers = set(self.store.names(suffix=".parquet")) - {INDEX, REJECTED, *pack_names(self.store)}
         if strangers or self.store.exists("_run/config.json"):
             held = min(strangers) if strangers else "a run"
             raise InputError(f"--out {out}", f"holds {held}, which is no part of a corpus", "choose an empty folder")
+
+    @property
+    def uri(self) -> str:
+        """The folder, found from any working folder."""
+        return self.store.path() if self.store.is_local else self.store.uri
 
     def existing(self, wanted: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:
         """The manifest that is there, when it is of the same build and whole; None where there is none.
@@ -69,7 +75,8 @@ class Place:
                 "; ".join(differs[:5]) + (f"; and {len(differs) - 5} more" if len(differs) > 5 else ""),
                 "choose another --out, or delete that corpus",
             )
-        whole = all(self.store.exists(n) and self.store.size(n) == f["bytes"] for n, f in found["files"].items())
+        files = {**found["files"], **{pack["file"]: pack for pack in found.get("packs", [])}}
+        whole = all(self.store.exists(n) and self.store.size(n) == f["bytes"] for n, f in files.items())
         return found if whole else None
 
 
@@ -105,9 +112,9 @@ def claim(out: str, dry_run: bool = False) -> Iterator[Place]:
         yield place
     finally:
         os.close(descriptor)
-        for folder in ("_run/tmp", "_run", ""):  # empty ones only: what a failed build made
-            with contextlib.suppress(OSError):
-                os.rmdir(place.store.path(folder))
+        place.store.tidy()
+        with contextlib.suppress(OSError):  # when it is empty: what a failed build made
+            os.rmdir(place.store.path())
 
 
 def relative_name(store: Store, uri: str) -> str:
@@ -120,6 +127,8 @@ def relative_name(store: Store, uri: str) -> str:
 
 def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict[str, pa.Table]) -> None:
     """Write everything, the manifest last: a corpus is there when its manifest is."""
+    from aggregate.report import corpus_page
+
     files: dict[str, dict[str, Any]] = {}
 
     def put(name: str, write: Any) -> None:
@@ -137,12 +146,19 @@ def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict
     put(ATTRIBUTION, lambda path: csv.write_csv(attribution_table(tables["index"]), path))
     put(INDEX, lambda path: write_index(tables["index"], path))
     manifest["files"] = files
+    # Not among the files that are verified: `corpus report` may write it again.
+    place.store.write(REPORT, corpus_page(Corpus(place.store.uri, manifest=manifest)).encode())
     place.store.write(MANIFEST, to_json(manifest))
+
+
+def in_order(rows: pa.Table) -> pa.Table:
+    """Rows sorted by keyed hash: the order of a corpus."""
+    return rows.sort_by([("order_key", "ascending"), ("pair_key", "ascending")])
 
 
 def write_index(rows: pa.Table, path: Path) -> None:
     """Sort by keyed hash, and write in row groups of a fixed size."""
-    rows = rows.sort_by([("order_key", "ascending"), ("pair_key", "ascending")]).select(INDEX_SCHEMA.names)
+    rows = in_order(rows).select(INDEX_SCHEMA.names)
     labels = [f.name for f in INDEX_SCHEMA if pa.types.is_dictionary(f.type)]
     with pq.ParquetWriter(path, INDEX_SCHEMA, compression="ZSTD", use_dictionary=[*labels, *REPEATING]) as writer:
         for start in range(0, len(rows), INDEX_GROUP_ROWS):

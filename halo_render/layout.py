@@ -6,9 +6,7 @@ Loaders of the published set read these tars. Beside the published members a sam
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +17,10 @@ from uniser_core.errors import InputError
 from uniser_core.pair import METADATA_COLUMNS
 from uniser_core.shard import PairSet
 from uniser_core.storage import Store
+from uniser_core.tar import write_tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 EFFECTS = {"reflective": "Reflective", "glare": "Glare", "streak": "Streak", "shimmer": "Shimmer"}
 SHARD_BYTES = 1 << 30
@@ -45,7 +43,7 @@ def export(uri: str, out: str, shard_bytes: int = SHARD_BYTES) -> dict[str, int]
         for members in _bundles(samples, shard_bytes, names, bar.update):
             name = f"shards/shard-{len(index):05d}.tar"
             spooled = store.spool(name.replace("/", "_"))
-            _write_tar(spooled, members)
+            write_tar(spooled, members)
             store.publish(spooled, name)
             index[name] = sum(key.endswith(".json") for key, _ in members)
     store.write("shard_index.json", _to_json({"shards": index, "scenes": {v: k for k, v in scenes.items()}}))
@@ -136,12 +134,3 @@ def _bundles(
         done(1)
     if bundle:
         yield bundle
-
-
-def _write_tar(path: Path, members: list[tuple[str, bytes]]) -> None:
-    """An uncompressed tar with the same bytes for the same members: no clock, no user."""
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in members:
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), 0o644
-            archive.addfile(info, io.BytesIO(data))

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uniser_core.decode_checks import sniff
 from uniser_core.errors import InputError
 from uniser_core.png import encode_png
 from uniser_core.registry import load_point, points, working_points
@@ -103,6 +104,14 @@ def stored_lossless(path: str) -> bool:
     shipped = [c for c in CODECS.values() if c.extension == ending]
     known: list[Codec] = shipped or [c for c in working_points(GROUP).values() if c.extension == ending]
     return bool(known) and known[0].lossless
+
+
+def extension_of(data: bytes) -> str:
+    """File extension of an encoded picture, by its first bytes; `bin` where it is none."""
+    try:
+        return {"jpeg": "jpg"}.get(kind := sniff(data, "blob"), kind)
+    except InputError:
+        return "bin"
 
 
 def decode_blob(data: bytes) -> npt.NDArray[Any]:

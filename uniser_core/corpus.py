@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from uniser_core import SCHEMA_VERSION
 from uniser_core.blob_cache import BlobCache
+from uniser_core.blob_files import BlobFiles, shard_path
 from uniser_core.errors import InputError
 from uniser_core.order import weights_by
 from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
-from uniser_core.parquet_blobs import ByteSource, open_source
-from uniser_core.storage import Store, resolve
+from uniser_core.storage import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +33,6 @@ Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
-OPEN_FILES = 128
 # What `read` gives beside the pictures.
 READ_COLUMNS = (
     *("pair_id", "group_id", "split", "effect", "variant", "dataset"),
@@ -61,12 +57,14 @@ INDEX_SCHEMA = _index_schema()
 class Corpus:
     """A corpus opened for reading. Threads and forked or spawned workers may share it (it pickles as its URI)."""
 
-    def __init__(self, uri: str | Path, cache: BlobCache | None = None) -> None:
-        """`cache` keeps blobs of object stores (default: the user's). Raises InputError for what is no corpus."""
+    def __init__(self, uri: str | Path, cache: BlobCache | None = None, manifest: dict[str, Any] | None = None) -> None:
+        """`cache` keeps blobs of object stores (default: the user's). `manifest` is given while it is not written yet.
+
+        Raises InputError for what is no corpus.
+        """
         self.uri = str(uri)
-        self._cache = cache
         self.store = Store(self.uri)
-        self.manifest = read_manifest(self.store)
+        self.manifest = read_manifest(self.store) if manifest is None else manifest
         where = self.store.path(INDEX)
         try:
             with self.store.open(INDEX) as stream:
@@ -80,8 +78,8 @@ class Corpus:
             rule = f"the manifest says {self.manifest['rows']}"
             raise InputError(f"{where} has {len(self.index)} rows", rule, "build the corpus again")
         self._places = {c: self._place(c) for c in IMAGE_COLUMNS}
-        self._files: OrderedDict[str, ByteSource] = OrderedDict()
-        self._lock = threading.Lock()
+        # The index' digest is part of a kept blob's name: a corpus that was built anew finds nothing of the old one.
+        self._files = BlobFiles(self.store, cache, self.manifest["files"][INDEX]["sha256"])
 
     @classmethod
     def open(cls, uri: str | Path) -> Corpus:
@@ -89,7 +87,8 @@ class Corpus:
         return cls(uri)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        kept = (self._cache.folder, self._cache.limit_bytes) if self._cache else None
+        cache = self._files.cache
+        kept = (cache.folder, cache.limit_bytes) if cache else None
         return _reopen, (self.uri, kept)
 
     def __len__(self) -> int:
@@ -117,6 +116,10 @@ class Corpus:
         """Whether the row stores a picture in that image column."""
         return bool(self._places[column][2][self._checked(row)] >= 0)
 
+    def places(self, column: str) -> tuple[list[str], Int64, Int64, Int64]:
+        """(files, file number, byte offset, length) of a column's blobs in all rows; int64 (N,), -1 where none."""
+        return self._places[column]
+
     def place(self, row: int, column: str) -> tuple[str, int, int]:
         """(file as the index names it, byte offset, length) of a blob. Raises InputError where there is none."""
         files, codes, offset, length = self._places[column]
@@ -128,28 +131,7 @@ class Corpus:
 
     def blob(self, row: int, column: str) -> bytes:
         """The encoded picture of an image column, by one read. Raises InputError when it is not (wholly) there."""
-        name, offset, length = self.place(row, column)
-        try:
-            data = self._bytes(name, offset, length)
-        except FileNotFoundError as error:
-            remedy = "put the shard back there, or build the corpus again"
-            raise InputError(f"{name} (row {row} of {self.uri})", "is not there any more", remedy) from error
-        except OSError as error:
-            reason = error.strerror or str(error).splitlines()[0]
-            raise InputError(f"{name} (row {row} of {self.uri})", f"cannot be read: {reason}", "see it") from error
-        if len(data) != length:
-            rule = f"ends before byte {offset + length}, where the {column} of row {row} ends"
-            raise InputError(name, rule, "it was cut short or changed: put it back, or build the corpus again")
-        return data
-
-    def _bytes(self, name: str, offset: int, length: int) -> bytes:
-        """A byte range; of a file on an object store, kept on the local disk."""
-        if isinstance(self.file_path(name)[0], pafs.LocalFileSystem):
-            return self._file(name).read_at(offset, length)
-        self._cache = self._cache or BlobCache.of_user()
-        # The index' digest is part of the name, so that a corpus that was built anew finds nothing of the old one.
-        key = f"{self.manifest['files'][INDEX]['sha256']}/{name}/{offset}"
-        return self._cache.get(key, length, lambda: self._file(name).read_at(offset, length))
+        return self._files.read(*self.place(row, column), f"the {column} of row {row} of {self.uri}")
 
     def sampling(self, rows: Int64, weights: dict[str, float] | None = None) -> Float64 | None:
         """Weight of each row by its effect, float64 (N,): `weights`, or else the recipe's `sampling`; None for even."""
@@ -158,22 +140,7 @@ class Corpus:
 
     def file_path(self, name: str) -> tuple[Any, str]:
         """(file system, path) of a file that the index names: relative to the corpus, or absolute."""
-        if "://" in name or name.startswith("/"):
-            return resolve(name)
-        return self.store.fs, self.store.path(name)
-
-    def _file(self, name: str) -> ByteSource:
-        with self._lock:
-            if name in self._files:
-                self._files.move_to_end(name)
-                return self._files[name]
-        filesystem, path = self.file_path(name)
-        opened = open_source(path, filesystem)
-        with self._lock:
-            self._files[name] = opened
-            while len(self._files) > OPEN_FILES:
-                self._files.popitem(last=False)
-        return opened
+        return shard_path(self.store, name)
 
     def metadata(self, row: int) -> dict[str, Any]:
         """The metadata of `read`, without pictures; `params` is parsed from its JSON."""
@@ -193,7 +160,7 @@ class Corpus:
 
         pair: dict[str, Any] = {"row": int(row), **self.metadata(row)}
         target = self.blob(row, "target")
-        with _named(f"{pair['pair_id']} (row {row} of {self.uri})"):
+        with named(f"{pair['pair_id']} (row {row} of {self.uri})"):
             if self.has(row, "input"):
                 pair["input_HWC"] = codecs.decode_rgb8(self.blob(row, "input"))
                 pair["target_HWC"] = codecs.decode_rgb8(target)
@@ -228,8 +195,8 @@ def _reopen(uri: str, kept: tuple[Path, int] | None) -> Corpus:
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Puts the row's name before an InputError of what is done inside."""
+def named(name: str) -> Iterator[None]:
+    """Puts a row's name before an InputError of what is done inside."""
     try:
         yield
     except InputError as error:

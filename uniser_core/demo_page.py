@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from uniser_core.demo import Crop, DemoResult
 
 SHOWN_OF_EACH = 3
-SHOWN_PARAMS = 190  # characters
 
 
 def write_page(result: DemoResult) -> Path:
@@ -127,15 +126,7 @@ def _pairs(out: Path) -> tuple[int, str]:
 
 def _pair(row: dict[str, Any]) -> str:
     degraded, clean = (codecs.decode_rgb8(row[k]["bytes"]) for k in ("input", "target"))
-    params = {k: v for k, v in json.loads(row["params"]).items() if k not in ("camera", "depth")}
-    text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
-    text = text if len(text) <= SHOWN_PARAMS else text[:SHOWN_PARAMS].rsplit(",", 1)[0] + ", …"
-    credit = f"{row['attribution']} ({row['license']})" if row["attribution"] else row["license"]
-    return (
-        f"<figure>{page.slider(degraded, clean, row['variant'], 'clean', row['pair_id'])}<figcaption>"
-        f"{escape(row['effect'])}, {row['psnr_db']:.1f} dB<span class='dim'>{escape(text)}</span>"
-        f"<span class='dim'>{escape(credit)}</span></figcaption></figure>"
-    )
+    return page.pair_figure(degraded, clean, row)
 
 
 def _losses(checkpoint: Path) -> list[tuple[float, float]]:

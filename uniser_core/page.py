@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
+import re
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 PREVIEW_QUALITY = 88
 PREVIEW_PX = 512
+SHOWN_PARAMS = 190  # characters
+# Cells of more characters may break into lines; all others keep to one.
+WRAPPED, LONG = 28, ' class="long"'
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,–]*%?")
 
 
 def page(title: str, body: str) -> str:
@@ -61,6 +67,27 @@ def slider(
     )
 
 
+def pair_figure(
+    degraded: UInt8, clean: UInt8, row: Mapping[str, Any], max_size_px: int = PREVIEW_PX, note: str = ""
+) -> str:
+    """A pair under a slider, with what its row says: strength, parameters, credit. `note` follows the strength."""
+    params = json.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
+    drawn = {k: v for k, v in params.items() if k not in ("camera", "depth") and not _nested(v)}
+    text = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in drawn.items())
+    text = text if len(text) <= SHOWN_PARAMS else text[:SHOWN_PARAMS].rsplit(",", 1)[0] + ", …"
+    credit = f"{row['attribution']} ({row['license']})" if row["attribution"] else row["license"]
+    said = f"{row['effect']}, {row['psnr_db']:.1f} dB" + (f", {note}" if note else "")
+    return (
+        f"<figure>{slider(degraded, clean, row['variant'], 'clean', row['pair_id'], max_size_px)}<figcaption>"
+        f"{escape(said)}<span class='dim'>{escape(text)}</span><span class='dim'>{escape(credit)}</span>"
+        "</figcaption></figure>"
+    )
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, dict | list) for v in value))
+
+
 def facts(values: Mapping[str, str]) -> str:
     """Headline figures: name under value."""
     cells = "".join(f"<div><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in values.items())
@@ -71,11 +98,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table; numbers are right-aligned. Values that are already markup come as `Markup`."""
     if not rows:
         return "<p class='dim'>none</p>"
-    numeric = {k for k, v in rows[0].items() if isinstance(v, int | float)}
+    numeric = {k for k, v in rows[0].items() if isinstance(v, int | float) or _NUMBER.fullmatch(str(v))}
     kind = {k: ' class="num"' if k in numeric else "" for k in rows[0]}
     head = "".join(f"<th{kind[k]}>{escape(k)}</th>" for k in rows[0])
-    body = "".join("<tr>" + "".join(f"<td{kind[k]}>{_cell(v)}</td>" for k, v in r.items()) + "</tr>" for r in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join("<tr>" + "".join(_cell(v, kind[k]) for k, v in r.items()) + "</tr>" for r in rows)
+    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 class Markup(str):
@@ -84,10 +111,11 @@ class Markup(str):
     __slots__ = ()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, kind: str) -> str:
     if isinstance(value, Markup):
-        return value
-    return escape(f"{value:.2f}" if isinstance(value, float) else str(value))
+        return f"<td{kind}>{value}</td>"
+    text = f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"<td{kind or LONG if len(text) > WRAPPED else kind}>{escape(text)}</td>"
 
 
 def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str) -> str:
@@ -117,4 +145,40 @@ def line_chart(points: Sequence[tuple[float, float]], x_label: str, y_label: str
         f'<polyline points="{path}" fill="none" stroke="var(--accent)" stroke-width="2"/>'
         f'<text x="{width / 2}" y="{height - 2}" text-anchor="middle">{escape(x_label)}</text></svg>'
         f'<p class="dim">{escape(y_label)}{" (logarithmic)" if logarithmic else ""}</p>'
+    )
+
+
+def histogram(values: npt.NDArray[Any], x_label: str, limits: tuple[float, float] | None = None, bins: int = 24) -> str:
+    """Counts of values (N,) as SVG bars, `bins` of equal width over `limits` (default: from least to greatest).
+
+    What lies beyond the limits is counted in the outermost bars; values that are not finite are left out.
+    """
+    clean = np.asarray(values, np.float64)
+    clean = clean[np.isfinite(clean)]
+    if not len(clean):
+        return "<p class='dim'>no values</p>"
+    low, high = limits or (float(clean.min()), float(clean.max()))
+    high = high if high > low else low + 1
+    counts, edges = np.histogram(np.clip(clean, low, high), bins=bins, range=(low, high))
+    width, height, left, bottom, top = 460, 170, 46, 36, 8
+    step, most = (width - left - 12) / bins, int(counts.max())
+    bars = ""
+    for number, count in enumerate(counts.tolist()):
+        tall = (height - bottom - top) * count / most
+        said = f"{edges[number]:.4g} to {edges[number + 1]:.4g}: {count:,}"
+        bars += (
+            f'<rect x="{left + number * step + 0.5:.1f}" y="{height - bottom - tall:.1f}" width="{step - 1:.1f}" '
+            f'height="{tall:.1f}" fill="var(--accent)"><title>{said}</title></rect>'
+        )
+    base = height - bottom
+    marks = f'<line x1="{left}" x2="{width - 12}" y1="{base}" y2="{base}" stroke="var(--line)"/>'
+    marks += f'<text x="{left - 6}" y="{top + 10}" text-anchor="end">{most:,}</text>'
+    marks += f'<text x="{left - 6}" y="{base}" text-anchor="end">0</text>'
+    for part, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        x = left + part * (width - left - 12)
+        marks += f'<text x="{x:.1f}" y="{base + 15}" text-anchor="{anchor}">{low + part * (high - low):.4g}</text>'
+    label = escape(f"{len(clean):,} values of {x_label}, median {np.median(clean):.4g}", quote=True)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{marks}{bars}'
+        f'<text x="{(left + width) / 2:.0f}" y="{height - 4}" text-anchor="middle">{escape(x_label)}</text></svg>'
     )

@@ -12,7 +12,7 @@ import re
 import shutil
 import socket
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,13 @@ class Store:
             for file in Path(self.path("_run/tmp")).glob(f"*.{socket.gethostname()}-*"):
                 if not Path(f"/proc/{file.name.rpartition('-')[2]}").exists():
                     file.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove the folders that `spool` made, where they are empty."""
+        if self.is_local:
+            for folder in ("_run/tmp", "_run"):
+                with suppress(OSError):
+                    os.rmdir(self.path(folder))
 
     def publish(self, spooled: Path, name: str) -> None:
         """Make a finished local file appear under `name`, whole or not at all."""

@@ -16,7 +16,7 @@ from aggregate.check import check_corpus
 from uniser_core.corpus import Corpus
 from uniser_core.errors import ConfigMismatchError, InputError
 
-FILES = ("ATTRIBUTION.csv", "index.parquet", "manifest.json", "recipe.yaml", "rejected.parquet")
+FILES = ("ATTRIBUTION.csv", "index.parquet", "manifest.json", "recipe.yaml", "rejected.parquet", "report.html")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -105,7 +105,7 @@ def test_threads_and_pickles_read_the_same(corpus: Corpus) -> None:
 
 
 def test_more_shards_than_open_files(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uniser_core.corpus.OPEN_FILES", 1)
+    monkeypatch.setattr("uniser_core.blob_files.OPEN_FILES", 1)
     import os
 
     before = len(os.listdir("/proc/self/fd"))
@@ -130,7 +130,7 @@ def test_a_moved_or_cut_shard_is_named(veil_run: str, recipe_of: Any, tmp_path: 
     files = {Corpus.open(tmp_path / "c").place(r, "input")[0] for r in range(24)}
     assert files == {str(p) for p in run.iterdir()}
     run.rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"run/shard-0000\d\.parquet \(row 0 .* is not there any more"):
+    with pytest.raises(InputError, match=r"run/shard-0000\d\.parquet \(the \w+ of row 0 .* is not there any more"):
         Corpus.open(tmp_path / "c").read(0)
     (tmp_path / "elsewhere").rename(run)
     for shard in run.iterdir():
