@@ -44,7 +44,7 @@ def pairs(tmp_path_factory):
         for n, r in enumerate(render_rows(occlude, frame(2), RenderOptions(seed=2, variants=2)).rows)
     ]
     stranger = [
-        {**r, "pair_id": f"MINE/x/sepia-3-{n}", "effect": "sepia", "variant": "sepia", "dataset": "MINE"}
+        {**r, "pair_id": f"MINE/x/tinge-3-{n}", "effect": "tinge", "variant": "tinge", "dataset": "MINE"}
         for n, r in enumerate(render_rows(occlude, frame(3), RenderOptions(seed=3, variants=1)).rows)
     ]
     of_light = [
@@ -61,9 +61,9 @@ def pairs(tmp_path_factory):
 def test_the_choice_is_even_bounded_and_fixed(pairs):
     found = gallery.survey(PairSet(pairs), 4)
     assert found.total == 12
-    assert found.effects == {"occlude": 9, "shadow": 2, "sepia": 1}
+    assert found.effects == {"occlude": 9, "shadow": 2, "tinge": 1}
     rows = [PairSet(pairs).row_at(*place) for place in found.chosen]
-    assert sorted(r["effect"] for r in rows) == ["occlude", "occlude", "shadow", "sepia"]
+    assert sorted(r["effect"] for r in rows) == ["occlude", "occlude", "shadow", "tinge"]
     assert gallery.survey(PairSet(pairs), 4) == found
     assert len(gallery.survey(PairSet(pairs), 100).chosen) == 12
     assert gallery.survey(PairSet(pairs), 9, ["ISTD/"]).total == 2
@@ -74,7 +74,7 @@ def test_the_choice_is_even_bounded_and_fixed(pairs):
 def test_a_sheet_an_effect(pairs, tmp_path):
     registry.get_effect("shadow")  # published pairs have pixels, so no version is asked for
     paths = gallery.write_sheets(str(pairs), str(tmp_path / "looks"), (), 120)
-    assert [p.name for p in paths] == ["my set-occlude.webp", "my set-shadow.webp", "my set-sepia.webp"]
+    assert [p.name for p in paths] == ["my set-occlude.webp", "my set-shadow.webp", "my set-tinge.webp"]
     assert all(np.asarray(Image.open(p)).std() > 20 for p in paths)
 
 
@@ -84,7 +84,7 @@ def test_the_commands_of_pairs(pairs):
     own = told["CONTRIB/p0-00/occlude-1-2"]["command"]
     assert shlex.split(own) == ["uniser", "preview", "occlude", "runs/a b", "--pair", "CONTRIB/p0-00/occlude-1-2"]
     assert told["ISTD/0"]["command"] == ""
-    assert "--plugin FILE.py" in told["MINE/x/sepia-3-0"]["command"]
+    assert "--plugin FILE.py" in told["MINE/x/tinge-3-0"]["command"]
     assert "--source frames:FRAMES --seed 4 --variants 1" in told["HALO/y/occlude-4-0"]["command"]
     assert all(t["note"] for t in told.values())
 
