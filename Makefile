@@ -11,7 +11,7 @@ DEMO_OUT ?= demo_out
 
 help:
 	@echo "make setup   .venv with the pinned packages, bpy's system libraries"
-	@echo "make demo    photos -> haze pairs -> corpus -> training -> removal -> $(DEMO_OUT)/index.html"
+	@echo "make demo    frames, haze, flare, shadow pairs -> corpus -> training -> removal -> $(DEMO_OUT)/index.html"
 	@echo "make test    lint, types and tests      make slow   the long tests too"
 	@echo "make bench   measure ours beside peers  make lint   ruff and mypy"
 
