@@ -6,11 +6,14 @@ import difflib
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -62,6 +65,8 @@ class Recipe(BaseModel):
     """Tags of effects, or `name:value` of a column or parameter: `depth.source:heuristic`, `license:CC-BY-NC-4.0`."""
     psnr_db: tuple[float | None, float | None] | None = None
     """[lowest, highest] PSNR of input against target, dB: leaves out effects that are too strong or too weak."""
+    guard: list[str] = []
+    """Picture folders or pair sets of benchmarks: rows that show one of their pictures are set aside as leaks."""
     validate_pictures: Literal["all", "sampled"] = Field("all", alias="validate")
     """Decode every picture, or every target and a sixteenth of the rest."""
 
@@ -108,7 +113,14 @@ def load_recipe(path: str | Path) -> Recipe:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise _explained(error, path) from None
-    return recipe.model_copy(update={"sources": [_source(s, file.parent) for s in recipe.sources]})
+    places = {key: [_source(s, file.parent) for s in getattr(recipe, key)] for key in ("sources", "guard")}
+    return recipe.model_copy(update=places)
+
+
+def with_guards(recipe: Recipe, guards: Sequence[str]) -> Recipe:
+    """The recipe with further guards, of the working folder; each counts once."""
+    places = dict.fromkeys([*recipe.guard, *(_source(g, Path()) for g in guards)])
+    return recipe.model_copy(update={"guard": list(places)})
 
 
 def _source(uri: str, folder: Path) -> str:
