@@ -17,7 +17,7 @@ from uniser_core import codecs
 
 from aggregate.guard_index import GuardIndex
 from aggregate.guard_sketch import sketch
-from aggregate.guard_sources import GuardPicture, Located, sketch_blobs, stored
+from aggregate.guard_sources import GuardLabel, GuardPicture, Located, sketch_blobs, stored
 from aggregate.scan import PUBLISHED_TEST, UNDECODABLE
 
 if TYPE_CHECKING:
@@ -74,9 +74,13 @@ def find_leaks(
     queries = rows.queries()
     if not pictures or not queries:
         return Leaks(facts)
-    shared = runner.share(GuardIndex([p.sketch for p in pictures], np.array([p.group for p in pictures], np.uint64)))
+    shared = runner.share(
+        GuardIndex([p.sketch for p in pictures], np.array([p.label.group for p in pictures], np.uint64))
+    )
+    labels = [p.label for p in pictures]
+    del pictures  # the index has all that matching needs
     matches = runner.reduce(_match, [(part, shared) for part in _parts(queries)], _flatten, "leak guard")
-    return rows.set_aside(matches, pictures)
+    return rows.set_aside(matches, labels)
 
 
 def _call(run: Any, arguments: tuple[Any, ...]) -> Any:
@@ -154,13 +158,13 @@ class _Rows:
             for rows in self.rows_of.values()
         ]
 
-    def set_aside(self, matches: list[list[int]], pictures: list[GuardPicture]) -> Leaks:
+    def set_aside(self, matches: list[list[int]], labels: list[GuardLabel]) -> Leaks:
         """The facts with reason and detail of every row whose clean picture matches one of another group."""
         reason, detail = (self.facts.column(c).to_pylist() for c in ("reason", "detail"))
         counts: Counter[str] = Counter()
         for rows, matched in zip(self.rows_of.values(), matches, strict=True):
             for row in rows:
-                other = (pictures[m] for m in matched if pictures[m].group != self.group[row])
+                other = (labels[m] for m in matched if labels[m].group != self.group[row])
                 guard = next(other, None)
                 if guard is not None:
                     reason[row], detail[row] = LEAK, f"in {guard.name}"

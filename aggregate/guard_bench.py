@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aggregate.guard_sketch import Sketch
 
 # Of every COPIES copies of a guarded picture the last is as bad as all limits allow at once.
-COPIES = 8
+COPIES = 6
 HASH_BITS = 6
 PROMISED_RECALL, PROMISED_FALSE = 0.99, 0.001
 

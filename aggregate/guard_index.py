@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -66,15 +65,17 @@ class GuardIndex:
         self.plain = np.flatnonzero(np.array([s.firm for s in sketches]) < PLAIN_FEATURES)
         means = [self.thumbs[i].reshape(-1, 3).mean(axis=0) for i in self.plain.tolist()]
         self.plain_means = np.array(means, np.float64).reshape(-1, 3)
-        self.stored = _store(np.concatenate([s.descriptors for s in sketches]))
-        self._opened: Any = None
-        self._lock = threading.Lock()
+        self.features = _indexed(np.concatenate([s.descriptors for s in sketches]))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None, "_lock": None}
+        import faiss
+
+        return {**self.__dict__, "features": faiss.serialize_index(self.features)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        import faiss
+
+        self.__dict__.update(state, features=faiss.deserialize_index(state["features"]))
 
     def match(self, picture: Sketch, own: Collection[int] = ()) -> list[Found]:
         """Guard pictures that show what `picture` shows, the surest first; none of the groups `own`."""
@@ -85,11 +86,8 @@ class GuardIndex:
     def _search(self, descriptors: UInt8) -> tuple[Float32, Int64]:
         import faiss
 
-        with self._lock:
-            if self._opened is None:
-                self._opened = faiss.deserialize_index(self.stored)
         faiss.omp_set_num_threads(1)  # of this thread: the tasks are what runs side by side
-        found: tuple[Float32, Int64] = self._opened.search(descriptors.astype(np.float32), NEIGHBOURS)
+        found: tuple[Float32, Int64] = self.features.search(descriptors.astype(np.float32), NEIGHBOURS)
         return found
 
     def _by_features(self, picture: Sketch, allowed: Bool) -> list[Found]:
@@ -141,8 +139,8 @@ class GuardIndex:
         return found
 
 
-def _store(descriptors: UInt8) -> UInt8:
-    """Features as a serialised faiss index: exact for few, inverted lists for many."""
+def _indexed(descriptors: UInt8) -> Any:
+    """Features as a faiss index: exact for few, inverted lists for many."""
     try:
         import faiss
     except ImportError as error:
@@ -161,4 +159,4 @@ def _store(descriptors: UInt8) -> UInt8:
         index.train(descriptors[::step].astype(np.float32))
     for start in range(0, count, 1 << 16):
         index.add(descriptors[start : start + (1 << 16)].astype(np.float32))
-    return np.asarray(faiss.serialize_index(index), np.uint8)
+    return index

@@ -29,12 +29,18 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 
 
-class GuardPicture(NamedTuple):
-    """A described guard picture. `guard`: what counts it; `name`: what a detail says; `group`: 0 from outside."""
+class GuardLabel(NamedTuple):
+    """Which guard a picture counts for, what a detail calls it, and the key of its group in the corpus (0: none)."""
 
     guard: str
     name: str
     group: int
+
+
+class GuardPicture(NamedTuple):
+    """A described guard picture."""
+
+    label: GuardLabel
     sketch: Sketch
 
 
@@ -135,7 +141,7 @@ def sketch_files(guard: str, folder: PictureFolder, items: Sequence[SourceItem])
             pixels = shown(folder.load(item))
         except InputError as error:
             raise InputError(f"guard {guard}: {error.value}", error.rule, "mend it, or take it out") from error
-        found.append(GuardPicture(guard, f"{folder.root}/{item.key}", 0, sketch(pixels)))
+        found.append(GuardPicture(GuardLabel(guard, f"{folder.root}/{item.key}", 0), sketch(pixels)))
     return found
 
 
@@ -168,7 +174,7 @@ def sketch_blobs(guard: str, pictures: Sequence[Located], strict: bool) -> list[
                     f"guard {guard}: {picture.column} of {pair_id}", "does not decode", "mend it"
                 ) from error
             continue
-        found.append(GuardPicture(guard, name, picture.group, sketch(pixels)))
+        found.append(GuardPicture(GuardLabel(guard, name, picture.group), sketch(pixels)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: TID251 - as Dask sends it
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -97,6 +98,17 @@ def test_flips_crops_scales_and_jpeg_are_found(guarded: GuardIndex, name: str) -
     copies = [altered(picture(name), rng_of(name, i), extreme=i < 4) for i in range(8)]
     found = [[f.guard for f in guarded.match(sketch(c))] for c in copies]
     assert found == [[NAMES.index(name)]] * 8
+
+
+def test_many_features_are_searched_by_lists_and_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregate.guard_index.FLAT_FEATURES", 500)
+    index = GuardIndex([sketch(picture(n)) for n in NAMES], np.zeros(len(NAMES), np.uint64))
+    assert index.features.nlist > 50
+    sent = pickle.loads(pickle.dumps(index))
+    for number, name in enumerate(NAMES):
+        copy = sketch(altered(picture(name), rng_of("lists", name)))
+        assert [f.guard for f in index.match(copy)] == [number]
+        assert sent.match(copy) == index.match(copy)
 
 
 def test_the_other_half_of_a_picture_and_other_pictures_are_not_found(guarded: GuardIndex) -> None:
