@@ -291,3 +291,12 @@ def test_the_whole_bench_keeps_its_promise() -> None:
     assert result.false.trials >= 3000
     assert result.false.rate <= PROMISED_FALSE, result.wrong
     assert result.all_found.rate >= PROMISED_RECALL, result.missed
+
+
+def test_bounds_of_a_rate_are_those_of_clopper_and_pearson() -> None:
+    from aggregate.guard_bench import Rate
+
+    none, all_of = Rate(0, 3000), Rate(50, 50)
+    assert none.bounds == (0.0, pytest.approx(1 - 0.025 ** (1 / 3000)))
+    assert all_of.bounds == (pytest.approx(0.025 ** (1 / 50)), 1.0)
+    assert Rate(5, 10).bounds == pytest.approx((0.18709, 0.81291), abs=1e-5)
