@@ -60,12 +60,13 @@ def axis_map(source: Float32, target: Float32) -> tuple[Float64, Float64, Bool] 
     return scale, offset, inside
 
 
-def overlap(scale: Float64, offset: Float64, size: tuple[int, int], guard_size: tuple[int, int]) -> float:
-    """Area common to the mapped picture and the guard picture, as a share of the smaller of the two."""
+def overlap(scale: Float64, offset: Float64, size: tuple[int, int], guard_size: tuple[int, int]) -> tuple[float, float]:
+    """Area common to the mapped picture and the guard picture, as a share of either."""
     ends = np.stack([offset, scale * size + offset])
     low, high = ends.min(axis=0), ends.max(axis=0)
     common = np.maximum(0, np.minimum(high, guard_size) - np.maximum(low, 0))
-    return float(np.prod(common) / max(1e-9, min(np.prod(high - low), guard_size[0] * guard_size[1])))
+    area = float(np.prod(common))
+    return area / max(1e-9, float(np.prod(high - low))), area / (guard_size[0] * guard_size[1])
 
 
 def agreeing(

@@ -29,10 +29,10 @@ FAR = 230.0**2
 # Up to so many features every one is compared; beyond, those of the nearest PROBES lists.
 FLAT_FEATURES, PROBES = 1 << 14, 4
 CANDIDATES, VOTES, INLIERS = 8, 4, 5
-# One picture must lie mostly within the other.
-OVERLAP = 0.6
-# (up to so many inliers, share of textured pixels that must agree): the fewer features, the more the pixels must say.
-AGREEING = ((29, 0.75), (10**9, 0.85))
+# One picture must lie mostly within the other; and take half of it, or be sure: boards and bricks repeat themselves.
+WITHIN, HALF, SURE_INLIERS = 0.6, 0.5, 30
+# Share of the textured pixels that must correlate.
+AGREEING = 0.85
 # Guard pictures with fewer firm features than this are looked for by their thumbnails too.
 PLAIN_FEATURES = 64
 
@@ -120,12 +120,14 @@ class GuardIndex:
         scale, offset, inside = mapped
         # A repeated pattern maps many points on one: each counts once, on either side.
         inliers = min(len(np.unique(ours[inside])), len(np.unique(np.rint(target[inside]), axis=0)))
-        if inliers < INLIERS or overlap(scale, offset, picture.size, self.sizes[guard]) < OVERLAP:
+        if inliers < INLIERS:
+            return None
+        shares = overlap(scale, offset, picture.size, self.sizes[guard])
+        if max(shares) < WITHIN or (min(shares) < HALF and inliers < SURE_INLIERS):
             return None
         thumb = picture.thumb_HWC[:, ::-1] if mirror else picture.thumb_HWC
         agreement = agreeing(thumb, self.thumbs[guard], scale, offset, picture.size, self.sizes[guard])
-        wanted = next(share for most, share in AGREEING if inliers <= most)
-        return Found(guard, inliers, agreement) if agreement >= wanted else None
+        return Found(guard, inliers, agreement) if agreement >= AGREEING else None
 
     def _by_thumbnails(self, picture: Sketch, allowed: Bool) -> list[Found]:
         found = []
@@ -134,7 +136,7 @@ class GuardIndex:
             guard = int(self.plain[place])
             if allowed[guard]:
                 rms = plain_rms(picture.thumb_HWC, self.thumbs[guard])
-                if fits(rms, self.thumbs[guard]):
+                if fits(rms, picture.thumb_HWC, self.thumbs[guard]):
                     found.append(Found(guard, 0, rms))
         return found
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core import assets
 from uniser_core.codecs import decode_rgb8
-from uniser_core.color import decode_srgb8, encode_srgb8
+from uniser_core.color import encode_srgb8
 from uniser_core.decode import EXTENSIONS, decode_picture
 from uniser_core.errors import InputError
 
@@ -24,7 +24,7 @@ UInt8 = npt.NDArray[np.uint8]
 FOLDS = 3
 BLOCK_PX, TILE_PX = 768, 256
 VIEW_PX, VIEW_FOV_DEG = 256, 60.0
-LEAST_SIDE_PX, TEXTURE_PX = 96, 256
+LEAST_SIDE_PX = 96
 LARGE_PX = 1000
 
 
@@ -133,10 +133,9 @@ def _view(panorama_HWC: npt.NDArray[np.float32], yaw_deg: float, pitch_deg: floa
 
 
 def furniture_pictures() -> Iterator[Shown]:
-    """Textures and icons of the furniture asset, each file's content once.
+    """Textures and icons of the furniture asset, each file's content once: looked for, none of them guarded.
 
-    The left half of a texture is guarded; its right half, a stop brighter or darker, is looked for. Icons are only
-    looked for.
+    They are no pair of guard and neighbour among themselves: their halves mirror each other, their woods come again.
     """
     seen: set[bytes] = set()
     number = 0
@@ -152,13 +151,7 @@ def furniture_pictures() -> Iterator[Shown]:
                 if rgb8 is None or min(rgb8.shape[:2]) < LEAST_SIDE_PX:
                     continue
                 number += 1
-                fold, half = number % FOLDS, rgb8.shape[1] // 2
-                if min(rgb8.shape[:2]) < TEXTURE_PX or member.lower().endswith(".png"):
-                    yield Shown(member, fold, False, rgb8)
-                    continue
-                yield Shown(f"{member} left", fold, True, np.ascontiguousarray(rgb8[:, :half]))
-                right = decode_srgb8(np.ascontiguousarray(rgb8[:, half:])) * np.float32(2.0 if number % 2 else 0.5)
-                yield Shown(f"{member} right", fold, False, encode_srgb8(right))
+                yield Shown(member, number % FOLDS, False, rgb8)
 
 
 def _decoded(data: bytes, name: str) -> UInt8 | None:

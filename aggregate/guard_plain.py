@@ -19,17 +19,23 @@ LEAST_KEPT = 0.76
 FLIPS = (None, 0, 1, -1)
 # Mean colours of a picture and of a crop of it to 80% differ less than this, in levels.
 MEAN_APART = 40.0
-# A coarse fit that is worth refining: RMS in levels, or as a share of the picture's own standard deviation.
+# A coarse fit that is worth refining: RMS in levels, or as a share of the whole's standard deviation.
 COARSE = (6.0, 0.35)
-# A fit that decides. Half a sky fits the other half, mirrored, within 0.16; JPEG makes 1.6 levels in a small one.
-FITS = (1.6, 0.14)
+# A fit that decides. Half a sky fits the other half, mirrored, within 0.16 of its standard deviation; JPEG makes 1.6
+# levels in a small one. Beyond 0.25 there is nothing to tell pictures by: one even grey fits another.
+FITS_LEVELS, FITS_SHARE, MOST_SHARE = 1.6, 0.14, 0.25
 ROUNDS = 30
 SOFT_PX = 2.0
 
 
-def fits(rms: float, guard_HWC: UInt8, limits: tuple[float, float] = FITS) -> bool:
-    """Whether a difference of `rms` levels is small for such a picture."""
-    return rms <= max(limits[0], limits[1] * float(guard_HWC.std(axis=(0, 1)).mean()))
+def fits(rms: float, a_HWC: UInt8, b_HWC: UInt8) -> bool:
+    """Whether a difference of `rms` levels says that two such pictures are one."""
+    contrast = min(_contrast(a_HWC), _contrast(b_HWC))
+    return rms <= min(max(FITS_LEVELS, FITS_SHARE * contrast), MOST_SHARE * contrast)
+
+
+def _contrast(rgb8_HWC: UInt8) -> float:
+    return float(rgb8_HWC.std(axis=(0, 1)).mean())
 
 
 def plain_rms(a_HWC: UInt8, b_HWC: UInt8) -> float:
@@ -52,7 +58,7 @@ def _inside(crop_HWC: UInt8, whole_HWC: UInt8) -> float:
         least, _, at, _ = cv2.minMaxLoc(squares)
         if least / small.size < best:
             best, where = least / small.size, (flip, at, size)
-    if where is None or not fits(float(np.sqrt(max(best, 0))), whole_HWC, COARSE):
+    if where is None or np.sqrt(max(best, 0)) > max(COARSE[0], COARSE[1] * _contrast(whole_HWC)):
         return float("inf")
     flip, at, size = where
     return _refined(crop_HWC if flip is None else cv2.flip(crop_HWC, flip), whole_HWC, at, size)
