@@ -9,7 +9,7 @@ import numpy.typing as npt
 from uniser_core.errors import InputError
 
 from aggregate.guard_geometry import agreeing, axis_map, overlap
-from aggregate.guard_plain import MEAN_APART, fits, plain_rms
+from aggregate.guard_plain import contrast_of, fits, plain_rms, worth_trying
 from aggregate.guard_sketch import mirrored
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class GuardIndex:
         self.plain = np.flatnonzero(np.array([s.firm for s in sketches]) < PLAIN_FEATURES)
         means = [self.thumbs[i].reshape(-1, 3).mean(axis=0) for i in self.plain.tolist()]
         self.plain_means = np.array(means, np.float64).reshape(-1, 3)
+        self.plain_contrasts = np.array([contrast_of(self.thumbs[i]) for i in self.plain.tolist()], np.float64)
         self.features = _indexed(np.concatenate([s.descriptors for s in sketches]))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -132,7 +133,8 @@ class GuardIndex:
     def _by_thumbnails(self, picture: Sketch, allowed: Bool) -> list[Found]:
         found = []
         mean = picture.thumb_HWC.reshape(-1, 3).mean(axis=0)
-        for place in np.flatnonzero(np.abs(self.plain_means - mean).max(axis=1) <= MEAN_APART).tolist():
+        likely = worth_trying(mean, contrast_of(picture.thumb_HWC), self.plain_means, self.plain_contrasts)
+        for place in np.flatnonzero(likely).tolist():
             guard = int(self.plain[place])
             if allowed[guard]:
                 rms = plain_rms(picture.thumb_HWC, self.thumbs[guard])

@@ -10,15 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
 SIDE_PX = 32
 # Share of the longer-kept side that a crop keeps, and no side below the last of them.
 KEPT = tuple(np.linspace(1.0, 0.8, 9).tolist())
 LEAST_KEPT = 0.76
 FLIPS = (None, 0, 1, -1)
-# Mean colours of a picture and of a crop of it to 80% differ less than this, in levels.
-MEAN_APART = 40.0
+# Mean colours of a picture and of a crop of it to 80% differ less than this: levels, and shares of its contrast. Even
+# slopes, cropped at one corner, shift by 0.7 of their standard deviation.
+MEAN_APART = (8.0, 0.8)
+# Contrast of a crop over that of the whole, or the other way round.
+CONTRAST_RATIO = 0.4
 # A coarse fit that is worth refining: RMS in levels, or as a share of the whole's standard deviation.
 COARSE = (6.0, 0.35)
 # A fit that decides. Half a sky fits the other half, mirrored, within 0.16 of its standard deviation; JPEG makes 1.6
@@ -30,11 +34,23 @@ SOFT_PX = 2.0
 
 def fits(rms: float, a_HWC: UInt8, b_HWC: UInt8) -> bool:
     """Whether a difference of `rms` levels says that two such pictures are one."""
-    contrast = min(_contrast(a_HWC), _contrast(b_HWC))
+    contrast = min(contrast_of(a_HWC), contrast_of(b_HWC))
     return rms <= min(max(FITS_LEVELS, FITS_SHARE * contrast), MOST_SHARE * contrast)
 
 
-def _contrast(rgb8_HWC: UInt8) -> float:
+def worth_trying(mean: Float64, contrast: float, means: Float64, contrasts: Float64) -> Bool:
+    """Which of some pictures, by mean colours (N, 3) and contrasts (N,) in levels, a picture may be a
+    crop of, or they of it.
+    """
+    apart = np.abs(means - mean).max(axis=1)
+    near = apart <= MEAN_APART[0] + MEAN_APART[1] * np.maximum(contrasts, contrast)
+    least, most = np.minimum(contrasts, contrast), np.maximum(contrasts, contrast)
+    alike: Bool = near & (least >= CONTRAST_RATIO * most)
+    return alike
+
+
+def contrast_of(rgb8_HWC: UInt8) -> float:
+    """Standard deviation in levels, mean of the channels."""
     return float(rgb8_HWC.std(axis=(0, 1)).mean())
 
 
@@ -58,7 +74,7 @@ def _inside(crop_HWC: UInt8, whole_HWC: UInt8) -> float:
         least, _, at, _ = cv2.minMaxLoc(squares)
         if least / small.size < best:
             best, where = least / small.size, (flip, at, size)
-    if where is None or np.sqrt(max(best, 0)) > max(COARSE[0], COARSE[1] * _contrast(whole_HWC)):
+    if where is None or np.sqrt(max(best, 0)) > max(COARSE[0], COARSE[1] * contrast_of(whole_HWC)):
         return float("inf")
     flip, at, size = where
     return _refined(crop_HWC if flip is None else cv2.flip(crop_HWC, flip), whole_HWC, at, size)
