@@ -20,6 +20,8 @@ from uniser_core.version import generator_name
 from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor
+from aggregate.guard import find_leaks
+from aggregate.guard_sources import open_guards
 from aggregate.keys import hash_strings, key_of
 from aggregate.licenses import check_words
 from aggregate.output import claim, in_order, publish, relative_name
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from aggregate.shards import Shard
 
 # What has changed when a build is asked for again: everything else in a manifest follows from these.
-IDENTITY = ("recipe", "shards", "keep_test_of_sha256", "packed")
+IDENTITY = ("recipe", "shards", "keep_test_of_sha256", "guards", "packed")
 
 
 @dataclass
@@ -56,6 +58,7 @@ class BuildSummary:
             for effect, by_split in self.manifest["counts"].items()
         ]
         gone = [f"set aside, {reason}: {count}" for reason, count in self.manifest["rejected"].items()]
+        gone += [f"leaks of {guard}: {count}" for guard, count in self.manifest["leaks"].items()]
         if self.manifest["over_quota"]:
             gone.append(f"over quota: {self.manifest['over_quota']}")
         if self.manifest["over_cap"]:
@@ -79,12 +82,14 @@ def build(
     """
     check_words([*recipe.licenses.allow, *recipe.licenses.deny], "recipe licenses")
     shards, notes = list_shards(recipe)
+    guards = open_guards(recipe.guard)
     with executor(workers, scheduler) as runner, claim(out, dry_run) as place:
         found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
         _check_quotas(recipe, found)
         manifest, held = _identity(recipe, place, found)
         if pack:
             manifest["packed"] = True
+        manifest["guards"] = [guard.identity() for guard in guards]
         existing = place.existing(manifest, IDENTITY)
         if existing is not None:
             note = f"{place.store.path()} holds this very corpus: nothing to do"
@@ -96,9 +101,11 @@ def build(
         facts = runner.reduce(scan, scanned, pa.concat_tables, "pictures")
         if not len(facts):
             raise InputError("the sources", "hold no row", "give runs that made pairs")
+        leaks = find_leaks(runner, guards, found, facts, recipe.sources, dry_run)
+        facts = leaks.facts
         decision = decide(facts, [f.shard.source for f in found], recipe, held)
-        manifest |= _counts(facts, decision)
-        notes += _notes(recipe, manifest, decision, dry_run)
+        manifest |= {**_counts(facts, decision), "leaks": leaks.counts}
+        notes += _notes(recipe, manifest, decision, dry_run) + leaks.notes
         if dry_run:
             notes.append("dry run: no picture was decoded and nothing was written")
             return BuildSummary(out, manifest, notes)

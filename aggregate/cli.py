@@ -15,6 +15,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 def build(
     recipe: Annotated[str, typer.Argument(help="YAML; the smallest is `sources: [URI, …]`")],
     out: Annotated[str, typer.Option("--out", help="folder of the corpus: a path or a URI")],
+    guard: Annotated[
+        list[str] | None, typer.Option(help="pictures that must not leak: a folder or a pair set; repeatable")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="local processes; 0: threads of this one, one a core")] = 0,
     partitions: Annotated[int, typer.Option(min=0, help="parts the work is cut into; 0: one a shard")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="a running Dask scheduler, tcp://HOST:8786")] = None,
@@ -29,9 +32,10 @@ def build(
     from uniser_core.output import print_json, print_table
 
     from aggregate.build import build as build_corpus
-    from aggregate.recipe import load_recipe
+    from aggregate.recipe import load_recipe, with_guards
 
-    summary = build_corpus(load_recipe(recipe), out, workers, partitions, scheduler, dry_run, pack)
+    guarded = with_guards(load_recipe(recipe), guard or ())
+    summary = build_corpus(guarded, out, workers, partitions, scheduler, dry_run, pack)
     if as_json:
         print_json({**summary.manifest, "out": out, "notes": summary.notes, "written": summary.written})
         return

@@ -40,6 +40,10 @@ class Executor:
                 bar.update(1)
             return self.client.compute(_tree(futures, join)).result()
 
+    def share(self, value: Any) -> Any:
+        """`value` for the arguments of many tasks: sent to each worker of a cluster once."""
+        return value if self.client is None else self.client.scatter(value, broadcast=True)
+
 
 def _tree(parts: list[Any], join: Any) -> Any:
     import dask

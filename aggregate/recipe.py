@@ -6,11 +6,14 @@ import difflib
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -80,11 +83,11 @@ class Recipe(BaseModel):
     """An earlier corpus: whatever it holds out stays held out here (needed only after `min_test_groups` stepped in)."""
     quotas: dict[str, Quota] = {}
     """Effect -> share of the corpus (0.25, 25%) or number of rows (2000). Effects without one share what is left."""
-    target: Annotated[int | None, BeforeValidator(parse_count), Field(gt=0)] = None
+    target: Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(parse_count)] = None
     """Rows of the whole corpus (`3.8M`). Without it: all rows, or as many as the shares allow."""
     balance: Balance = Balance()
     """How a quota is shared out among the data sets, variants and strengths of its effect."""
-    max_per_clean: Annotated[int | None, Field(gt=0)] = None
+    max_per_clean: Annotated[int, Field(gt=0)] | None = None
     """At most so many rows of one clean picture under one effect: those with the smallest keyed hashes."""
     near_duplicates: bool = True
     """Whether re-encoded and resized copies count as the same clean picture (64-bit DCT hash, then thumbnails)."""
@@ -102,6 +105,8 @@ class Recipe(BaseModel):
     validate_pictures: Literal["all", "sampled", "none"] = Field("all", alias="validate")
     """Decode every picture, or every target and a sixteenth of the rest, or none: rows are then taken at their word,
     and near-duplicates are not looked for."""
+    guard: list[str] = []
+    """Picture folders or pair sets of benchmarks: rows that show one of their pictures are set aside as leaks."""
     max_misalignment_px: float | dict[str, float] = {}
     """Leaves out pairs whose pictures are further apart than this (`alignment_px`, measured at import): one number for
     all sources, or one for each of some. Rows that were not measured stay."""
@@ -168,7 +173,14 @@ def load_recipe(path: str | Path) -> Recipe:
     limits = recipe.max_misalignment_px
     if isinstance(limits, dict):
         limits = {found[s]: limit for s, limit in limits.items()}
-    return recipe.model_copy(update={"sources": [found[s] for s in recipe.sources], "max_misalignment_px": limits})
+    places = {"sources": [found[s] for s in recipe.sources], "guard": [_source(g, file.parent) for g in recipe.guard]}
+    return recipe.model_copy(update={**places, "max_misalignment_px": limits})
+
+
+def with_guards(recipe: Recipe, guards: Sequence[str]) -> Recipe:
+    """The recipe with further guards, of the working folder; each counts once."""
+    places = dict.fromkeys([*recipe.guard, *(_source(g, Path()) for g in guards)])
+    return recipe.model_copy(update={"guard": list(places)})
 
 
 def _source(uri: str, folder: Path) -> str:
