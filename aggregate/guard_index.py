@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 
 class GuardIndex:
-    """Guard pictures, searchable; pickles, and threads may share it. 40 KB a picture and its thumbnail's 23 KB."""
+    """Guard pictures, searchable; pickles, and threads may share it. About 51 KB a picture."""
 
     def __init__(self, sketches: Sequence[Sketch], group: UInt64) -> None:
         """`group` (N,): the group of each picture in the corpus, 0 for pictures from outside.
