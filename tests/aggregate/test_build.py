@@ -299,3 +299,11 @@ def test_two_builds_in_one_place_at_once(veil_run: str, recipe_of: Any, tmp_path
     with claim(str(tmp_path / "c")), pytest.raises(InputError, match="being built by another"):
         build(recipe_of(veil_run), str(tmp_path / "c"))
     assert build(recipe_of(veil_run), str(tmp_path / "c")).written
+
+
+def test_the_recipe_in_a_corpus_builds_it_again(veil_run: str, recipe_of: Any, tmp_path: Path) -> None:
+    from aggregate.recipe import load_recipe
+
+    build(recipe_of(veil_run), str(tmp_path / "a"))
+    build(load_recipe(tmp_path / "a" / "recipe.yaml"), str(tmp_path / "b"))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
