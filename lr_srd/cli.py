@@ -91,7 +91,7 @@ def _render_traced(scene: str | None, resolution: str, samples: int, given: dict
         raise InputError("--mode blender", "needs --scene NAME", "see uniser halo scenes")
     make = load_point("uniser.shadow_jobs", "blender")
     kept = {k: given[k] for k in ("seed", "limit", "encoder")}
-    _run(make(scene=scene, cameras=given["variants"], resolution=resolution, samples=samples, **kept), given)
+    _run(make(scene=scene, cameras=given["variants"] or 1, resolution=resolution, samples=samples, **kept), given)
 
 
 def _run(job: Job, given: dict[str, Any]) -> None:

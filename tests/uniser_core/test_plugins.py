@@ -80,20 +80,12 @@ def mean_change(input8, target8):
     return float(np.abs(input8.astype(float) - target8).mean())
 
 
-class TwoPictures:
-    """Importer of a folder with a.png (input) and b.png (target)."""
+from aggregate.importers.base import PublishedSet, part
 
-    def __init__(self, root):
-        self.root = root
-
-    def item_keys(self):
-        return ["one"]
-
-    def rows(self, key):
-        from aggregate.importers.job import PublishedPair, published_row
-
-        a, b = (open(f"{self.root}/{n}.png", "rb").read() for n in "ab")
-        return [published_row(PublishedPair("one", "murk", "murk", "TWO", "one", a, b))]
+TWO = PublishedSet(
+    name="two", dataset="TWO", effect="murk", license="CC0-1.0", tree="input/ and target/ with equal names",
+    parts=(part("all", (r"input/(?P<id>[^/]+)", r"target/(?P<id>[^/]+)")),),
+)
 
 
 import typer
@@ -118,7 +110,7 @@ raw8 = good_plugin:RAW
 [uniser.metrics]
 mean-change = good_plugin:mean_change
 [uniser.importers]
-two = good_plugin:TwoPictures
+two = good_plugin:TWO
 [uniser.commands]
 hello = good_plugin:app
 """
@@ -192,13 +184,12 @@ def test_effect_source_depth_codec_and_metric_of_a_package_work_together(place):
 
 
 def test_importer_and_command_of_a_package(place):
-    root = place / "set"
-    root.mkdir()
-    for name in "ab":
-        Image.open(place / "cat.png").save(root / f"{name}.png")
-    assert (
-        "1 picture in 1 of 1 shards" in run(place, "good", "import", "two", root, "--out", "I", "--workers", 1).stdout
-    )
+    root, cat = place / "set", Image.open(place / "cat.png")
+    for kind, picture in (("input", cat.point(lambda v: v // 2)), ("target", cat)):
+        (root / kind).mkdir(parents=True)
+        picture.save(root / kind / "one.png")
+    done = run(place, "good", "import", "two", root, "--out", "I", "--workers", 1)
+    assert "1 pairs in 1 of 1 shards" in done.stdout
     assert run(place, "good", "hello").stdout == "hello from a plugin\n"
 
 
@@ -245,7 +236,7 @@ USES = [
     (("synth", "haze", "--source", "cat.png", "--depth", "shallow", "--out", "X"), "without estimate"),
     (("synth", "occlude", "--source", "cat.png", "--encoder", "text", "--out", "X"), "without extension, lossless"),
     (("pairs", "stats", "P", "--metric", "zero"), "cannot be called"),
-    (("import", "half", ".", "--out", "X"), "without item_keys, rows"),
+    (("import", "half", ".", "--out", "X"), "without expected, license"),
     (("pairs", "stats", "P", "--metric", "nosuch"), "known: psnr_db, ssim, zero"),
 ]
 
