@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class BadRows:
     """Rows that could not be read: named, counted, and too many of them stop the run."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, rows: int) -> None:
+        """Of `rows` rows at most `most` may be skipped, and never all."""
+        self.most = min(most, rows - 1)
         self.reasons: dict[int, str] = {}
 
     def add(self, row: int, error: InputError) -> None:
@@ -51,7 +52,7 @@ class PairLoader:
         rows = corpus.rows(split, effect)
         self.corpus, self.rank, self.world = corpus, rank, world
         self.order = EpochOrder(rows, seed, corpus.sampling(rows, weights))
-        self.number, self.bad = start, BadRows(most_bad)
+        self.number, self.bad = start, BadRows(most_bad, len(rows))
         self._workers, self._ahead = workers, max(1, ahead)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

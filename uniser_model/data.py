@@ -161,7 +161,7 @@ class PairStream:
                 f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
             )
         self.order = EpochOrder(rows, config.seed, corpus.sampling(rows))
-        self.bad = BadRows(config.data.most_bad_rows)
+        self.bad = BadRows(config.data.most_bad_rows, len(rows))
         self.cache = PictureCache(corpus, config.data.short_side_px[1], config.data.cache_mb << 20)
 
     def sample(self, number: int) -> Sample:

@@ -102,6 +102,10 @@ def test_a_row_that_cannot_be_read_is_skipped_and_named(corpus: Corpus, tmp_path
     assert spoilt.metadata(3)["pair_id"] in loader.bad.reasons[3]
     with pytest.raises(InputError, match="at most 0 are skipped"):
         taken(PairLoader(spoilt, seed=2, most_bad=0), 60)
+    for path in (*(tmp_path / "veil").glob("*.parquet"), *(tmp_path / "shade").glob("*.parquet")):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="at most 29 are skipped"):  # when no row can be read, it ends
+        taken(PairLoader(Corpus.open(tmp_path / "c"), seed=2), 60)
 
 
 def test_the_cache_keeps_to_its_size_and_mends_what_is_cut(tmp_path: Path) -> None:
