@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from aggregate.guard_plain import contrast_of, fits, plain_rms, worth_trying
 from aggregate.guard_sketch import mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from aggregate.guard_sketch import Sketch
 
@@ -85,10 +86,8 @@ class GuardIndex:
         return sorted(found, key=lambda f: (-f.inliers, f.guard))
 
     def _search(self, descriptors: UInt8) -> tuple[Float32, Int64]:
-        import faiss
-
-        faiss.omp_set_num_threads(1)  # of this thread: the tasks are what runs side by side
-        found: tuple[Float32, Int64] = self.features.search(descriptors.astype(np.float32), NEIGHBOURS)
+        with _one_thread():  # the tasks are what runs side by side
+            found: tuple[Float32, Int64] = self.features.search(descriptors.astype(np.float32), NEIGHBOURS)
         return found
 
     def _by_features(self, picture: Sketch, allowed: Bool) -> list[Found]:
@@ -149,7 +148,24 @@ def _indexed(descriptors: UInt8) -> Any:
         import faiss
     except ImportError as error:
         raise InputError("the leak guard", "needs faiss", "pip install 'uniser[aggregate]'") from error
-    faiss.omp_set_num_threads(1)  # sums in one order: the same lists everywhere
+    with _one_thread():  # sums in one order: the same lists everywhere
+        return _filled(faiss, descriptors)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenMP of this thread held to one core, and let go again: torch in the same process counts with it too."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _filled(faiss: Any, descriptors: UInt8) -> Any:
     kind, count = faiss.ScalarQuantizer.QT_8bit_direct, len(descriptors)
     index: Any
     if count < FLAT_FEATURES:

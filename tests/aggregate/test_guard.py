@@ -300,3 +300,16 @@ def test_bounds_of_a_rate_are_those_of_clopper_and_pearson() -> None:
     assert none.bounds == (0.0, pytest.approx(1 - 0.025 ** (1 / 3000)))
     assert all_of.bounds == (pytest.approx(0.025 ** (1 / 50)), 1.0)
     assert Rate(5, 10).bounds == pytest.approx((0.18709, 0.81291), abs=1e-5)
+
+
+def test_other_libraries_keep_their_threads() -> None:
+    """faiss and torch share OpenMP: a search must not leave torch on one core, or its sums would change."""
+    import torch
+
+    from aggregate.guard_index import _indexed, _one_thread
+
+    before = torch.get_num_threads()
+    _indexed(np.zeros((10, 128), np.uint8))
+    assert torch.get_num_threads() == before
+    with _one_thread():
+        assert torch.get_num_threads() == 1
