@@ -19,7 +19,7 @@ from uniser_core.version import generator_name
 
 from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
-from aggregate.execute import Executor, executor
+from aggregate.execute import Executor, executor, flatten
 from aggregate.guard import find_leaks
 from aggregate.guard_sources import open_guards
 from aggregate.keys import hash_strings, key_of
@@ -84,7 +84,7 @@ def build(
     shards, notes = list_shards(recipe)
     guards = open_guards(recipe.guard)
     with executor(workers, scheduler) as runner, claim(out, dry_run) as place:
-        found = runner.reduce(_inspect, [(shard,) for shard in shards], _flatten, "footers")
+        found = runner.reduce(_inspect, [(shard,) for shard in shards], flatten, "footers")
         _check_quotas(recipe, found)
         manifest, held = _identity(recipe, place, found)
         if pack:
@@ -118,10 +118,6 @@ def build(
 
 def _inspect(shard: Shard) -> list[ShardFacts]:
     return [inspect(shard)]
-
-
-def _flatten(parts: list[list[Any]]) -> list[Any]:
-    return [item for part in parts for item in part]
 
 
 def _check_quotas(recipe: Recipe, found: list[ShardFacts]) -> None:
@@ -184,12 +180,12 @@ def _effect_tags(recipe: Recipe, found: list[ShardFacts]) -> dict[str, tuple[str
 
 
 def _counts(facts: pa.Table, decision: Decision) -> dict[str, Any]:
-    effects = np.asarray(facts.column("effect").to_pylist(), object)
     kept = decision.state == KEPT
     counts: dict[str, dict[str, int]] = {}
-    for effect in sorted(set(effects[kept].tolist())):
-        mine = kept & (effects == effect)
-        counts[effect] = {"train": int((mine & ~decision.test).sum()), "test": int((mine & decision.test).sum())}
+    for cell in sorted((c for c in decision.cells if c["train"] or c["test"]), key=lambda c: str(c["effect"])):
+        of_effect = counts.setdefault(cell["effect"], {"train": 0, "test": 0})
+        for side in of_effect:
+            of_effect[side] += cell[side]
     groups = facts.column("group_key").to_numpy()
     sides = {"train": kept & ~decision.test, "test": kept & decision.test}
     return {

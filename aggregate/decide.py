@@ -10,7 +10,7 @@ import numpy as np
 
 from aggregate.near import canonical
 from aggregate.quota import apply_quotas, cap_cleans
-from aggregate.rows import KEPT, REJECTED, Decision, Rows
+from aggregate.rows import KEPT, REJECTED, Decision, Rows, run_starts
 from aggregate.rules import NOT_PUBLISHED, PUBLISHED_TEST, PUBLISHED_TRAIN
 
 if TYPE_CHECKING:
@@ -93,12 +93,7 @@ def _drop_duplicates(rows: Rows, decision: Decision, recipe: Recipe) -> None:
 
 def _repeats(order: Int64, *keys: Any) -> tuple[Int64, Int64]:
     """(rows that repeat an earlier one, that one), of rows sorted so that equal keys are neighbours."""
-    if not len(order):
-        return order, order
-    starts = np.zeros(len(order), np.bool_)
-    starts[0] = True
-    for key in keys:
-        starts[1:] |= key[order[1:]] != key[order[:-1]]
+    starts = run_starts(*(key[order] for key in keys))
     first = order[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
     return order[~starts], first[~starts]
 

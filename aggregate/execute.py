@@ -45,6 +45,11 @@ class Executor:
         return value if self.client is None else self.client.scatter(value, broadcast=True)
 
 
+def flatten(parts: list[list[Any]]) -> list[Any]:
+    """Joins lists into one, in their order: the `join` of work whose results are lists."""
+    return [item for part in parts for item in part]
+
+
 def _tree(parts: list[Any], join: Any) -> Any:
     import dask
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from pyarrow.fs import FileSelector
 from uniser_core import codecs
+from uniser_core.ahead import in_order
 from uniser_core.codecs import extension_of
 from uniser_core.corpus import INDEX, Corpus, named
 from uniser_core.errors import ConfigMismatchError, InputError
@@ -25,7 +25,7 @@ from uniser_core.run_folder import to_json
 from uniser_core.storage import Store, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -193,7 +193,8 @@ def _write_parts(
             name = writer.name(part)
             store.make_folder(name.rpartition("/")[0])
             spooled = store.spool(name.replace("/", "_"))
-            samples = _in_order(pool, workers, lambda row: sample(corpus, row, encoder), part.rows)
+            coming = in_order(pool, lambda row: sample(corpus, row, encoder), part.rows, 2 * workers + 1)
+            samples = (future.result() for _, future in coming)
             try:
                 with storage_errors(store.path(name)):
                     writer.write(spooled, _counted(samples, bar), store)
@@ -206,19 +207,6 @@ def _counted(samples: Iterable[Sample], bar: Any) -> Iterator[Sample]:
     for each in samples:
         yield each
         bar.update(1)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, workers: int, run: Callable[[int], Sample], rows: Sequence[int]
-) -> Iterator[Sample]:
-    """Results in the order of rows, a few ahead of the one that is taken, so that memory stays small."""
-    waiting: deque[Any] = deque()
-    for row in rows:
-        waiting.append(pool.submit(run, row))
-        if len(waiting) > 2 * workers:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def key_of(row: int, pair_id: str) -> str:

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from uniser_core import codecs
 
+from aggregate.execute import flatten
 from aggregate.guard_index import GuardIndex
 from aggregate.guard_sketch import sketch
 from aggregate.guard_sources import GuardLabel, GuardPicture, Located, sketch_blobs, stored
-from aggregate.rules import PUBLISHED_TEST
+from aggregate.rules import LEAK, PUBLISHED_TEST
 from aggregate.scan import UNDECODABLE
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from aggregate.shards import ShardFacts
 
 Int64 = npt.NDArray[np.int64]
-LEAK = "leak"
 PICTURES_A_TASK = 32
 
 
@@ -71,7 +71,7 @@ def find_leaks(
     tasks = [task for guard in guards for task in guard.tasks(PICTURES_A_TASK)]
     for source, mine in groupby(own, key=lambda p: p.shard.source):
         tasks += [(sketch_blobs, (sources[source], part, False)) for part in _parts(list(mine))]
-    pictures: list[GuardPicture] = runner.reduce(_call, tasks, _flatten, "guard pictures")
+    pictures: list[GuardPicture] = runner.reduce(_call, tasks, flatten, "guard pictures")
     queries = rows.queries()
     if not pictures or not queries:
         return Leaks(facts)
@@ -80,16 +80,12 @@ def find_leaks(
     )
     labels = [p.label for p in pictures]
     del pictures  # the index has all that matching needs
-    matches = runner.reduce(_match, [(part, shared) for part in _parts(queries)], _flatten, "leak guard")
+    matches = runner.reduce(_match, [(part, shared) for part in _parts(queries)], flatten, "leak guard")
     return rows.set_aside(matches, labels)
 
 
 def _call(run: Any, arguments: tuple[Any, ...]) -> Any:
     return run(*arguments)
-
-
-def _flatten(parts: list[list[Any]]) -> list[Any]:
-    return [item for part in parts for item in part]
 
 
 def _parts(items: list[Any]) -> list[list[Any]]:

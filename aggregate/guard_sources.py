@@ -18,7 +18,7 @@ from uniser_core.storage import Store
 
 from aggregate.guard_sketch import Sketch, sketch
 from aggregate.recipe import Recipe
-from aggregate.rules import NOT_PUBLISHED, PUBLISHED_TEST, SPLIT_WORDS
+from aggregate.rules import PUBLISHED_TEST, published
 from aggregate.scan import UNDECODABLE
 from aggregate.shards import Shard, damaged, inspect, list_shards
 
@@ -109,7 +109,7 @@ def _picture_folder(path: str) -> Guard:
 
 def _pair_set(path: str) -> Guard:
     shards, _ = list_shards(Recipe(sources=[path]))
-    digest, rows = hashlib.sha256(), []
+    digest, rows, tests = hashlib.sha256(), [], list[bool]()
     for shard in shards:
         facts = inspect(shard)
         digest.update(f"{facts.bytes} {facts.footer_sha256}\n".encode())
@@ -119,12 +119,12 @@ def _pair_set(path: str) -> Guard:
                 table = file.read_row_group(group, columns=["split", "target_sha256", "input_sha256"])
             except (pa.ArrowException, OSError) as error:
                 raise damaged(shard, error) from error
+            tests += (published(table) == PUBLISHED_TEST).tolist()
             rows += [(shard, group, number, row) for number, row in enumerate(table.to_pylist())]
     if not rows:
         raise InputError(f"guard {path}", "holds no row", "give a run that made pairs")
-    published = [SPLIT_WORDS.get(row["split"], NOT_PUBLISHED) == PUBLISHED_TEST for *_, row in rows]
-    if any(published):
-        rows = [place for place, test in zip(rows, published, strict=True) if test]
+    if any(tests):
+        rows = [place for place, test in zip(rows, tests, strict=True) if test]
     items, seen = [], set()
     for shard, group, number, row in rows:
         for column in ("target", "input"):
@@ -150,11 +150,10 @@ def shown(frame: Frame) -> UInt8:
     """A frame's picture, uint8 sRGB (H, W, 3); scene-referred light is metered first."""
     if not frame.is_hdr:
         return frame.rgb8_HWC
-    from uniser_core.camera import meter_ev
+    from uniser_core.camera import white_of
     from uniser_core.color import encode_srgb8
 
-    gain = 2.0 ** meter_ev(frame.rgb_HWC) if frame.is_scene_referred else 1.0
-    return encode_srgb8(np.ascontiguousarray(frame.rgb_HWC * np.float32(gain)))
+    return encode_srgb8(np.ascontiguousarray(frame.rgb_HWC * np.float32(1 / white_of(frame))))
 
 
 def sketch_blobs(guard: str, pictures: Sequence[Located], strict: bool) -> list[GuardPicture]:

@@ -21,6 +21,7 @@ from uniser_core.shard import ShardWriter
 from uniser_core.storage import Store
 
 from aggregate.emit import places
+from aggregate.execute import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def write_packs(
         (out, number, rows.take(np.arange(groups[0][0], groups[-1][1])), [b - a for a, b in groups])
         for number, groups in enumerate(plan(rows, group_bytes, file_bytes))
     ]
-    parts: list[tuple[pa.Table, dict[str, Any]]] = runner.reduce(_write, tasks, _flatten, "packs")
+    parts: list[tuple[pa.Table, dict[str, Any]]] = runner.reduce(_write, tasks, flatten, "packs")
     store = Store(out)
     store.sweep()  # what a worker that died left half-written
     wanted = {facts["file"] for _, facts in parts}
@@ -96,10 +97,6 @@ def _places(rows: pa.Table) -> Iterator[set[Place]]:
         part = rows.slice(start, 1 << 14)
         columns = [zip(*(part.column(n).to_pylist() for n in three), strict=True) for three in names]
         yield from ({p for p in row if p[0] is not None} for row in zip(*columns, strict=True))
-
-
-def _flatten(parts: list[list[Any]]) -> list[Any]:
-    return [item for part in parts for item in part]
 
 
 def _write(out: str, number: int, rows: pa.Table, groups: list[int]) -> list[tuple[pa.Table, dict[str, Any]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from uniser_core.errors import InputError
 
 from aggregate.balance import water_fill, weight_of
-from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA
+from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, run_starts
 
 if TYPE_CHECKING:
     from aggregate.recipe import Balance, Recipe
@@ -44,13 +44,8 @@ def cap_cleans(rows: Rows, decision: Decision, most: int | None) -> None:
 
 def _rank(*keys: Any) -> Int64:
     """Place of each element within its run of equal keys, from 0."""
-    count = len(keys[0])
-    starts = np.zeros(count, np.bool_)
-    starts[:1] = True
-    for key in keys:
-        starts[1:] |= key[1:] != key[:-1]
-    at = np.arange(count)
-    return np.asarray(at - at[starts][np.cumsum(starts) - 1] if count else at, np.int64)
+    at, starts = np.arange(len(keys[0])), run_starts(*keys)
+    return np.asarray(at - at[starts][np.cumsum(starts) - 1], np.int64)
 
 
 def apply_quotas(rows: Rows, decision: Decision, recipe: Recipe) -> None:

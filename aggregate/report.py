@@ -21,6 +21,7 @@ from uniser_core.storage import Store
 
 from aggregate.output import RECIPE, REJECTED, REPORT
 from aggregate.report_gallery import gallery
+from aggregate.rules import LEAK
 from aggregate.stats import grouped, stored_bytes, table_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 PAGE_LIMIT_BYTES = 8_000_000
 ROOM_BESIDE_PICTURES_BYTES = 1_000_000
 EXAMPLES, CREDITS, SHOWN_ROWS, SHOWN_SHARDS = 5, 25, 200, 50
-REPEATS = ("repeated", "near", "duplicate")
-LEAKS = ("leak", "benchmark")
+# How the reasons of repeats begin: `aggregate/decide.py` names them.
+REPEATS = ("repeated_", "near_")
 
 
 def corpus_page(corpus: Corpus) -> str:
@@ -188,18 +189,11 @@ def _duplicates(corpus: Corpus, rejected: pa.Table) -> str:
 
 
 def _leaks(corpus: Corpus, rejected: pa.Table) -> str:
-    leaks, gone = corpus.manifest.get("leaks"), _of(rejected, LEAKS)
+    leaks, gone = corpus.manifest.get("leaks"), _of(rejected, (LEAK,))
     if not leaks and not gone:
         return "<p class='dim'>no picture was compared with a benchmark: build with a leak guard to do so</p>"
-    told = page.table(_rows_of(leaks)) if leaks else ""
+    told = page.table([{"what": guard, "value": count} for guard, count in leaks.items()]) if leaks else ""
     return told + (page.table(gone) if gone else "<p class='dim'>no pair was set aside for a leak</p>")
-
-
-def _rows_of(value: Any) -> list[dict[str, Any]]:
-    """Whatever a manifest says, as rows of a table."""
-    if isinstance(value, dict):
-        return [{"what": k, "value": v} for k, v in value.items()]
-    return [v if isinstance(v, dict) else {"what": v} for v in value]
 
 
 def _licences(corpus: Corpus) -> str:

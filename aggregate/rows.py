@@ -51,11 +51,20 @@ class Rows:
         self.clean = self.exact
 
 
-def labels(facts: pa.Table, name: str) -> tuple[list[str], Int64]:
-    """(sorted names, number of each row's)."""
-    names: list[str] = sorted(pc.unique(facts.column(name)).to_pylist())
-    index = pc.index_in(facts.column(name), value_set=pa.array(names, pa.string()))
-    return names, index.to_numpy().astype(np.int64)
+def run_starts(*keys: Any) -> Bool:
+    """Whether each element begins a run of equal keys, of arrays sorted so that equal keys are neighbours."""
+    starts = np.zeros(len(keys[0]), np.bool_)
+    starts[:1] = True
+    for key in keys:
+        starts[1:] |= key[1:] != key[:-1]
+    return starts
+
+
+def labels(table: pa.Table, name: str) -> tuple[list[str], Int64]:
+    """(sorted names, number of each row's) of a text column; a null counts as empty."""
+    values = pc.fill_null(pc.cast(table.column(name), pa.string()), "")
+    names: list[str] = sorted(pc.unique(values).to_pylist())
+    return names, pc.index_in(values, value_set=pa.array(names, pa.string())).to_numpy().astype(np.int64)
 
 
 def clean_keys(sha256: pa.ChunkedArray) -> UInt64:

@@ -29,6 +29,7 @@ SPLIT_WORDS: dict[str | None, int] = {
 INCOMPLETE = "incomplete"
 # The tag of effects that no model is to see in training, and the reason their rows are set aside for.
 UNSEEN = "unseen"
+LEAK = "leak"
 
 
 @dataclass(frozen=True)

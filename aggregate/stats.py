@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 from uniser_core.corpus import Corpus
 from uniser_core.pair import IMAGE_COLUMNS
 
+from aggregate.rows import labels
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
 Int64 = npt.NDArray[np.int64]
 
@@ -28,9 +31,8 @@ def grouped(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, ...], In
     code = np.zeros(len(table), np.int64)
     names: list[list[str]] = []
     for column in columns:
-        values = pc.fill_null(pc.cast(table.column(column), pa.string()), "")
-        known = sorted(pc.unique(values).to_pylist())
-        code = code * len(known) + pc.index_in(values, value_set=pa.array(known, pa.string())).to_numpy()
+        known, number = labels(table, column)
+        code = code * len(known) + number
         names.append(known)
     order = np.argsort(code, kind="stable")
     first = np.unique(code[order], return_index=True)[1]
@@ -38,8 +40,8 @@ def grouped(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, ...], In
     for known in reversed(names):
         keys.insert(0, (code[order[first]] % len(known)).tolist())
         code //= len(known)
-    labels = [[known[i] for i in part] for known, part in zip(names, keys, strict=True)]
-    return dict(zip(zip(*labels, strict=True), np.split(order, first[1:]), strict=True))
+    texts = [[known[i] for i in part] for known, part in zip(names, keys, strict=True)]
+    return dict(zip(zip(*texts, strict=True), np.split(order, first[1:]), strict=True))
 
 
 def stored_bytes(corpus: Corpus, rows: Int64) -> int:

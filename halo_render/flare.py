@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from uniser_core.camera import white_of
 from uniser_core.color import luminance
 from uniser_core.effect import Layers, effect
 from uniser_core.errors import InputError, RefusedError
 
 from halo_render import flare_draw as draw
 from halo_render import flare_layers
-from halo_render.flare_lights import Light, light_of, metered_camera, white_level
+from halo_render.flare_lights import Light, light_of, metered_camera
 from halo_render.flare_params import GAIN_RANGE, KINDS, PHYSICAL_SHARE, FlareParams, Kind
 from halo_render.optics.convolve import PYRAMID_PIXELS, scattered, spectrum
 from halo_render.optics.lens import load_lens
@@ -160,7 +161,7 @@ class Flare:
         if self._choice.layers:
             folder = self._choice.layers
             paths = flare_layers.layers_of(folder, self._choice.kinds)
-            layer = flare_layers.draw_layer(rng, paths, folder, light, sensor, white_level(frame))
+            layer = flare_layers.draw_layer(rng, paths, folder, light, sensor, white_of(frame))
             kind = flare_layers.kind_of(layer.path)
             return FlareParams(variant=kind, kinds=(kind,), layer_files=(layer,), **facts)
         lens, widest, coatings = draw.draw_lens(rng, sensor.half_field_deg, self._choice.lens)

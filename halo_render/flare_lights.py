@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from uniser_core.camera import Camera, meter_ev
+from uniser_core.camera import Camera, white_of
 from uniser_core.color import LUMINANCE_RGB, luminance
 from uniser_core.errors import InputError, RefusedError
 
@@ -161,18 +161,11 @@ def _restore(light_HWC: Float32, x: float, y: float, size_deg: float, flux_px: F
     window[brightest] += (missing / brightest.sum()).astype(np.float32)
 
 
-def white_level(frame: Frame) -> float:
-    """Scene light that the metered camera shows as white: 1 for photos."""
-    if not frame.is_scene_referred:
-        return 1.0
-    return frame.memo(("flare white",), lambda: float(2.0 ** -meter_ev(frame.rgb_HWC)))
-
-
 def metered_camera(frame: Frame) -> Camera:
     """The frame's camera but for the offset that the engine draws."""
     if not frame.is_scene_referred:
         return Camera()
-    return Camera(-math.log2(white_level(frame)), "filmic")
+    return Camera(-math.log2(white_of(frame)), "filmic")
 
 
 def find_blobs(frame: Frame) -> list[Blob]:
@@ -182,7 +175,7 @@ def find_blobs(frame: Frame) -> list[Blob]:
 
 
 def _find_blobs(frame: Frame) -> list[Blob]:
-    white = np.float32(1.0 if not frame.is_scene_referred else white_level(frame) * ABOVE_WHITE)
+    white = np.float32(1.0 if not frame.is_scene_referred else white_of(frame) * ABOVE_WHITE)
     light = frame.rgb_HWC / white
     bright, shown = light.max(axis=2), luminance(np.minimum(light, 1))
     mask = (bright >= SATURATED) & (shown >= LEAST_LUMINANCE)
@@ -236,7 +229,7 @@ def _of_blobs(frame: Frame, unclip_luminance: float) -> Light:
     source = clean.copy()
     sources, total = [], 0.0
     for index, blob in enumerate(blobs):
-        peak = white_level(frame) * (unclip_luminance - 1) if not frame.is_scene_referred else 0.0
+        peak = white_of(frame) * (unclip_luminance - 1) if not frame.is_scene_referred else 0.0
         excess = blob.profile[:, None] * (blob.rgb * peak).astype(np.float32)
         source[blob.rows, blob.columns] += excess
         flux = source[blob.rows, blob.columns].sum(axis=0, dtype=np.float64)

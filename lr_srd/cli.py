@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from uniser_core.cli_synth import default_workers, finish_run, front_door, parse_shard, synth_command
+from uniser_core.cli_synth import finish_run, front_door, parse_shard, synth_command, worker_count
 
 if TYPE_CHECKING:
     from uniser_core.job import Job
@@ -97,8 +97,9 @@ def _render_traced(scene: str | None, resolution: str, samples: int, given: dict
 def _run(job: Job, given: dict[str, Any]) -> None:
     from uniser_core.runner import RunOptions, run_job
 
-    workers = default_workers() if given["workers"] is None else given["workers"]
-    options = RunOptions(workers, parse_shard(given["shard"]), given["retries"], progress=not given["as_json"])
+    options = RunOptions(
+        worker_count(given["workers"]), parse_shard(given["shard"]), given["retries"], progress=not given["as_json"]
+    )
     finish_run(run_job(job, given["out"], options), given["as_json"])
 
 

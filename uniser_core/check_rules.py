@@ -44,7 +44,7 @@ def declares(probe: Probe) -> str:
     effect = probe.effect
     if not (isinstance(effect.version, int) and effect.version >= 1):
         raise BreachError(f"version={effect.version!r}", "is a whole number from 1", "raise it when pixels change")
-    unknown = [name for name in (*effect.needs, *_wants(probe)) if name not in (*NEEDED, *PICTURE)]
+    unknown = [name for name in (*effect.needs, *effect.wants) if name not in (*NEEDED, *PICTURE)]
     if unknown:
         raise BreachError(f"channel '{unknown[0]}'", f"channels are {', '.join(NEEDED)}", "check the spelling")
     if effect.fast and not set(effect.needs) <= {"depth"}:
@@ -53,11 +53,6 @@ def declares(probe: Probe) -> str:
     if not effect.prompt.strip():
         raise BreachError("prompt=''", "each pair carries what to ask of a model", 'e.g. prompt="Remove rain."')
     return f"version {effect.version}, needs {', '.join(effect.needs) or 'nothing'}"
-
-
-def _wants(probe: Probe) -> tuple[str, ...]:
-    """Channels that the effect uses where a frame has them."""
-    return tuple(getattr(probe.effect, "wants", ()))
 
 
 def draws(probe: Probe) -> str:
@@ -206,7 +201,7 @@ def needs_honoured(probe: Probe) -> str:
         frame = recording(probe.frame(kind))
         probe.effect.apply(frame, probe.sample(frame, seed))
         read |= frame.facts["read"]
-        undeclared = frame.facts["read"] - frame.facts["asked"] - {*probe.effect.needs, *_wants(probe), *PICTURE}
+        undeclared = frame.facts["read"] - frame.facts["asked"] - {*probe.effect.needs, *probe.effect.wants, *PICTURE}
         if undeclared:
             raise _undeclared(sorted(undeclared)[0], probe)
     for kind in probe.kinds:
@@ -251,8 +246,9 @@ def stored_rows(probe: Probe) -> str:
             replayed += 1
             _same_pixels(pixels, engine.render_row(stored), "the stored row, rendered again from its target,")
         if effect.fast:
-            _same_pixels(pixels, engine.render_row(lean), "the recipe row")
-            if hashlib.sha256(engine.render_row(lean).tobytes()).digest() != lean["input_sha256"]:
+            rendered = engine.render_row(lean)
+            _same_pixels(pixels, rendered, "the recipe row")
+            if hashlib.sha256(rendered.tobytes()).digest() != lean["input_sha256"]:
                 raise BreachError("a recipe row", "hashes what it renders to", "keep apply() pure")
     return f"{replayed} of {len(full)} rows render again" + (", recipe rows to the same pixels" if effect.fast else "")
 

@@ -25,9 +25,13 @@ Sheet = Annotated[
 SHEET_SOURCE, SHEET_VARIANTS, SHEET_SIZE_PX, SHEET_CELL_PX = "photos", 6, 512, 240
 
 
-def default_workers() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+def worker_count(workers: int | None) -> int:
+    """`--workers`, or the cores that this process may use. Raises InputError when it is below 1."""
+    from uniser_core.errors import InputError
+
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}", "must be 1 or more", "leave it out for all cores")
+    return len(os.sched_getaffinity(0)) if workers is None else workers
 
 
 def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) -> Callable[..., None]:
@@ -98,9 +102,8 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
             depth_cache=depth_cache,
             options={k: v for k, v in own.items() if v is not None},
         )
-        count = default_workers() if workers is None else workers
         limits = WorkerLimits(item_timeout_s=item_timeout_s)
-        options = RunOptions(count, parse_shard(shard), retries, limits, progress=not as_json)
+        options = RunOptions(worker_count(workers), parse_shard(shard), retries, limits, progress=not as_json)
         if sheet is not None:
             from uniser_core.sheet import check_picture_name
 
@@ -166,14 +169,11 @@ def write_sheet(job: SynthJob, path: str) -> None:
 
 def run_synth(job: SynthJob, out: str, options: Any, dry_run: bool, as_json: bool, sheet: str | None = None) -> None:
     """Check, then run or print the plan; exits with the run's code."""
-    from uniser_core.errors import InputError
     from uniser_core.job import Plan
     from uniser_core.output import print_facts
     from uniser_core.runner import run_job
     from uniser_core.synth import plan_text
 
-    if options.workers < 1:
-        raise InputError(f"--workers {options.workers}", "must be 1 or more", "leave it out for all cores")
     job.check()
     if dry_run:
         plan = Plan.of(job)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uniser_core.errors import InputError
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+
+# Kinds of parameters that many effects have: a share, and the seed of a generator that `apply` makes for itself.
+Unit = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 # Keys that the engine writes beside an effect's own parameters in a row's `params`.
 ENGINE_KEYS = ("depth", "camera", "frame")

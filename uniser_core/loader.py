@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from uniser_core.ahead import in_order
 from uniser_core.errors import InputError
 from uniser_core.order import EpochOrder
 
@@ -56,23 +58,23 @@ class PairLoader:
         self._workers, self._ahead = workers, max(1, ahead)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        coming: deque[tuple[int, int, Future[dict[str, Any]]]] = deque()
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="pairs") as pool:
-            asked = self.number
-            try:
-                while True:
-                    while len(coming) < self._ahead:
-                        number, asked = asked * self.world + self.rank, asked + 1
-                        epoch, row = self.order.where(number)
-                        coming.append((number, epoch, pool.submit(self.corpus.read, row)))
-                    number, epoch, future = coming.popleft()
-                    self.number += 1
-                    try:
-                        pair = future.result()
-                    except InputError as error:
-                        self.bad.add(self.order.where(number)[1], error)
-                        continue
-                    yield {**pair, "number": number, "epoch": epoch}
-            finally:
-                for _, _, future in coming:
-                    future.cancel()
+        with (
+            ThreadPoolExecutor(self._workers, thread_name_prefix="pairs") as pool,
+            contextlib.closing(in_order(pool, self._read, self._samples(), self._ahead)) as coming,
+        ):
+            for (number, epoch, row), future in coming:
+                self.number += 1
+                try:
+                    pair = future.result()
+                except InputError as error:
+                    self.bad.add(row, error)
+                    continue
+                yield {**pair, "number": number, "epoch": epoch}
+
+    def _samples(self) -> Iterator[tuple[int, int, int]]:
+        """(number, epoch, row) of this rank's samples from the next one on."""
+        for number in itertools.count(self.number * self.world + self.rank, self.world):
+            yield number, *self.order.where(number)
+
+    def _read(self, sample: tuple[int, int, int]) -> dict[str, Any]:
+        return self.corpus.read(sample[2])

@@ -106,7 +106,7 @@ def _run(
     as_json: bool,
     options: dict[str, Any],
 ) -> None:
-    from uniser_core.cli_synth import default_workers, finish_run, parse_shard
+    from uniser_core.cli_synth import finish_run, parse_shard, worker_count
     from uniser_core.errors import InputError
     from uniser_core.output import print_facts
     from uniser_core.runner import RunOptions, run_job
@@ -116,9 +116,7 @@ def _run(
     if name is None or root is None or (out is None and not dry_run):
         missing = "NAME" if name is None else "ROOT" if root is None else "--out"
         raise InputError("uniser import", f"needs {missing}", "uniser import NAME ROOT --out URI; uniser import --list")
-    count = default_workers() if workers is None else workers
-    if count < 1:
-        raise InputError(f"--workers {count}", "must be 1 or more", "leave it out for all cores")
+    count = worker_count(workers)
     run_options = RunOptions(count, parse_shard(shard), progress=not as_json)
     job = ImportJob(name, root, limit, options)
     job.check()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle  # noqa: TID251 - as Dask sends it
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -20,6 +22,7 @@ from aggregate.cli import app
 from aggregate.guard_index import GuardIndex
 from aggregate.guard_pictures import altered
 from aggregate.guard_sketch import MIRROR, mirrored, sketch
+from tests.cli import ROOT
 from uniser_core.corpus import Corpus
 from uniser_core.engine import RenderOptions, render_rows
 from uniser_core.errors import ConfigMismatchError, InputError
@@ -303,13 +306,13 @@ def test_bounds_of_a_rate_are_those_of_clopper_and_pearson() -> None:
 
 
 def test_other_libraries_keep_their_threads() -> None:
-    """faiss and torch share OpenMP: a search must not leave torch on one core, or its sums would change."""
-    import torch
-
-    from aggregate.guard_index import _indexed, _one_thread
-
-    before = torch.get_num_threads()
-    _indexed(np.zeros((10, 128), np.uint8))
-    assert torch.get_num_threads() == before
-    with _one_thread():
-        assert torch.get_num_threads() == 1
+    """faiss and torch share OpenMP, torch loaded first: a search must not leave torch on one core."""
+    code = (
+        "import torch, numpy as np; torch.set_num_threads(2)\n"
+        "from aggregate.guard_index import _indexed, _one_thread\n"
+        "_indexed(np.zeros((10, 128), np.uint8)); after = torch.get_num_threads()\n"
+        "with _one_thread(): print(torch.get_num_threads(), after, end=' ')\n"
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "2", "2"]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core.color import luminance
+from uniser_core.lens import lens_mm_of
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -38,11 +39,8 @@ def uniform(rng: np.random.Generator, low: float, high: float) -> float:
 def draw_focal_mm(rng: np.random.Generator, frame: Frame) -> float:
     """35 mm equivalent focal length: the frame's camera where it has one, else 24 to 55 mm."""
     drawn = log_uniform(rng, 24.0, 55.0)
-    camera: dict[str, Any] = frame.get("camera") if frame.has("camera") else {}
-    if "focal_mm" not in camera or "sensor_mm" not in camera:
-        return drawn
-    wide = frame.width / max(frame.width, frame.height)
-    return round(float(camera["focal_mm"]) * SENSOR_MM * wide / float(camera["sensor_mm"]), 4)
+    stated = lens_mm_of(frame)
+    return drawn if stated is None else round(stated[0] * SENSOR_MM / stated[1], 4)
 
 
 def focal_px(frame: Frame, focal_mm: float) -> float:

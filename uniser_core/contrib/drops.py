@@ -7,13 +7,13 @@ full of fine drops. Unseen: kept out of training by default.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from uniser_core.contrib._drops import draw_drops, wet
 from uniser_core.contrib._optics import draw_focal_mm, focal_px, log_uniform, uniform
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Seed, effect
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ KINDS: dict[Literal["window", "lens", "mist"], dict[str, Any]] = {
     "lens": {"count": (5, 28), "distance": (20, 45), "radius": (0.8, 4.0), "aperture": (0.6, 2.5), "runs": 0.0},
     "mist": {"count": (900, 2600), "distance": (90, 260), "radius": (0.25, 2.2), "aperture": (0.8, 2.0), "runs": 0.01},
 }
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class DropsParams(EffectParams):

@@ -14,7 +14,7 @@ Both are additive in linear light: degraded = clean + additive.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from uniser_core.camera import white_of
 from uniser_core.contrib._optics import add_light, log_uniform, uniform
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Unit, effect
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float32 = npt.NDArray[np.float32]
-Unit = Annotated[float, Field(ge=0, le=1)]
 
 
 class Slit(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.ndimage import map_coordinates
 
 from uniser_core.camera import white_of
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Unit, effect
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float32 = npt.NDArray[np.float32]
-Unit = Annotated[float, Field(ge=0, le=1)]
 SHAPES = ("rectangle", "ellipse", "blob")
 BLOB_RADII = 9
 

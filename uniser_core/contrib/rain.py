@@ -13,7 +13,7 @@ kept out of training by default.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from pydantic import Field
 from uniser_core.contrib._drops import draw_drops, wet
 from uniser_core.contrib._flecks import Lens, clearness, covered, inverse_depth, lit, scatter, streaks, veiled
 from uniser_core.contrib._optics import draw_focal_mm, log_uniform, uniform
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Seed, effect
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ RATES_MM_H: dict[Literal["drizzle", "rain", "downpour"], tuple[float, float]] = 
     "rain": (15.0, 60.0),
     "downpour": (60.0, 180.0),
 }
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class RainParams(EffectParams):
@@ -88,10 +87,10 @@ class Rain:
         """Rain over the picture, what comes through it as `transmission`, the rest as `strength`."""
         rng = generator(params.seed)
         lens = Lens.of(frame, params, near_m=0.4)
-        slope_per_mm = 4.1 * params.rate_mm_h**-0.21
-        per_m3 = 8000 / slope_per_mm * math.exp(-slope_per_mm * SMALLEST_MM)
+        slope = slope_per_mm(params.rate_mm_h)
+        per_m3 = 8000 / slope * math.exp(-slope * SMALLEST_MM)
         places = scatter(rng, frame, lens, per_m3, params.far_m)
-        diameter = np.minimum(SMALLEST_MM + rng.exponential(1 / slope_per_mm, len(places)), LARGEST_MM)
+        diameter = np.minimum(SMALLEST_MM + rng.exponential(1 / slope, len(places)), LARGEST_MM)
         velocity = np.stack(
             [
                 params.wind_x_m_s + rng.normal(0, 0.25, len(places)),
@@ -123,7 +122,11 @@ def swing_hz(diameter_mm: Float64) -> Float64:
     return np.asarray(np.sqrt(8 * 0.072 / (1000 * (diameter_mm * 5e-4) ** 3)) / (2 * math.pi), np.float64)
 
 
+def slope_per_mm(rate_mm_h: float) -> float:
+    """How fast numbers of drops fall with their diameter (Marshall and Palmer 1948)."""
+    return float(4.1 * rate_mm_h**-0.21)
+
+
 def extinction_per_m(rate_mm_h: float) -> float:
     """Extinction of light: pi/2 times the integral of N(D) D^2, which is twice the drops' cross-section."""
-    slope_per_mm = 4.1 * rate_mm_h**-0.21
-    return float(math.pi / 2 * 8000 * 2 / slope_per_mm**3 * 1e-6)
+    return float(math.pi / 2 * 8000 * 2 / slope_per_mm(rate_mm_h) ** 3 * 1e-6)

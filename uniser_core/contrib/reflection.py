@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numba
@@ -42,7 +42,7 @@ from uniser_core.contrib._optics import (
     mean_light,
     uniform,
 )
-from uniser_core.effect import EffectParams, Layers, effect, parse_params
+from uniser_core.effect import EffectParams, Layers, Unit, effect, parse_params
 from uniser_core.errors import InputError
 from uniser_core.sources import open_source
 
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from uniser_core.sources import SourceItem
 
 Float32 = npt.NDArray[np.float32]
-Unit = Annotated[float, Field(ge=0, le=1)]
 GLASS_INDEX = 1.52
 # Mirrored pictures are kept at this size, so many of them a process.
 PICTURE_PX, KEPT_PICTURES = 768, 32

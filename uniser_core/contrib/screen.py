@@ -10,7 +10,7 @@ occluders of Gu et al., ACM Trans. Graphics 28, 2009), what is thicker hides its
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numba
 import numpy as np
@@ -26,13 +26,12 @@ from uniser_core.contrib._optics import (
     sky_light,
     uniform,
 )
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Unit, effect
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float32 = npt.NDArray[np.float32]
-Unit = Annotated[float, Field(ge=0, le=1)]
 # Pitch and wire in mm, distance in m, pupil in mm; one family of wires or two, and their direction.
 KINDS: dict[Literal["chain-link", "mesh", "bars"], dict[str, Any]] = {
     "chain-link": {"pitch": (38, 60), "wire": (2.5, 4.5), "distance": (0.2, 1.0), "aperture": (0.8, 5.0)},

@@ -17,7 +17,7 @@ Unseen: kept out of training by default.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -36,15 +36,13 @@ from uniser_core.contrib._optics import (
     wide_blur,
     with_highlights,
 )
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Seed, Unit, effect
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float32 = npt.NDArray[np.float32]
-Unit = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # Films are drawn on a square of this many cells on the longer side: finer, the pupil blurs them away.
 FILM_CELLS = 96
 # Streaks are made on a picture of this size.

@@ -11,7 +11,7 @@ Unseen: kept out of training by default.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from uniser_core.contrib._flecks import Lens, clearness, covered, inverse_depth, lit, scatter, streaks, veiled
 from uniser_core.contrib._optics import draw_focal_mm, log_uniform, uniform
-from uniser_core.effect import EffectParams, Layers, effect
+from uniser_core.effect import EffectParams, Layers, Seed, effect
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ KINDS: dict[Literal["flurry", "snowfall", "blizzard"], tuple[tuple[float, float]
     "snowfall": ((120.0, 500.0), (0.0, 2.5)),
     "blizzard": ((500.0, 1300.0), (3.0, 9.0)),
 }
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class SnowParams(EffectParams):
