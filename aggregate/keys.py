@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from uniser_core.jit import inlined, kernel
 from uniser_core.seeding import derive_seed
 
 UInt64 = npt.NDArray[np.uint64]
@@ -53,12 +53,12 @@ def hash_rows(rows_NB: UInt8, key: tuple[np.uint64, np.uint64]) -> UInt64:
     return np.asarray(_siphash_all(np.ascontiguousarray(rows_NB).reshape(-1), bounds, *key), np.uint64)
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 def _rotate(v: Any, bits: int) -> Any:
     return (v << np.uint64(bits)) | (v >> np.uint64(64 - bits))
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
     v0, v2 = v0 + v1, v2 + v3
     v1, v3 = _rotate(v1, 13) ^ v0, _rotate(v3, 16) ^ v2
@@ -68,7 +68,7 @@ def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
     return v0, v1, _rotate(v2, 32), v3
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _siphash_all(text: Any, bounds: Any, low: Any, high: Any) -> Any:
     found = np.empty(len(bounds) - 1, np.uint64)
     for i in range(len(found)):
@@ -76,7 +76,7 @@ def _siphash_all(text: Any, bounds: Any, low: Any, high: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _siphash(text: Any, start: Any, stop: Any, low: Any, high: Any) -> Any:
     v0, v1 = low ^ np.uint64(0x736F6D6570736575), high ^ np.uint64(0x646F72616E646F6D)
     v2, v3 = low ^ np.uint64(0x6C7967656E657261), high ^ np.uint64(0x7465646279746573)

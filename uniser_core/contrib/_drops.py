@@ -13,11 +13,11 @@ import math
 from typing import TYPE_CHECKING
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from uniser_core.contrib._optics import defocus_radius_px, disc_blur, fresnel, mean_light, with_highlights
+from uniser_core.jit import kernel
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -97,7 +97,7 @@ def _pyramid(frame: Frame) -> tuple[Float32, ...]:
     return frame.memo(("contrib pyramid",), make)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fold(at: float, size: int) -> float:
     """A place mirrored back into [0, size - 1]: the scene goes on beyond the picture."""
     if size == 1:
@@ -107,7 +107,7 @@ def _fold(at: float, size: int) -> float:
     return min(at, period - at)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def turned(slope: float) -> float:
     """Tangent of the angle by which the surface of this slope turns a ray along the axis; -1 where none leaves."""
     sine = slope / math.sqrt(1 + slope * slope)
@@ -116,7 +116,7 @@ def turned(slope: float) -> float:
     return math.tan(math.asin(WATER_INDEX * sine) - math.asin(sine))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _refract(levels, drops, focal, dark, layer):  # type: ignore[no-untyped-def]
     """Premultiplied light and cover of each drop into `layer` (H, W, 4), later drops over earlier ones."""
     height, width = layer.shape[:2]

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from uniser_core.color import luminance
 from uniser_core.contrib._optics import defocus_radius_px, focal_px, sky_light, wide_blur
+from uniser_core.jit import kernel
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -97,7 +97,7 @@ def clearness(
     return clear
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _cover(clear, inverse, flecks, beats, rough):  # type: ignore[no-untyped-def]
     """A fleck is a capsule, its opacity such that the light it stops in the whole exposure is that of its own disc:
     what moves or is blurred more is fainter. To a drop's edge it falls as 1 - q^2, q = (distance / reach)^2, to
@@ -192,7 +192,7 @@ def covered(clean_HWC: Float32, light_HWC: Float32, clear_HW: Float32) -> Float3
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix(clean, light, clear, out):  # type: ignore[no-untyped-def]
     for y in range(clean.shape[0]):
         for x in range(clean.shape[1]):

@@ -7,11 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from uniser_core.color import luminance
+from uniser_core.jit import kernel
 from uniser_core.lens import lens_mm_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def with_highlights(frame: Frame, gain: float) -> Float32:
     return np.asarray(rgb_HWC * (1 + np.float32(more) * share * share)[..., None], np.float32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fresnel(cosine: float, n: float) -> float:
     """Unpolarised reflectance of a surface, light coming from air at this cosine, refractive index n of the other side.
 
@@ -144,7 +144,7 @@ def add_light(clean_HWC: Float32, additive_HWC: Float32) -> tuple[Float32, Float
     return degraded, share
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add(clean, additive, degraded, share):  # type: ignore[no-untyped-def]
     for y in range(clean.shape[0]):
         for x in range(clean.shape[1]):

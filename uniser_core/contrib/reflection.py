@@ -23,7 +23,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
@@ -44,6 +43,7 @@ from uniser_core.contrib._optics import (
 )
 from uniser_core.effect import EffectParams, Layers, Unit, effect, parse_params
 from uniser_core.errors import InputError
+from uniser_core.jit import kernel
 from uniser_core.sources import open_source
 
 if TYPE_CHECKING:
@@ -185,14 +185,14 @@ def _pane(params: ReflectionParams, focal_length_px: float, longer_px: int) -> t
     return focal_length_px, normal, params.thickness_mm, reach, gain, np.array(params.absorb_rgb_per_mm), vignette
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def ghost_shift(cosine: float) -> float:
     """Distance between the two mirrored rays over the pane's thickness, at this cosine of the angle of incidence."""
     sine2 = 1 - cosine * cosine
     return 2 * math.sqrt(sine2) * cosine / math.sqrt(GLASS_INDEX * GLASS_INDEX - sine2)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rays(row, y, height, width, focal, normal, reach_px, vignette):  # type: ignore[no-untyped-def]
     """Every STEP_PX of a row (5, nodes): reflectance, ghost's shift x and y, extra way in glass, the room's light."""
     nx, ny, nz = normal
@@ -212,7 +212,7 @@ def _rays(row, y, height, width, focal, normal, reach_px, vignette):  # type: ig
         row[4, i] = floor + (1 - floor) * (1 - far * far * (3 - 2 * far))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _reflect(scene, focal, normal, thickness_mm, reach_px, gain, absorb, vignette):  # type: ignore[no-untyped-def]
     """Light of both surfaces' images of `scene` (H, W, 3). The ghost's shift lies in the plane of incidence."""
     height, width = scene.shape[:2]
@@ -270,7 +270,7 @@ def _mirrored(frame: Frame, params: ReflectionParams, height: int, width: int) -
     return exchanged
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _exchange(picture, gain):  # type: ignore[no-untyped-def]
     """Left for right; what the picture clips (0.7 to 1) grows up to 1 + gain times."""
     out = np.empty_like(picture)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
@@ -27,6 +26,7 @@ from uniser_core.contrib._optics import (
     uniform,
 )
 from uniser_core.effect import EffectParams, Layers, Unit, effect
+from uniser_core.jit import kernel
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
@@ -121,7 +121,7 @@ def _plane(params: ScreenParams) -> npt.NDArray[np.float64]:
     return np.array([across, down, np.cross(across, down), (0, 0, 1000 * params.distance_m)])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _zigzag(at: float) -> tuple[float, float]:
     """A wave between -1 and 1 of period 2 with straight flanks and round turns, and its slope: a bent wire."""
     sine, cosine = math.sin(math.pi * at), math.cos(math.pi * at)
@@ -129,7 +129,7 @@ def _zigzag(at: float) -> tuple[float, float]:
     return math.asin(0.985 * sine) / top, 0.985 * math.pi * cosine / math.sqrt(1 - (0.985 * sine) ** 2) / top
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _wire(kind, k, u, v, pitch, wire):  # type: ignore[no-untyped-def]
     """(signed distance in mm to the nearest wire of family k, direction across it (x, y), whether it is on top)."""
     if kind == 0:
@@ -147,7 +147,7 @@ def _wire(kind, k, u, v, pitch, wire):  # type: ignore[no-untyped-def]
     return off, 1.0 - k, float(k), woven % 2 == k
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _draw(layer, focal, plane, kind, wires, lamp, colour):  # type: ignore[no-untyped-def]
     """Premultiplied light and cover (H, W, 4) of the sharp screen, wires box-filtered."""
     height, width = layer.shape[:2]
