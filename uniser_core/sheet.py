@@ -66,7 +66,8 @@ def _label(text: str, width: int) -> UInt8:
     from PIL import Image, ImageDraw, ImageFont
 
     letters = [c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)]
-    text = "".join(c if c.isascii() else "?" for c in letters)
+    # Its space is a hair: words would run together.
+    text = "".join(c if c.isascii() else "?" for c in letters).replace(" ", "  ")
     font = ImageFont.load_default(size=11)
     room = width - 6
     if font.getlength(text) > room:
@@ -113,9 +114,11 @@ def pair_sheet(
     for row in PairSet(uri).rows(SHEET_COLUMNS):
         if (only and not any(word in row["pair_id"] for word in only)) or (effect and row["effect"] != effect):
             continue
-        if row["group_id"] not in groups and len(groups) == pictures:
+        # Not the group: all cameras of a scene are one.
+        picture = row["pair_id"].rpartition("/")[0]
+        if picture not in groups and len(groups) == pictures:
             break
-        groups.setdefault(row["group_id"], []).append(row)
+        groups.setdefault(picture, []).append(row)
     return rows_sheet(groups.values(), variants, cell_px, aspect)
 
 
