@@ -125,8 +125,11 @@ def pair_sheet(
 def rows_sheet(groups: Iterable[Sequence[dict[str, Any]]], variants: int, cell_px: int, aspect: float = 1.5) -> UInt8:
     """Pair rows of one clean picture each: a line of it and some of its variants with their kind and PSNR."""
     cells = []
+    blank = ("", np.full((1, 1, 3), GROUND, np.uint8))
     for rows in groups:
-        chosen = [rows[i * len(rows) // variants] for i in range(min(variants, len(rows)))]
+        count = min(variants, len(rows))
+        chosen = [rows[i * len(rows) // count] for i in range(count)]
         cells.append(("clean", codecs.decode_rgb8(chosen[0]["target"]["bytes"])))
         cells += [(f"{r['variant']} {r['psnr_db']:.1f} dB", input_pixels(r)) for r in chosen]
+        cells += [blank] * (variants - count)
     return contact_sheet(cells, cell_px, variants + 1, aspect)

@@ -7,7 +7,7 @@ from uniser_core.engine import RenderOptions, render_rows
 from uniser_core.frame import Frame
 from uniser_core.registry import get_effect
 from uniser_core.shard import ShardWriter
-from uniser_core.sheet import LABEL_PX, _label, pair_sheet
+from uniser_core.sheet import LABEL_PX, _label, pair_sheet, rows_sheet
 
 
 def test_cameras_of_one_scene_have_lines_of_their_own(tmp_path):
@@ -22,6 +22,22 @@ def test_cameras_of_one_scene_have_lines_of_their_own(tmp_path):
     assert sheet.shape == (3 * (cell + LABEL_PX), 3 * cell, 3)
     clean = [sheet[i * (cell + LABEL_PX) : i * (cell + LABEL_PX) + cell, :cell] for i in range(3)]
     assert all(np.abs(clean[i].astype(int) - clean[i - 1]).mean() > 5 for i in range(3))
+
+
+def test_fewer_variants_than_columns_leave_a_line_short_and_repeat_none():
+    def rows(name, count):
+        rgb8 = np.ascontiguousarray(getattr(data, name)()[:320:5, :320:5])
+        frame = Frame(name, 64, 64, {"rgb8": lambda: rgb8})
+        return render_rows(get_effect("occlude"), frame, RenderOptions(variants=count)).rows
+
+    cell = 60
+    sheet = rows_sheet([rows("astronaut", 1), rows("coffee", 2)], 5, cell, aspect=1.0)
+    assert sheet.shape == (2 * (cell + LABEL_PX), 6 * cell, 3)
+    assert (sheet[:cell, 2 * cell :] == sheet[0, -1]).all()  # nothing beside the first picture's only variant
+    first, second = (
+        sheet[cell + LABEL_PX : 2 * cell + LABEL_PX, i * cell : (i + 1) * cell].astype(int) for i in (1, 2)
+    )
+    assert np.abs(first - second).max() > 20
 
 
 def test_labels_keep_to_their_cell_and_their_words_apart():
