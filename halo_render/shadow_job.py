@@ -50,7 +50,7 @@ class TracedShadow:
     """The effect of two renders: nothing is drawn, the renderer is the truth."""
 
     name, version, dataset, needs, fast = "shadow", 1, "LR-SRD", ("shadowed", "traced"), False
-    wants, tags, prompt, Params = (), (), "Remove shadow.", TracedParams
+    tags, prompt, Params = (), "Remove shadow.", TracedParams
 
     def sample(self, rng: np.random.Generator, frame: Frame) -> TracedParams:
         """What was rendered."""

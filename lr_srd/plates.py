@@ -248,7 +248,7 @@ class Plates:
     """The effect of a registered triplet: nothing is drawn, the photo is what it is."""
 
     name, version, dataset, needs, fast = "shadow", 1, "LR-SRD", ("photo", "object_mask"), False
-    wants, tags, prompt, Params = (), (), "Remove shadow.", PlateParams
+    tags, prompt, Params = (), "Remove shadow.", PlateParams
 
     def sample(self, rng: np.random.Generator, frame: Frame) -> PlateParams:
         """Register the triplet. Raises RefusedError when photo and plate do not belong together."""

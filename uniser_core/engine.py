@@ -246,7 +246,8 @@ def strength8(strength: npt.NDArray[np.float32]) -> UInt8:
 
 def _uses_depth(effect: Effect, frame: Frame) -> bool:
     """Whether the picture depends on depth, which then is stored with it, so that the row renders again."""
-    return "depth" in effect.needs or ("depth" in effect.wants and frame.has("depth"))
+    # What is not made by `@effect` (plates, traced shadows) declares no wants.
+    return "depth" in effect.needs or ("depth" in getattr(effect, "wants", ()) and frame.has("depth"))
 
 
 def _depth_blob(frame: Frame) -> bytes:
