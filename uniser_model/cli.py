@@ -28,7 +28,7 @@ def train(
         float | None, typer.Option(help="instead of --steps: as many as fit, timed at the start")
     ] = None,
     seed: Annotated[int, typer.Option(help="weights, order and every draw follow from it")] = 0,
-    objective: Annotated[str | None, typer.Option(help="anchored or eps")] = None,
+    objective: Annotated[str | None, typer.Option(help="anchored, eps, v, flow or x0")] = None,
     text: Annotated[str | None, typer.Option(help="minilm, or a hub id or folder of T5, UMT5, CLIP, BERT")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="any field: optim.lr=0.0005")] = None,
     init: Annotated[str | None, typer.Option(help="begin with the weights of this checkpoint")] = None,
