@@ -64,6 +64,8 @@ def bench(
         typer.Option(help="haze: another renderer's script, run as PYTHON PATH --input=DIR --depth=DIR --output=DIR"),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="corpus: rows of the synthetic sources, such as 400k,3.8M")] = None,
+    data: Annotated[str | None, typer.Option(help="objective: the corpus to train on")] = None,
+    minutes: Annotated[float | None, typer.Option(help="objective: training time of each")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
@@ -74,7 +76,8 @@ def bench(
     from uniser_core.registry import load_point
 
     run = load_point("uniser.benches", name)
-    given = {k: v for k, v in {"frames": frames, "against": against, "rows": rows}.items() if v}
+    options = {"frames": frames, "against": against, "rows": rows, "data": data, "minutes": minutes}
+    given = {k: v for k, v in options.items() if v}
     for option in set(given) - set(signature(run).parameters):
         raise InputError(f"--{option}", f"is not an option of 'uniser bench {name}'", "leave it out")
     typer.echo(format_lines(run(**given), as_json))
