@@ -1,4 +1,7 @@
-"""`uniser bench objective`: every objective trained for the same time from one seed, judged on held-out pairs."""
+"""`uniser bench objective`: every objective trained for the same time from one seed, judged on held-out pairs.
+
+The share of pure noise is the preset's for those that answer in one step, at most 30% for the others.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from uniser_model.text import PromptCache
 
 OBJECTIVES = ("anchored", "eps", "v", "flow", "x0")
+# Share of draws at pure noise for objectives that sample in several steps: they must know the levels in between.
+SEVERAL_STEPS_PURE_NOISE = 0.3
 # Held-out pairs of each effect that are judged, spread evenly over the split.
 JUDGED_ROWS = 24
 
@@ -44,12 +49,16 @@ def compare(config: TrainConfig, corpus: CorpusReader, prompts: PromptCache | No
     """Train and judge each objective with this configuration; lines of all pairs and of each effect, in dB."""
     from uniser_model.evaluate import evaluate
     from uniser_model.infer import Restorer
+    from uniser_model.objectives import get_objective
     from uniser_model.trainer import train
 
     judged = judged_rows(corpus)
     for name in OBJECTIVES:
+        changes: dict[str, object] = {"objective": name}
+        if get_objective(name).sampler_steps > 1:
+            changes["pure_noise"] = min(config.pure_noise, SEVERAL_STEPS_PURE_NOISE)
         with tempfile.TemporaryDirectory(prefix="uniser-bench-") as place:
-            folder = train(config.model_copy(update={"objective": name}), Path(place), corpus, prompts=prompts)
+            folder = train(config.model_copy(update=changes), Path(place), corpus, prompts=prompts)
             scores = list(evaluate(Restorer.load(folder), corpus, rows=judged))
         yield _line(f"all, {name}", scores)
         for effect in sorted({s.effect for s in scores}):
