@@ -18,7 +18,7 @@ from uniser_core.color import LUMINANCE_RGB
 from uniser_core.jit import kernel
 
 from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
-from syn_haze.kernels import LOG2_E, TAU_MAX, exp32, spread_share, transmit
+from syn_haze.kernels import LOG2_E, TAU_MAX, exp32, fma, rows_around, spread_share, transmit
 
 if TYPE_CHECKING:
     from syn_haze.view import View
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
+ZERO, ONE, LEAST = np.float32(0.0), np.float32(1.0), np.float32(1e-12)
 # By day the last of these takes the place of all wider ones, which would only even out the picture.
 DAY_LEVELS = 4
 # A lamp is this bright (display white is 1), this much brighter than its surroundings, and small.
@@ -54,9 +54,10 @@ def spread_light(
     height, width = path_HW.shape
     sums = np.zeros((-(-height // cell), -(-width // cell), 5), np.float32)
     _gather(clean_CHW, path_HW, extinction_per_m, np.float32(share), cell, sums)
-    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
+    tau = sums[..., 4] / np.maximum(sums[..., 3], LEAST)
     spread = _spread(np.ascontiguousarray(sums[..., :4]), tau, fine_weights(q, DAY_LEVELS))
-    return _stretched(spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12)), cell, width)
+    _normalise(spread)
+    return _stretched(spread[..., :3], cell, width)
 
 
 def lamp_share(clean_CHW: Float32, is_hdr: bool) -> Float32:
@@ -100,21 +101,53 @@ def _stretched(grid_RCX: Float32, cell: int, width: int) -> Float32:
     return out
 
 
-def at(glow_CRW: Float32, cell: int, y_N: Int64, x_N: Int64) -> Float32:
-    """`lamp_glow` or `spread_light` at some pixels, as one row of a picture: float32 (C, 1, N), or empty as it is."""
-    if not glow_CRW.size:
-        return glow_CRW
-    last = glow_CRW.shape[1] - 1
-    place = np.clip((y_N + 0.5) / cell - 0.5, 0, last)
-    above = place.astype(np.int64)
-    share = (place - above).astype(np.float32)
-    high, low = glow_CRW[:, above, x_N], glow_CRW[:, np.minimum(above + 1, last), x_N]
-    return np.ascontiguousarray((high + share * (low - high))[:, None])
+def at(grid_CRW: Float32, cell: int, index_N: Int64, width: int) -> Float32:
+    """`lamp_glow` or `spread_light` at some pixels, as one row of a picture: float32 (C, 1, N), or empty as it is.
+
+    `index_N` into the flat picture, `width` pixels wide.
+    """
+    if not grid_CRW.size:
+        return grid_CRW
+    out = np.empty((len(grid_CRW), 1, index_N.size), np.float32)
+    _at(grid_CRW, cell, index_N, width, out)
+    return out
+
+
+@kernel
+def _at(grid_CRW: Float32, cell: int, index_N: Int64, width: int, out_C1N: Float32) -> None:
+    for n in range(index_N.size):
+        y = index_N[n] // width
+        x = index_N[n] - y * width
+        above, below, share = rows_around(y, grid_CRW.shape[1], cell)
+        for c in range(grid_CRW.shape[0]):
+            out_C1N[c, 0, n] = fma(share, grid_CRW[c, below, x] - grid_CRW[c, above, x], grid_CRW[c, above, x])
+
+
+@kernel
+def blur_sides(
+    clean_CP: Float32,
+    path_P: Float32,
+    extinction: np.float32,
+    share: np.float32,
+    index_N: Int64,
+    spread_C1N: Float32,
+    near_C1N: Float32,
+    far_C1N: Float32,
+) -> tuple[Float32, Float32]:
+    """Light of both sides on the border of sky with what blur adds to their pixels: float32 (3, 1, N) each, >= 0."""
+    near, far = np.empty_like(near_C1N), np.empty_like(far_C1N)
+    for n in range(index_N.size):
+        spread = spread_share(path_P[index_N[n]] * extinction, share)
+        for c in range(3):
+            change = spread * (spread_C1N[c, 0, n] - clean_CP[c, index_N[n]])
+            near[c, 0, n] = max(near_C1N[c, 0, n] + change, ZERO)
+            far[c, 0, n] = max(far_C1N[c, 0, n] + change, ZERO)
+    return near, far
 
 
 def _total(rgbx_HWC: Float32) -> Float32:
     total = rgbx_HWC[..., 0] + rgbx_HWC[..., 1] + rgbx_HWC[..., 2]
-    return np.asarray(np.maximum(total, np.float32(1e-12)), np.float32)
+    return np.asarray(np.maximum(total, LEAST), np.float32)
 
 
 def _spread(sums_RC4: Float32, tau_RC: Float32, weights_TL: Float32) -> Float32:
@@ -155,24 +188,85 @@ def _size_at(picture: Float32, level: int) -> tuple[int, int]:
 
 
 @kernel
+def _normalise(spread_RC4: Float32) -> None:
+    for row in range(spread_RC4.shape[0]):
+        for column in range(spread_RC4.shape[1]):
+            per_weight = ONE / max(spread_RC4[row, column, 3], LEAST)
+            for c in range(3):
+                spread_RC4[row, column, c] *= per_weight
+
+
+@kernel
 def _gather(
     clean_CHW: Float32, path_HW: Float32, extinction: np.float32, share: np.float32, cell: int, sums_RC5: Float32
 ) -> None:
     """Sums over each cell of light to spread by channel, of its weight, and of the weight times optical depth."""
     height, width = path_HW.shape
-    weighted = np.empty((5, width), np.float32)
+    weighted, spread_W, tau_W = (
+        np.empty((5, width), np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
     for row in range(sums_RC5.shape[0]):
         weighted[:] = ZERO
         for y in range(row * cell, min(row * cell + cell, height)):
             for x in range(width):
                 tau = path_HW[y, x] * extinction
                 # Sky that nothing of reaches the camera has nothing to spread either.
-                spread = spread_share(tau, share) * transmit(tau * LOG2_E)
-                weighted[0, x] += spread * clean_CHW[0, y, x]
-                weighted[1, x] += spread * clean_CHW[1, y, x]
-                weighted[2, x] += spread * clean_CHW[2, y, x]
-                weighted[3, x] += spread
-                weighted[4, x] += spread * min(tau, TAU_MAX)
+                spread_W[x] = spread_share(tau, share) * transmit(tau * LOG2_E)
+                tau_W[x] = min(tau, TAU_MAX)
+            for c in range(3):
+                for x in range(width):
+                    weighted[c, x] += spread_W[x] * clean_CHW[c, y, x]
+            for x in range(width):
+                weighted[3, x] += spread_W[x]
+                weighted[4, x] += spread_W[x] * tau_W[x]
+        for column in range(sums_RC5.shape[1]):
+            red, green, blue, weight, depth = ZERO, ZERO, ZERO, ZERO, ZERO
+            for x in range(column * cell, min(column * cell + cell, width)):
+                red += weighted[0, x]
+                green += weighted[1, x]
+                blue += weighted[2, x]
+                weight += weighted[3, x]
+                depth += weighted[4, x]
+            sums_RC5[row, column, 0], sums_RC5[row, column, 1], sums_RC5[row, column, 2] = red, green, blue
+            sums_RC5[row, column, 3], sums_RC5[row, column, 4] = weight, depth
+
+
+@kernel
+def _normalise(spread_RC4: Float32) -> None:
+    for row in range(spread_RC4.shape[0]):
+        for column in range(spread_RC4.shape[1]):
+            per_weight = ONE / max(spread_RC4[row, column, 3], LEAST)
+            for c in range(3):
+                spread_RC4[row, column, c] *= per_weight
+
+
+@kernel
+def _gather(
+    clean_CHW: Float32, path_HW: Float32, extinction: np.float32, share: np.float32, cell: int, sums_RC5: Float32
+) -> None:
+    """Sums over each cell of light to spread by channel, of its weight, and of the weight times optical depth."""
+    height, width = path_HW.shape
+    weighted, spread_W, tau_W = (
+        np.empty((5, width), np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
+    for row in range(sums_RC5.shape[0]):
+        weighted[:] = ZERO
+        for y in range(row * cell, min(row * cell + cell, height)):
+            for x in range(width):
+                tau = path_HW[y, x] * extinction
+                # Sky that nothing of reaches the camera has nothing to spread either.
+                spread_W[x] = spread_share(tau, share) * transmit(tau * LOG2_E)
+                tau_W[x] = min(tau, TAU_MAX)
+            for c in range(3):
+                for x in range(width):
+                    weighted[c, x] += spread_W[x] * clean_CHW[c, y, x]
+            for x in range(width):
+                weighted[3, x] += spread_W[x]
+                weighted[4, x] += spread_W[x] * tau_W[x]
         for c in range(5):
             for column in range(sums_RC5.shape[1]):
                 total = ZERO

@@ -119,7 +119,7 @@ def mix_srgb8(
 
 
 @inlined
-def _rows_around(y: int, rows: int, cell_px: int) -> tuple[int, int, np.float32]:
+def rows_around(y: int, rows: int, cell_px: int) -> tuple[int, int, np.float32]:
     """The grid's rows above and below a row of the picture, and the share of the latter."""
     place = min(max((y + 0.5) / cell_px - 0.5, 0.0), rows - 1.0)
     above = int(place)
@@ -142,7 +142,7 @@ def _behind_row(
     if spread_CRW.size == 0:
         light_CW[:] = clean_CHW[:, y]
         return
-    above, below, share = _rows_around(y, spread_CRW.shape[1], cell_px)
+    above, below, share = rows_around(y, spread_CRW.shape[1], cell_px)
     for x in range(path_HW.shape[1]):
         scratch_W[x] = spread_share(path_HW[y, x] * extinction_C[1], blur_share)
     for c in range(3):
@@ -181,7 +181,7 @@ def _lit_row(
                 through_CW[c, x] = transmit(path_HW[y, x] * halvings)
                 light_CW[c, x] = fma(through_CW[c, x], light_CW[c, x] - even, even)
     if glow_CRW.size > 0:
-        above, below, share = _rows_around(y, glow_CRW.shape[1], cell_px)
+        above, below, share = rows_around(y, glow_CRW.shape[1], cell_px)
         for x in range(path_HW.shape[1]):
             # Glow is told over the opacity before the pixel or the lamp, whichever is more.
             lamp = fma(share, glow_CRW[3, below, x] - glow_CRW[3, above, x], glow_CRW[3, above, x])
@@ -274,3 +274,21 @@ def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
             out[1, y, x] = table[rgb8_HWC[y, x, 1]]
             out[2, y, x] = table[rgb8_HWC[y, x, 2]]
     return out
+
+
+@kernel
+def blended(near_N3: Float32, far_N3: Float32, share_N: Float32) -> Float32:
+    """near + share (far - near): float32 (N, 3)."""
+    out = np.empty_like(near_N3)
+    for n in range(share_N.size):
+        for c in range(3):
+            out[n, c] = near_N3[n, c] + share_N[n] * (far_N3[n, c] - near_N3[n, c])
+    return out
+
+
+@kernel
+def put(pixels_N3: npt.NDArray[Any], index_N: npt.NDArray[np.int64], out_P3: npt.NDArray[Any]) -> None:
+    """out_P3[index_N] = pixels_N3, of any type."""
+    for n in range(index_N.size):
+        for c in range(3):
+            out_P3[index_N[n], c] = pixels_N3[n, c]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from syn_haze.view import View
 
 Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
 ROW_PX = 512
@@ -53,10 +54,10 @@ class Air:
     even_C: Float32
     sunlit_C: Float32
     phase_HW: Float32
-    glow_CRW: Float32 = NO_GRID
-    spread_CRW: Float32 = NO_GRID
-    blur_share: float = 0.0
-    cell_px: int = 1
+    glow_CRW: Float32
+    spread_CRW: Float32
+    blur_share: float
+    cell_px: int
 
     def linear(self) -> tuple[Float32, Float32]:
         """Hazy light and transmission: float32 (H, W, 3) each."""
@@ -94,21 +95,22 @@ class Air:
         kernels.mix_lit_srgb8(*self._optics, encode_table(), out, mask_HW)
         return out
 
-    def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
+    def at(self, place: Int64, clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
         phase = self.phase_HW.reshape(-1)[place][None] if self.phase_HW.size else NO_PHASE
         path = self.path_HW.reshape(-1)[place][None]
-        shine = glow.at(self.glow_CRW, self.cell_px, *divmod(place, self.path_HW.shape[1]))
-        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine)
+        shine = glow.at(self.glow_CRW, self.cell_px, place, self.path_HW.shape[1])
+        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine, NO_GRID, 0.0, 1)
 
-    def change_by_blur(self, place: npt.NDArray[np.int64]) -> Float32:
-        """What blur adds to the light of some pixels: float32 (3, 1, n)."""
-        spread = glow.at(self.spread_CRW, self.cell_px, *divmod(place, self.path_HW.shape[1]))
-        if not spread.size:
-            return spread
-        tau = np.minimum(self.path_HW.reshape(-1)[place] * self.extinction_C[1], kernels.TAU_MAX)
-        share = 1 - np.exp(np.float32(-self.blur_share) * tau)
-        return np.asarray(share * (spread - self.clean_CHW.reshape(3, -1)[:, None, place]), np.float32)
+    def sides(self, border: Sky) -> tuple[Float32, Float32]:
+        """Light behind the border of sky, near and far, float32 (3, 1, n) each: with what blur adds to its pixels."""
+        if not self.spread_CRW.size:
+            return border.near_C1n, border.far_C1n
+        spread = glow.at(self.spread_CRW, self.cell_px, border.index, self.path_HW.shape[1])
+        air = self.path_HW.reshape(-1), self.extinction_C[1], np.float32(self.blur_share)
+        sides = border.near_C1n, border.far_C1n
+        near, far = glow.blur_sides(self.clean_CHW.reshape(3, -1), *air, border.index, spread, *sides)
+        return near, far
 
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
@@ -116,7 +118,8 @@ def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
     air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out, through = air.linear()
     if border.index.size:
-        out.reshape(-1, 3)[border.index], through.reshape(-1, 3)[border.index] = _border(air, border)
+        for whole, part in zip((out, through), _border(air, border), strict=True):
+            kernels.put(part, border.index, whole.reshape(-1, 3))
     return out, through
 
 
@@ -125,7 +128,7 @@ def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out = air.srgb8()
     if border.index.size:
-        out.reshape(-1, 3)[border.index] = encode_srgb8(_border(air, border)[0])
+        kernels.put(encode_srgb8(_border(air, border)[0]), border.index, out.reshape(-1, 3))
     return out
 
 
@@ -135,7 +138,7 @@ def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt
     out, mask = air.srgb8_strength8()
     if border.index.size:
         light, through = _border(air, border)
-        out.reshape(-1, 3)[border.index] = encode_srgb8(light)
+        kernels.put(encode_srgb8(light), border.index, out.reshape(-1, 3))
         mask.reshape(-1)[border.index] = strength8(strength_of(through))
     return out, mask
 
@@ -148,15 +151,11 @@ def strength_of(through: Float32) -> Float32:
 
 def _border(air: Air, border: Sky) -> tuple[Float32, Float32]:
     """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
-    near, far = border.near_C1n, border.far_C1n
-    change = air.change_by_blur(border.index)
-    if change.size:
-        near, far = (np.maximum(side + change, np.float32(0)) for side in (near, far))
+    near, far = air.sides(border)
     near_light, near_through = air.at(border.index, near).linear()
     sky_light, sky_through = air.at(border.sky_index, far).linear()
-    alpha = border.alpha[:, None]
-    light = near_light[0] + alpha * (sky_light[0] - near_light[0])
-    return light, near_through[0] + alpha * (sky_through[0] - near_through[0])
+    light = kernels.blended(near_light[0], sky_light[0], border.alpha)
+    return light, kernels.blended(near_through[0], sky_through[0], border.alpha)
 
 
 def _air(frame: Frame, params: HazeParams) -> Air:
