@@ -41,9 +41,7 @@ class BucketOrder:
     as `EpochOrder` has them, so each comes as often as the others, or as its weight says.
     """
 
-    def __init__(
-        self, rows: Int64, seed: int, weights: Float64 | None, bucket_N: npt.NDArray[Any], batch: int
-    ) -> None:
+    def __init__(self, rows: Int64, seed: int, weights: Float64 | None, bucket_N: npt.NDArray[Any], batch: int) -> None:
         """`bucket_N` says the bucket of each row; `weights` as of `EpochOrder`."""
         self.batch, self.seed = batch, seed
         even = np.ones(len(rows)) if weights is None else weights

@@ -10,7 +10,6 @@ RUN/checkpoints/latest          name of the newest whole one, replaced atomicall
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import warnings
@@ -23,11 +22,13 @@ from uniser_core.storage import storage_errors
 from uniser_model.config import TrainConfig, build_config, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from torch import Tensor, nn
 
 FOLDER, LATEST, STATE = "checkpoints", "latest", "state"
+# torch warns, in whatever thread, that one process is one process.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 
 
@@ -92,16 +93,16 @@ def load_state(checkpoint: Path, tensors: dict[str, Tensor], alone: bool) -> Non
 
     `alone`: this process reads by itself. Raises InputError naming what differs when it is another architecture's.
     """
-    import torch.distributed.checkpoint as dcp
+    from safetensors import SafetensorError
     from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.state_dict_loader import load
 
     try:
         stored = state_reader(checkpoint).read_metadata().state_dict_metadata
         theirs = {k: tuple(v.size) for k, v in stored.items()}
         refuse_other({k: tuple(v.shape) for k, v in tensors.items()}, theirs, str(checkpoint))
-        with quiet_about_one_process():
-            dcp.load(tensors, storage_reader=state_reader(checkpoint), no_dist=alone)
-    except (CheckpointException, OSError, ValueError) as error:
+        load(tensors, storage_reader=state_reader(checkpoint), no_dist=alone)
+    except (CheckpointException, SafetensorError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(str(checkpoint), f"cannot be read ({reason})", "it is damaged: take another one") from error
 
@@ -109,24 +110,15 @@ def load_state(checkpoint: Path, tensors: dict[str, Tensor], alone: bool) -> Non
 def read_part(checkpoint: Path, part: str) -> dict[str, Tensor]:
     """Whole tensors `part/NAME` of the state, by NAME, put together from all ranks' shards."""
     import torch
-    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict_loader import load
 
     reader, prefix = state_reader(checkpoint), f"{part}/"
     stored = reader.read_metadata().state_dict_metadata
     tensors: dict[str, Any] = {
         k: torch.empty(v.size, dtype=v.properties.dtype) for k, v in stored.items() if k.startswith(prefix)
     }
-    with quiet_about_one_process():
-        dcp.load(tensors, storage_reader=reader, no_dist=True)
+    load(tensors, storage_reader=reader, no_dist=True)
     return {k.removeprefix(prefix): v for k, v in tensors.items()}
-
-
-@contextlib.contextmanager
-def quiet_about_one_process() -> Iterator[None]:
-    """torch warns that one process is one process."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
-        yield
 
 
 def find(where: str | Path) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from uniser_core.errors import InputError
 from uniser_core.storage import storage_errors
@@ -63,12 +64,8 @@ class Diary:
     def __enter__(self) -> Diary:
         from tqdm import tqdm
 
-        path = self.out / "log.jsonl"
-        if path.is_file():
-            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-            write_atomic(path, "".join(line for line in lines if json.loads(line)["step"] <= self.first))
         with storage_errors(str(self.out)):
-            self.log = self._stack.enter_context(path.open("a", buffering=1))
+            self.log, self.held_out = (self._open(name) for name in ("log.jsonl", "held_out.jsonl"))
             self.board = _board(self.out, self.first + 1)
             if self.board is not None:
                 self._stack.callback(self.board.close)
@@ -85,9 +82,17 @@ class Diary:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, at)
 
+    def _open(self, name: str) -> TextIO:
+        path = self.out / name
+        if path.is_file():
+            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            write_atomic(path, "".join(line for line in lines if json.loads(line)["step"] <= self.first))
+        return self._stack.enter_context(path.open("a", buffering=1))
+
     def note(self, step: int, loss: float) -> None:
         """Step `step` (from 1) is done."""
-        self.recent.append(loss)
+        if math.isfinite(loss):
+            self.recent.append(loss)
         self.bar.update()
         if self.bar.disable and not self.quiet and step * TOLD // self.total > (step - 1) * TOLD // self.total:
             left_s = (self.total - step) * (time.perf_counter() - self.started) / (step - self.first)
@@ -95,24 +100,24 @@ class Diary:
 
     def write(self, step: int, facts: Mapping[str, float]) -> None:
         """A line of the log: the mean loss since the last one, and these facts."""
-        values = {"loss": statistics.fmean(self.recent), **facts}
+        values = {**({"loss": statistics.fmean(self.recent)} if self.recent else {}), **facts}
         self.recent.clear()
-        self.bar.set_postfix(loss=f"{values['loss']:.4f}")
-        self._tell(step, values, {"step": step, **values})
+        self.bar.set_postfix({k: f"{v:.4g}" for k, v in values.items() if k in ("loss", "samples_per_s", "mfu")})
+        self._tell(step, values, self.log)
 
     def write_held_out(self, step: int, facts: Mapping[str, float], sheet: npt.NDArray[np.uint8] | None) -> None:
         """What held-out pairs said after a step, and the sheet of pictures."""
         if facts:
-            self._tell(step, facts, {"step": step, "held_out": dict(facts)})
+            self._tell(step, facts, self.held_out)
             if self.bar.disable and not self.quiet:
                 gain = facts["held_out_gain_db/all"]
                 print(f"step {step} of {self.total}, held-out gain {gain:+.2f} dB", file=sys.stderr, flush=True)
         if sheet is not None and self.board is not None:
             self.board.add_image("held_out", sheet, step, dataformats="HWC")
 
-    def _tell(self, step: int, values: Mapping[str, float], line: Mapping[str, Any]) -> None:
+    def _tell(self, step: int, values: Mapping[str, float], log: TextIO) -> None:
         with storage_errors(str(self.out)):
-            self.log.write(json.dumps(line) + "\n")
+            log.write(json.dumps({"step": step, **values}) + "\n")
             if self.board is not None:
                 for name, value in values.items():
                     self.board.add_scalar(name, value, step)

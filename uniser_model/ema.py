@@ -1,4 +1,4 @@
-"""Averages of the weights: an exponential one, and power functions of the step beside it, sharded as the weights are."""
+"""Averages of the weights: an exponential one, and power functions of the step beside it; sharded as they are."""
 
 from __future__ import annotations
 

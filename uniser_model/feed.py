@@ -37,6 +37,10 @@ class _Steps(Dataset[Drawn]):
         return self.stream.drawn(step)
 
 
+def _as_made(drawn: Drawn) -> Drawn:
+    return drawn
+
+
 def _start_worker(_number: int) -> None:
     # Ctrl-C reaches the whole group: the trainer saves and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -55,7 +59,7 @@ def _by_processes(stream: PairStream, first: int, total: int, pinned: bool) -> G
     loader: DataLoader[Any] = DataLoader(
         _Steps(stream, stream.cache.corpus, compute.workers), batch_size=None, sampler=range(first, total),
         num_workers=compute.workers, prefetch_factor=compute.ahead, pin_memory=pinned,
-        multiprocessing_context="spawn", worker_init_fn=_start_worker,
+        multiprocessing_context="spawn", worker_init_fn=_start_worker, collate_fn=_as_made,  # type: ignore[arg-type]
     )  # fmt: skip
     for drawn in loader:
         for row, reason in drawn.bad_rows.items():

@@ -81,10 +81,10 @@ class Skips:
         bad = [p for p, value in zip(batch.pair_ids, losses, strict=True) if not math.isfinite(value)]
         self._dump(step, loss, norm, batch, losses)
         if self.in_a_row >= self.most:
-            where = f", see {self.folder / DUMPS}" if self.folder else ""
+            names = ", ".join(bad or batch.pair_ids) + (f", see {self.folder / DUMPS}" if self.folder else "")
             raise TrainingError(
                 f"step {step}: loss {loss:.4g}, gradient norm {norm:.4g}",
-                f"must be finite, and was not in {self.in_a_row} steps; pairs {', '.join(bad or batch.pair_ids)}{where}",
+                f"must be finite, and was not in {self.in_a_row} steps; pairs {names}",
                 "look at those pairs, or lower it: --set optim.lr=...; the last checkpoint stays",
             )
         return False

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_saver import async_save
 from uniser_core.storage import storage_errors
 
 from uniser_model import checkpoint
@@ -60,10 +60,9 @@ class Saver:
                 (hidden / checkpoint.STATE).mkdir(parents=True)
         self.world.barrier()
         writer = HuggingFaceStorageWriter(str(hidden / checkpoint.STATE), save_distributed=True)
-        with checkpoint.quiet_about_one_process():
-            shards: Any = dcp.async_save(
-                dict(tensors), storage_writer=writer, process_group=self._group, no_dist=self.world.size == 1
-            )
+        shards: Any = async_save(
+            dict(tensors), storage_writer=writer, process_group=self._group, no_dist=self.world.size == 1
+        )
         self._written = shards
         if self.world.main:
             known = dict(prompts.states)  # a copy: the loader may be adding one

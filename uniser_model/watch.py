@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from uniser_model.data import Batch, CorpusReader
     from uniser_model.trainer import Trainer
-    from uniser_model.world import World
 
     UInt8 = npt.NDArray[np.uint8]
 
@@ -75,7 +75,7 @@ class Tally:
         flops, waited_s, samples, memory = total[self._sums.size :]
         ends = (0.0, *T_BINS)
         names = [f"loss/{e}" for e in self.effects]
-        names += [f"loss_t/{a:g}-{b:g}" for a, b in zip(ends[:-1], ends[1:], strict=True)] + ["loss_t/1"]
+        names += [f"loss_t/{a:g}-{b:g}" for a, b in pairwise(ends)] + ["loss_t/1"]
         facts = {n: float(s / c) for n, s, c in zip(names, sums, counts, strict=True) if c}
         facts |= {
             "step_s": took_s / self._steps,
