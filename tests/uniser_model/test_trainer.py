@@ -148,8 +148,9 @@ def test_minutes_become_steps_once(bert: str, corpus: MemoryCorpus, tmp_path: Pa
     go(config, tmp_path, corpus)
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == steps
     prompts = PromptCache(bert)
-    # Twenty times the minutes: far apart, whatever else the machine does meanwhile.
-    assert steps_for(1.0, config, corpus, prompts, "cpu") > 3 * steps_for(0.05, config, corpus, prompts, "cpu")
+    # Twenty times the minutes: far apart, and twice tried, whatever else the machine does meanwhile.
+    few = steps_for(0.05, config, corpus, prompts, "cpu")
+    assert any(steps_for(1.0, config, corpus, prompts, "cpu") > 3 * few for _ in range(2))
 
 
 def test_weights_of_another_architecture_are_refused_with_the_difference(
