@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,12 +56,15 @@ def make_config(
 
 def run_train(
     preset: str, data: str, out: str, fixed: Mapping[str, Any], settings: Sequence[str], *, init: str | None,
-    device: str, dry_run: bool, as_json: bool,
+    device: str, dry_run: bool, as_json: bool, profile: bool = False,
 ) -> None:  # fmt: skip
-    """`uniser train`."""
+    """`uniser train`, on this rank of those that torchrun started, or alone."""
     from uniser_core.corpus import Corpus
 
+    from uniser_model.world import pick_device
+
     make_config(preset, data, "", fixed, settings)  # bad settings are told before the corpus is read
+    device = pick_device(device)
     check_device(device)
     corpus = Corpus.open(data)
     config = make_config(preset, data, corpus_identity(corpus), fixed, settings)
@@ -70,8 +74,9 @@ def run_train(
     from uniser_model.trainer import train
 
     began = time.perf_counter()
-    folder = train(config, Path(out), corpus, device=device, init=init, quiet=as_json)
-    print_facts({"checkpoint": str(folder), "seconds": round(time.perf_counter() - began, 1)}, as_json)
+    folder = train(config, Path(out), corpus, device=device, init=init, quiet=as_json, profile=profile)
+    if int(os.environ.get("RANK", "0")) == 0:
+        print_facts({"checkpoint": str(folder), "seconds": round(time.perf_counter() - began, 1)}, as_json)
 
 
 def training_plan(config: TrainConfig, corpus: CorpusReader) -> dict[str, Any]:
