@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from uniser_core.errors import InputError
-from uniser_core.order import EpochOrder, permuted
+from uniser_core.order import EpochOrder, Place, permuted
 from uniser_core.seeding import derive_seed
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class BucketOrder:
         """The bucket of a sample number, the same for all samples of a step."""
         return self.buckets[self._step(number // self.batch)[0]]
 
-    def where(self, number: int) -> tuple[int, int]:
-        """(epoch of its bucket, row) of a sample number, from 0."""
+    def where(self, number: int) -> Place:
+        """Epoch (its bucket's), row and repeat of a sample number, from 0."""
         step, sample = divmod(number, self.batch)
         place, nth = self._step(step)
         return self._orders[place].where(nth * self.batch + sample)

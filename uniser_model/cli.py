@@ -35,6 +35,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …; auto: a GPU where there is one")] = "auto",
     profile: Annotated[bool, typer.Option("--profile", help="record a few steps into OUT/profile")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan; write nothing")] = False,
+    card: Annotated[str | None, typer.Option(help="with --dry-run: hours on this card, e.g. H100")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
 ) -> None:
     """Train a model on a corpus; on several GPUs or nodes: torchrun … -m uniser_model.train, with the same options."""
@@ -42,7 +43,7 @@ def train(
 
     fixed = {"steps": steps, "minutes": minutes, "seed": seed, "objective": objective, "text": text}
     run_train(preset, data, out, fixed, set_ or [], init=init, device=device, dry_run=dry_run, as_json=as_json,
-              profile=profile)  # fmt: skip
+              profile=profile, card=card)  # fmt: skip
 
 
 Images = Annotated[list[str], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]

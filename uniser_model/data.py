@@ -1,7 +1,7 @@
 """Samples of a corpus as a pure function of (seed, sample number): one integer resumes an epoch exactly.
 
 Order: a keyed permutation of the epoch's rows, worked out row by row, with no list to keep. Every draw of a sample
-(crop, flip, supervision, noise, timestep) comes from (seed, epoch, pair), whoever asks and in whatever order.
+(crop, flip, supervision, noise, timestep) comes from (seed, epoch, pair, repeat), whoever asks and in whatever order.
 """
 
 from __future__ import annotations
@@ -212,16 +212,18 @@ class PairStream:
 
         Raises InputError when too many rows cannot be read.
         """
-        config, read, epoch = self.config, None, 0
+        config, read, place = self.config, None, self.order.where(number)
         crop_w, crop_h = self.crop(number)
         while read is None:
-            epoch, row = self.order.where(number)
             try:
-                read = self.cache.get(row)
+                read = self.cache.get(place.row)
             except InputError as error:
-                self.bad.add(row, error)
+                self.bad.add(place.row, error)
                 number += 1
-        rng = generator(derive_seed("train-draw", config.seed, epoch, str(read["pair_id"])))
+                place = self.order.where(number)
+        # A row that an epoch has more than once, for its weight, is cropped and masked anew each time.
+        key = derive_seed("train-draw", config.seed, place.epoch, str(read["pair_id"]), place.repeat)
+        rng = generator(key)
         low, high = config.data.short_side_px
         height, width = read["input_HWC"].shape[:2]
         short = min(height, width)

@@ -92,6 +92,16 @@ def test_train_says_what_it_would_do(corpus_folder: str, tmp_path: Path) -> None
     assert 30e6 < plan["parameters"] < 36e6
     assert plan["steps"] == 10
     assert plan["picture_tokens"] == 3 * 16 * 16
+    assert plan["memory_mb"] == pytest.approx(5 * plan["weights_mb"] + plan["activations_mb"], rel=1e-3)
+    assert "hours" not in plan
+    for card in ("H100", "A100"):
+        done = uniser("train", "S", "--dry-run", "--data", corpus_folder, "--out", out, "--steps", 10**6, "--json",
+                      "--card", card)  # fmt: skip
+        plan = json.loads(done.stdout)
+        flop_s = plan["gflop_a_step"] * 1e9 * 1e6 / (plan["hours"] * 3600)
+        assert flop_s == pytest.approx(0.4 * {"H100": 989e12, "A100": 312e12}[card], rel=0.01)
+    arguments = ("train", "S", "--dry-run", "--data", corpus_folder, "--out", out, "--steps", 1)
+    assert "--card Abacus: is not known" in refusal(*arguments, "--card", "Abacus")
     assert not out.exists()
 
 
