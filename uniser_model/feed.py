@@ -13,6 +13,7 @@ from uniser_core.ahead import in_order
 from uniser_core.errors import InputError
 
 from uniser_model.data import Batch, Drawn, PairStream, with_prompts
+from uniser_model.safety import HEARD
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -42,8 +43,9 @@ def _as_made(drawn: Drawn) -> Drawn:
 
 
 def _start_worker(_number: int) -> None:
-    # Ctrl-C reaches the whole group: the trainer saves and ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and a cluster's SIGTERM, reach the whole group: the trainer saves and ends its workers itself.
+    for number in HEARD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _by_thread(stream: PairStream, first: int, total: int, ahead: int) -> Generator[Drawn, None, None]:
