@@ -93,7 +93,8 @@ def run_demo(options: DemoOptions) -> DemoResult:
     recipe = {"sources": [str((out / name).resolve()) for name in generators if name.startswith("pairs/")]}
     (out / "recipe.yaml").write_text(json.dumps({**recipe, "psnr_db": STRENGTHS_DB, "test_fraction": 0.15}) + "\n")
     _step(result, ["corpus", "build", str(out / "recipe.yaml"), "--out", str(out / "corpus")])
-    train = ["train", "demo", "--data", str(out / "corpus"), "--out", str(out / "checkpoint")]
+    # A run has ten steps at least: logged each fifth, its curve has two points on the busiest machine.
+    train = ["train", "demo", "--data", str(out / "corpus"), "--out", str(out / "checkpoint"), "--set", "log_every=5"]
     _step(result, [*train, "--minutes", f"{options.minutes:g}", "--seed", str(options.seed)])
     shutil.rmtree(out / "heldout", ignore_errors=True)
     for effect in EFFECTS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from uniser_core.ahead import in_order
 from uniser_core.errors import InputError
-from uniser_core.order import EpochOrder
+from uniser_core.order import EpochOrder, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,19 +62,19 @@ class PairLoader:
             ThreadPoolExecutor(self._workers, thread_name_prefix="pairs") as pool,
             contextlib.closing(in_order(pool, self._read, self._samples(), self._ahead)) as coming,
         ):
-            for (number, epoch, row), future in coming:
+            for (number, place), future in coming:
                 self.number += 1
                 try:
                     pair = future.result()
                 except InputError as error:
-                    self.bad.add(row, error)
+                    self.bad.add(place.row, error)
                     continue
-                yield {**pair, "number": number, "epoch": epoch}
+                yield {**pair, "number": number, "epoch": place.epoch, "repeat": place.repeat}
 
-    def _samples(self) -> Iterator[tuple[int, int, int]]:
-        """(number, epoch, row) of this rank's samples from the next one on."""
+    def _samples(self) -> Iterator[tuple[int, Place]]:
+        """Number and place of this rank's samples from the next one on."""
         for number in itertools.count(self.number * self.world + self.rank, self.world):
-            yield number, *self.order.where(number)
+            yield number, self.order.where(number)
 
-    def _read(self, sample: tuple[int, int, int]) -> dict[str, Any]:
-        return self.corpus.read(sample[2])
+    def _read(self, sample: tuple[int, Place]) -> dict[str, Any]:
+        return self.corpus.read(sample[1].row)

@@ -7,7 +7,8 @@ any sample number by itself, and a run goes on exactly from the number it stoppe
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,14 @@ def permuted(position: int, count: int, key: int) -> int:
             return position
 
 
+class Place(NamedTuple):
+    """Where a sample number stands: its epoch, its row, and how often this epoch had the row already."""
+
+    epoch: int
+    row: int
+    repeat: int
+
+
 class EpochOrder:
     """Rows in a keyed order, epoch after epoch; with weights, some come more often than others.
 
@@ -61,15 +70,18 @@ class EpochOrder:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def where(self, number: int) -> tuple[int, int]:
-        """(epoch, row) of a sample number, from 0."""
+    def where(self, number: int) -> Place:
+        """Epoch, row and repeat of a sample number, from 0: no two numbers have the same place."""
         count = len(self.rows)
         epoch, position = divmod(number, count)
         at = permuted(position, count, derive_seed("epoch-order", self.seed, epoch))
         if self._bounds is None:
-            return epoch, int(self.rows[at])
+            return Place(epoch, int(self.rows[at]), 0)
         start = derive_seed("epoch-start", self.seed, epoch) / 2.0**64
-        return epoch, int(self.rows[np.searchsorted(self._bounds, at + start, side="right")])
+        chosen = int(np.searchsorted(self._bounds, at + start, side="right"))
+        below = float(self._bounds[chosen - 1]) if chosen else 0.0
+        repeat = at - max(0, math.ceil(below - start))
+        return Place(epoch, int(self.rows[chosen]), repeat)
 
 
 def weights_by(names: Sequence[str], factors: dict[str, float]) -> Float64 | None:

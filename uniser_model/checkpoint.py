@@ -1,7 +1,10 @@
 """Checkpoints: safetensors and JSON, never pickle; each a folder that exists whole or not at all.
 
 RUN/config.json                 the run's configuration
-RUN/checkpoints/step_00000200/  model, ema, optimizer, prompts .safetensors; state.json, config.json
+RUN/checkpoints/step_00000200/
+    state/shard-*.safetensors   weights, averages and optimizer, each rank's part (torch.distributed.checkpoint)
+    model, ema .safetensors     the weights and their averages, whole: what everything but a resume reads
+    prompts.safetensors, state.json, config.json
 RUN/checkpoints/latest          name of the newest whole one, replaced atomically
 """
 
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +24,12 @@ from uniser_model.config import TrainConfig, build_config, differences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import torch
     from torch import Tensor, nn
 
-    from uniser_model.text import PromptCache
-
-FOLDER, LATEST = "checkpoints", "latest"
+FOLDER, LATEST, STATE = "checkpoints", "latest", "state"
+# torch warns, in whatever thread, that one process is one process.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
-# `latest` and one before it.
-KEPT = 2
 
 
 def fsync(path: Path) -> None:
@@ -66,57 +66,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
-def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's state by parameter name: `exp_avg/NAME`, `exp_avg_sq/NAME`, `step/NAME`."""
-    names: dict[Tensor, str] = {p: n for n, p in model.named_parameters()}
-    return {f"{key}/{names[p]}": value for p, state in optimizer.state.items() for key, value in state.items()}
-
-
-def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Inverse of `optimizer_tensors`."""
-    parameters = dict(model.named_parameters())
-    for path, value in tensors.items():
-        key, _, name = path.partition("/")
-        place = value if key == "step" else value.to(parameters[name].device)
-        optimizer.state[parameters[name]][key] = place.clone()
-
-
-def save(
-    run: Path, step: int, config: TrainConfig, model: nn.Module, ema: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer, prompts: PromptCache,
-) -> Path:  # fmt: skip
-    """Write checkpoint `step` (steps done), point `latest` at it, prune. Raises StorageError on a full disk."""
-    folder = run / FOLDER / f"step_{step:08d}"
-    temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
-    with storage_errors(str(folder)):
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            _save_tensors(temporary / "model.safetensors", model.state_dict())
-            _save_tensors(temporary / "ema.safetensors", ema)
-            _save_tensors(temporary / "optimizer.safetensors", optimizer_tensors(model, optimizer))
-            known = dict(prompts.states)  # a copy: the loader's thread may be adding one
-            order = sorted(known)
-            states = {f"{i:06d}": known[p] for i, p in enumerate(order)}
-            _save_tensors(temporary / "prompts.safetensors", states, {"prompts": json.dumps(order)})
-            (temporary / "config.json").write_text(config.model_dump_json(indent=2))
-            (temporary / "state.json").write_text(json.dumps({"step": step, "text_width": prompts.width()}))
-            for file in temporary.iterdir():
-                fsync(file)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(temporary, folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-    write_atomic(run / FOLDER / LATEST, folder.name)
-    for old in sorted((run / FOLDER).glob("step_*"))[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    for left in (run / FOLDER).glob(".step_*.tmp-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    return folder
-
-
-def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """A safetensors file. Raises OSError when the disk is full."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -125,6 +76,49 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         save_file(whole, path, metadata)
     except SafetensorError as error:  # it wraps the disk's error; storage_errors finds the number in the message
         raise OSError(str(error)) from error
+
+
+def state_reader(checkpoint: Path) -> Any:
+    """torch.distributed.checkpoint's reader of the state's shards. They are safetensors: nothing is unpickled."""
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+
+    folder = checkpoint / STATE
+    if not folder.is_dir():
+        raise InputError(str(folder), "does not exist", "this checkpoint can be used and fine-tuned, but not resumed")
+    return HuggingFaceStorageReader(str(folder))
+
+
+def load_state(checkpoint: Path, tensors: dict[str, Tensor], alone: bool) -> None:
+    """Fill `tensors` (sharded in any way) in place from a checkpoint of any number of ranks; all ranks call it.
+
+    `alone`: this process reads by itself. Raises InputError naming what differs when it is another architecture's.
+    """
+    from safetensors import SafetensorError
+    from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.state_dict_loader import load
+
+    try:
+        stored = state_reader(checkpoint).read_metadata().state_dict_metadata
+        theirs = {k: tuple(v.size) for k, v in stored.items()}
+        refuse_other({k: tuple(v.shape) for k, v in tensors.items()}, theirs, str(checkpoint))
+        load(tensors, storage_reader=state_reader(checkpoint), no_dist=alone)
+    except (CheckpointException, SafetensorError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(str(checkpoint), f"cannot be read ({reason})", "it is damaged: take another one") from error
+
+
+def read_part(checkpoint: Path, part: str) -> dict[str, Tensor]:
+    """Whole tensors `part/NAME` of the state, by NAME, put together from all ranks' shards."""
+    import torch
+    from torch.distributed.checkpoint.state_dict_loader import load
+
+    reader, prefix = state_reader(checkpoint), f"{part}/"
+    stored = reader.read_metadata().state_dict_metadata
+    tensors: dict[str, Any] = {
+        k: torch.empty(v.size, dtype=v.properties.dtype) for k, v in stored.items() if k.startswith(prefix)
+    }
+    load(tensors, storage_reader=reader, no_dist=True)
+    return {k.removeprefix(prefix): v for k, v in tensors.items()}
 
 
 def find(where: str | Path) -> Path:
@@ -183,11 +177,17 @@ def check_architecture(theirs: TrainConfig, ours: TrainConfig, where: str) -> No
     _refuse(where, [line.replace(", now ", ", here ") for line in lines])
 
 
-def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Load weights; raises InputError naming what differs when they are another architecture's."""
-    ours = {k: tuple(v.shape) for k, v in model.state_dict().items()}
-    theirs = {k: tuple(v.shape) for k, v in tensors.items()}
-    differing = [f"{k} is {theirs.get(k, 'missing')}, here {ours.get(k, 'missing')}" for k in sorted(ours | theirs)
+def refuse_other(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
+    """Raise InputError naming the weights whose shapes (by name) differ."""
+    differing = [f"{k} is {theirs.get(k, 'missing')}, here {ours.get(k, 'missing')}" for k in sorted({**ours, **theirs})
                  if ours.get(k) != theirs.get(k)]  # fmt: skip
     _refuse(where, differing)
-    model.load_state_dict(dict(tensors))
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Load whole weights; raises InputError naming what differs when they are another architecture's."""
+    from uniser_model.parallel import as_sharded
+
+    ours = model.state_dict()
+    refuse_other({k: tuple(v.shape) for k, v in ours.items()}, {k: tuple(v.shape) for k, v in tensors.items()}, where)
+    model.load_state_dict(as_sharded(tensors, ours))

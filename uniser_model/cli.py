@@ -32,15 +32,18 @@ def train(
     text: Annotated[str | None, typer.Option(help="minilm, or a hub id or folder of T5, UMT5, CLIP, BERT")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="any field: optim.lr=0.0005")] = None,
     init: Annotated[str | None, typer.Option(help="begin with the weights of this checkpoint")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …; auto: a GPU where there is one")] = "auto",
+    profile: Annotated[bool, typer.Option("--profile", help="record a few steps into OUT/profile")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan; write nothing")] = False,
+    card: Annotated[str | None, typer.Option(help="with --dry-run: hours on this card, e.g. H100")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
 ) -> None:
-    """Train a model on a corpus."""
+    """Train a model on a corpus; on several GPUs or nodes: torchrun … -m uniser_model.train, with the same options."""
     from uniser_model.commands import run_train
 
     fixed = {"steps": steps, "minutes": minutes, "seed": seed, "objective": objective, "text": text}
-    run_train(preset, data, out, fixed, set_ or [], init=init, device=device, dry_run=dry_run, as_json=as_json)
+    run_train(preset, data, out, fixed, set_ or [], init=init, device=device, dry_run=dry_run, as_json=as_json,
+              profile=profile, card=card)  # fmt: skip
 
 
 Images = Annotated[list[str], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]

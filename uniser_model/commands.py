@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,47 +56,29 @@ def make_config(
 
 def run_train(
     preset: str, data: str, out: str, fixed: Mapping[str, Any], settings: Sequence[str], *, init: str | None,
-    device: str, dry_run: bool, as_json: bool,
+    device: str, dry_run: bool, as_json: bool, profile: bool = False, card: str | None = None,
 ) -> None:  # fmt: skip
-    """`uniser train`."""
+    """`uniser train`, on this rank of those that torchrun started, or alone."""
     from uniser_core.corpus import Corpus
 
+    from uniser_model.world import pick_device
+
     make_config(preset, data, "", fixed, settings)  # bad settings are told before the corpus is read
+    device = pick_device(device)
     check_device(device)
     corpus = Corpus.open(data)
     config = make_config(preset, data, corpus_identity(corpus), fixed, settings)
     if dry_run:
-        print_facts(training_plan(config, corpus), as_json)
+        from uniser_model.plan import training_plan
+
+        print_facts(training_plan(config, corpus, card), as_json)
         return
     from uniser_model.trainer import train
 
     began = time.perf_counter()
-    folder = train(config, Path(out), corpus, device=device, init=init, quiet=as_json)
-    print_facts({"checkpoint": str(folder), "seconds": round(time.perf_counter() - began, 1)}, as_json)
-
-
-def training_plan(config: TrainConfig, corpus: CorpusReader) -> dict[str, Any]:
-    """What `--dry-run` prints: sizes and counts of the run. No text encoder is loaded, no weight is made."""
-    import torch
-
-    from uniser_model.trainer import build_model
-
-    with torch.device("meta"):
-        model, codec, _ = build_model(config, 384)
-    parameters = sum(p.numel() for p in model.parameters())
-    tokens = 3 * (config.data.crop_px // (codec.factor * config.model.patch)) ** 2
-    width, depth, batch = config.model.width, config.model.depth, config.data.batch
-    # A training step costs three forward passes; attention adds 4 T² D a layer (Kaplan et al. 2020, by part).
-    forward = 2 * parameters * tokens + 4 * tokens**2 * width * depth
-    return {
-        "parameters": parameters,
-        "picture_tokens": tokens,
-        "gflop_a_step": round(3 * batch * forward / 1e9, 2),
-        "weights_grads_adam_ema_mb": round(parameters * 4 * 5 / 2**20, 1),
-        "pairs": len(corpus.rows(config.split)),
-        "samples_a_step": batch,
-        "steps": config.steps if config.steps is not None else f"what fits in {config.minutes:g} minutes",
-    }
+    folder = train(config, Path(out), corpus, device=device, init=init, quiet=as_json, profile=profile)
+    if int(os.environ.get("RANK", "0")) == 0:
+        print_facts({"checkpoint": str(folder), "seconds": round(time.perf_counter() - began, 1)}, as_json)
 
 
 def run_restore(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from uniser_core.errors import InputError
@@ -48,7 +48,10 @@ class DataConfig(_Strict):
     """Crops of `crop_px` (height = width) out of pictures resized to a short side drawn from `short_side_px`."""
 
     crop_px: int = Field(128, gt=0)
-    batch: int = Field(4, gt=0)
+    buckets_px: tuple[tuple[int, int], ...] = Field(
+        (), description="crops (width, height) instead of the square: a step's samples share the one that fits them"
+    )
+    batch: int = Field(4, gt=0, description="samples that one step learns from, over all ranks and micro-batches")
     short_side_px: tuple[int, int] = (128, 320)
     flip: bool = True
     thin: float = Field(0.0, ge=0, le=1, description="share of pairs whose effect is made a random part as strong")
@@ -66,16 +69,59 @@ class DataConfig(_Strict):
 
 
 class OptimConfig(_Strict):
-    """AdamW (Loshchilov & Hutter 2019) with linear warm-up and cosine decay, clipping, EMA."""
+    """AdamW (Loshchilov & Hutter 2019), its schedule, clipping over all weights, and the averages of the weights.
+
+    `ema` is the decay of the exponential average that is used; `ema_power` are relative widths of averages of power
+    functions (Karras et al. 2024) kept beside it. `wsd` is warm-up, stable, decay over the last `decay_share`.
+    """
 
     lr: float = Field(1e-3, gt=0)
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine"
     final_lr: float = Field(0.02, ge=0, le=1, description="share of lr at the last step")
+    decay_share: float = Field(0.2, gt=0, le=1, description="wsd: share of the steps in which lr falls")
     warmup_steps: int = Field(50, ge=0)
     beta_1: float = Field(0.9, ge=0, lt=1)
     beta_2: float = Field(0.99, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)
     ema: float = Field(0.99, ge=0, lt=1)
+    ema_power: tuple[float, ...] = ()
+    most_skips: int = Field(10, gt=0, description="steps in a row whose loss or gradient is not finite")
+
+    @model_validator(mode="after")
+    def _widths_exist(self) -> OptimConfig:
+        for width in self.ema_power:
+            if not 0 < width < 0.28:
+                raise ValueError(f"relative width {width} must be above 0 and below 0.28 (an even average)")
+        return self
+
+
+class ComputeConfig(_Strict):
+    """How the work is done, not what is learnt: all of it may change when a run goes on.
+
+    `parallel`: `ddp` keeps a whole copy on each rank, `fsdp` spreads it over all ranks, `hsdp` over groups of
+    `shard_ranks` (default: those of one node); `auto` is ddp, or fsdp from 300 million weights on.
+    """
+
+    parallel: Literal["auto", "ddp", "fsdp", "hsdp"] = "auto"
+    shard_ranks: int | None = Field(None, gt=0)
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 on a GPU; weights stay fp32")
+    compile: bool = Field(False, description="torch.compile on each block")
+    checkpointing: Literal["none", "selective", "full"] = Field("none", description="activations worked out again")
+    accumulate: int = Field(1, gt=0, description="micro-batches that a rank's share of a step is cut into")
+    workers: int = Field(0, ge=0, description="processes that prepare samples; 0: a thread")
+    ahead: int = Field(2, gt=0, description="steps prepared ahead, by each worker")
+    peak_tflops: float | None = Field(None, gt=0, description="of the card, for the MFU; default: what is known of it")
+
+
+class WatchConfig(_Strict):
+    """What is looked at meanwhile, on the averaged weights; 0 steps: never."""
+
+    validate_every: int = Field(1000, ge=0)
+    validation_pairs: int = Field(16, gt=0, description="held-out pairs, spread over the effects")
+    sheet_every: int = Field(1000, ge=0)
+    sheet_pairs: int = Field(6, gt=0)
+    wandb: str | None = Field(None, description="project of Weights & Biases to log to as well")
 
 
 class TrainConfig(_Strict):
@@ -96,8 +142,15 @@ class TrainConfig(_Strict):
     data: DataConfig = DataConfig()
     supervision: SupervisionConfig = SupervisionConfig()
     optim: OptimConfig = OptimConfig()
+    compute: ComputeConfig = ComputeConfig()
+    watch: WatchConfig = WatchConfig()
     checkpoint_every: int = Field(200, gt=0)
+    keep: int = Field(2, gt=0, description="checkpoints that stay, the newest")
     log_every: int = Field(10, gt=0)
+
+    def learnt_from(self) -> dict[str, Any]:
+        """The fields that the weights follow from: what must be the same when a run goes on."""
+        return self.model_dump(mode="json", exclude={"compute", "watch", "checkpoint_every", "keep", "log_every"})
 
 
 def build_config(values: dict[str, Any]) -> TrainConfig:

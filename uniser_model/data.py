@@ -1,15 +1,15 @@
 """Samples of a corpus as a pure function of (seed, sample number): one integer resumes an epoch exactly.
 
 Order: a keyed permutation of the epoch's rows, worked out row by row, with no list to keep. Every draw of a sample
-(crop, flip, supervision, noise, timestep) comes from (seed, epoch, pair), whoever asks and in whatever order.
+(crop, flip, supervision, noise, timestep) comes from (seed, epoch, pair, repeat), whoever asks and in whatever order.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -20,12 +20,13 @@ from uniser_core.loader import BadRows
 from uniser_core.order import EpochOrder
 from uniser_core.seeding import derive_seed, generator
 
+from uniser_model.buckets import BucketOrder, bucket_order
 from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
 from uniser_model.supervision import compose, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
     from torch import Tensor
@@ -73,9 +74,25 @@ class Sample:
     noise_CHW: Float32
 
 
+class Drawn(NamedTuple):
+    """A rank's samples of one step, stacked, before their prompts are read: what a worker hands over."""
+
+    input_B3HW: Tensor
+    target_B3HW: Tensor
+    mask_B1HW: Tensor
+    blend_B1HW: Tensor
+    noise_BCHW: Tensor
+    t_B: Tensor
+    task_B: Tensor
+    prompts: tuple[str, ...]
+    pair_ids: tuple[str, ...]
+    effects: tuple[str, ...]
+    bad_rows: dict[int, str]
+
+
 @dataclass(frozen=True)
 class Batch:
-    """What one step trains on."""
+    """A rank's share of what one step trains on."""
 
     condition: Condition
     target_B3HW: Tensor
@@ -89,6 +106,17 @@ class Batch:
         tensors = (x.to(device, non_blocking=True) for x in (self.target_B3HW, self.noise_BCHW, self.t_B))
         target, noise, t_B = tensors
         return Batch(self.condition.to(device), target, noise, t_B, self.pair_ids, self.effects)
+
+    def parts(self, count: int) -> Iterator[Batch]:
+        """Micro-batches of equal size, in order; `count` divides the batch."""
+        size = len(self.pair_ids) // count
+        for i in range(count):
+            cut = slice(i * size, (i + 1) * size)
+            condition = Condition(**{f.name: getattr(self.condition, f.name)[cut] for f in fields(Condition)})
+            yield Batch(
+                condition, self.target_B3HW[cut], self.noise_BCHW[cut], self.t_B[cut],
+                self.pair_ids[cut], self.effects[cut],
+            )  # fmt: skip
 
 
 class PictureCache:
@@ -151,55 +179,73 @@ def chw(picture_HWC: Float32) -> Float32:
 
 
 class PairStream:
-    """Endless samples of one split. `latent` is (channels, factor) of the codec, for the noise's shape."""
+    """Endless samples of one split. `latent` is (channels, factor) of the codec, for the noise's shape.
 
-    def __init__(self, corpus: CorpusReader, config: TrainConfig, latent: tuple[int, int]) -> None:
-        self.config, self.latent = config, latent
+    Step s takes samples s * batch to (s + 1) * batch - 1, whatever the number of ranks: each takes its part of them.
+    """
+
+    def __init__(
+        self, corpus: CorpusReader, config: TrainConfig, latent: tuple[int, int], part: tuple[int, int] = (0, 1)
+    ) -> None:
+        """`part` is (rank, ranks); ranks divide the batch. Raises InputError for a split without rows."""
+        self.config, self.latent, self.part = config, latent, part
         rows = np.asarray(corpus.rows(split=config.split))
         if not len(rows):
             raise InputError(
                 f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
             )
-        self.order = EpochOrder(rows, config.seed, corpus.sampling(rows))
-        self.bad = BadRows(config.data.most_bad_rows, len(rows))
-        self.cache = PictureCache(corpus, config.data.short_side_px[1], config.data.cache_mb << 20)
+        data, weights = config.data, corpus.sampling(rows)
+        self.order: EpochOrder | BucketOrder = EpochOrder(rows, config.seed, weights)
+        if data.buckets_px:
+            self.order = bucket_order(corpus, rows, config.seed, weights, data.buckets_px, data.batch)
+        self.bad = BadRows(data.most_bad_rows, len(rows))
+        self.cache = PictureCache(corpus, data.short_side_px[1], data.cache_mb << 20)
+
+    def crop(self, number: int) -> tuple[int, int]:
+        """(width, height) in pixels of a sample, the same for all of a step."""
+        if isinstance(self.order, BucketOrder):
+            return self.config.data.buckets_px[self.order.bucket(number)]
+        return self.config.data.crop_px, self.config.data.crop_px
 
     def sample(self, number: int) -> Sample:
         """The sample of that number, always the same one; a row that cannot be read is noted, and the next one taken.
 
         Raises InputError when too many rows cannot be read.
         """
-        config, read, epoch = self.config, None, 0
+        config, read, place = self.config, None, self.order.where(number)
+        crop_w, crop_h = self.crop(number)
         while read is None:
-            epoch, row = self.order.where(number)
             try:
-                read = self.cache.get(row)
+                read = self.cache.get(place.row)
             except InputError as error:
-                self.bad.add(row, error)
+                self.bad.add(place.row, error)
                 number += 1
-        rng = generator(derive_seed("train-draw", config.seed, epoch, str(read["pair_id"])))
-        crop, (low, high) = config.data.crop_px, config.data.short_side_px
+                place = self.order.where(number)
+        # A row that an epoch has more than once, for its weight, is cropped and masked anew each time.
+        key = derive_seed("train-draw", config.seed, place.epoch, str(read["pair_id"]), place.repeat)
+        rng = generator(key)
+        low, high = config.data.short_side_px
         height, width = read["input_HWC"].shape[:2]
         short = min(height, width)
         # Log-uniform over what the picture can give without growing; a small picture grows to the crop.
         top = max(low, min(high, short))
         side = low * (top / low) ** rng.random()
-        grow = side / short
-        height, width = max(crop, round(height * grow)), max(crop, round(width * grow))
-        y, x = int(rng.integers(0, height - crop + 1)), int(rng.integers(0, width - crop + 1))
+        grow = max(side / short, crop_h / height, crop_w / width)
+        height, width = max(crop_h, round(height * grow)), max(crop_w, round(width * grow))
+        y, x = int(rng.integers(0, height - crop_h + 1)), int(rng.integers(0, width - crop_w + 1))
         mirrored = bool(rng.random() < 0.5) and config.data.flip
-        cut = (slice(y, y + crop), slice(x, x + crop))
+        cut = (slice(y, y + crop_h), slice(x, x + crop_w))
         pictures = []
         for name in ("input_HWC", "target_HWC"):
             picture = resized(read[name], width, height)[cut]
             picture = picture[:, ::-1] if mirrored else picture
             pictures.append(picture.astype(np.float32) / np.float32(255))
         degraded, clean = augmented(pictures[0], pictures[1], rng, config.data)
-        asked = draw(rng, crop, crop, str(read["prompt"]), config.supervision)
+        asked = draw(rng, crop_h, crop_w, str(read["prompt"]), config.supervision)
         example = compose(degraded, clean, asked, max(height, width))
         pure, t = rng.random(2)
         channels, factor = self.latent
-        noise = rng.standard_normal((channels, crop // factor, crop // factor), np.float32)
+        noise = rng.standard_normal((channels, crop_h // factor, crop_w // factor), np.float32)
         return Sample(
             pair_id=str(read["pair_id"]),
             effect=str(read["effect"]),
@@ -213,28 +259,35 @@ class PairStream:
             noise_CHW=noise,
         )
 
-    def health(self, waited_s: float) -> dict[str, float]:
-        """For the log: seconds that the step waited for data, and how many rows could not be read so far."""
-        return {"data_wait_s": waited_s, "bad_rows": float(len(self.bad.reasons))}
-
-    def batch(self, step: int, prompts: PromptCache) -> Batch:
-        """What step `step` (from 0) trains on."""
-        size = self.config.data.batch
-        samples = [self.sample(step * size + i) for i in range(size)]
+    def drawn(self, step: int) -> Drawn:
+        """This rank's samples of step `step` (from 0)."""
+        rank, ranks = self.part
+        size = self.config.data.batch // ranks
+        first = step * self.config.data.batch + rank * size
+        samples = [self.sample(first + i) for i in range(size)]
 
         def stack(pick: Callable[[Sample], Float32]) -> Tensor:
             return torch.from_numpy(np.stack([pick(s) for s in samples]))
 
-        text, keep = prompts.batch([s.prompt for s in samples])
-        condition = Condition(
-            stack(lambda s: s.input_CHW), stack(lambda s: s.mask_CHW), stack(lambda s: s.blend_CHW), text, keep,
-            torch.tensor([TASKS.index(s.task) for s in samples]),
-        )  # fmt: skip
-        return Batch(
-            condition, stack(lambda s: s.target_CHW), stack(lambda s: s.noise_CHW),
+        return Drawn(
+            stack(lambda s: s.input_CHW), stack(lambda s: s.target_CHW), stack(lambda s: s.mask_CHW),
+            stack(lambda s: s.blend_CHW), stack(lambda s: s.noise_CHW),
             torch.tensor([s.t for s in samples], dtype=torch.float32),
-            tuple(s.pair_id for s in samples), tuple(s.effect for s in samples),
+            torch.tensor([TASKS.index(s.task) for s in samples]),
+            tuple(s.prompt for s in samples), tuple(s.pair_id for s in samples), tuple(s.effect for s in samples),
+            dict(self.bad.reasons),
         )  # fmt: skip
+
+    def batch(self, step: int, prompts: PromptCache) -> Batch:
+        """This rank's share of what step `step` (from 0) trains on."""
+        return with_prompts(self.drawn(step), prompts)
+
+
+def with_prompts(drawn: Drawn, prompts: PromptCache) -> Batch:
+    """The samples with the token states of their prompts."""
+    text, keep = prompts.batch(drawn.prompts)
+    condition = Condition(drawn.input_B3HW, drawn.mask_B1HW, drawn.blend_B1HW, text, keep, drawn.task_B)
+    return Batch(condition, drawn.target_B3HW, drawn.noise_BCHW, drawn.t_B, drawn.pair_ids, drawn.effects)
 
 
 def augmented(

@@ -1,177 +1,165 @@
-"""Training: `train(config, out)` runs, or resumes, one run folder, to the same bits either way (on a CPU)."""
+"""Training: `train(config, out)` runs, or resumes, one run folder, to the same bits either way (on a CPU).
+
+The same code for one process and for the ranks that torchrun starts: what a step learns from does not depend on them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
-import signal
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from uniser_core.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigMismatchError, InputError, UniserError
+from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.seeding import derive_seed
 from uniser_core.storage import storage_errors
 
 from uniser_model import checkpoint
-from uniser_model.codec import Codec, get_codec
+from uniser_model.build import build_model
+from uniser_model.codec import get_codec
 from uniser_model.config import TrainConfig, build_config, differences
 from uniser_model.data import Batch, CorpusReader, PairStream
 from uniser_model.diary import Diary
 from uniser_model.ema import Ema
-from uniser_model.model import DiT, ModelShape
-from uniser_model.objectives import Objective, get_objective
+from uniser_model.feed import feed
+from uniser_model.objectives import get_objective
+from uniser_model.optim import learning_rate, make_optimizer, optimizer_tensors
+from uniser_model.parallel import Network, whole
+from uniser_model.safety import Skips, Stop, StoppedError, TrainingError
+from uniser_model.saver import Saver
 from uniser_model.text import PromptCache
+from uniser_model.watch import HeldOut, Tally, effects_of
+from uniser_model.world import World, open_world
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-    from types import FrameType
 
+    from torch import Tensor
+
+    from uniser_model.model import DiT
+
+__all__ = ["StoppedError", "Trainer", "TrainingError", "build_model", "learning_rate", "steps_for", "train"]
 
 # How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
 TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
-
-
-class TrainingError(UniserError):
-    """Training cannot go on: the loss or a gradient is not a number. The last checkpoint stays."""
-
-    exit_code = 1
-
-
-class StoppedError(UniserError):
-    """Ctrl-C (exit 130) or SIGTERM (exit 0, a pre-empted node): the run is saved, the same command resumes it."""
-
-
-def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objective]:
-    """The freshly initialised model of a configuration: its weights follow from the seed alone."""
-    codec, objective = get_codec(config.codec), get_objective(config.objective)
-    step = codec.factor * config.model.patch
-    if config.data.crop_px % step:
-        raise InputError(f"data.crop_px={config.data.crop_px}", f"must be a multiple of {step}", "choose another crop")
-    shape = ModelShape(
-        **config.model.model_dump(),
-        latent_channels=codec.channels,
-        text_width=text_width,
-        out_features=objective.out_features(codec, config.model.patch),
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("weights", config.seed) >> 1)
-        return DiT(shape), codec, objective
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then cosine decay: a pure function of the step (from 0)."""
-    optim, total = config.optim, config.steps or 1
-    warm = min(optim.warmup_steps, max(1, total // 5))
-    if step < warm:
-        return optim.lr * (step + 1) / warm
-    progress = (step - warm) / max(1, total - warm)
-    return optim.lr * (optim.final_lr + (1 - optim.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+# --profile: steps that are recorded, after those that warm up.
+PROFILED_STEPS, UNPROFILED_STEPS = 3, 3
 
 
 class Trainer:
-    """One run's state: weights, optimizer, average, step. `config.steps` must be set before `advance`."""
+    """One run's state: weights, optimizer, averages, step. `config.steps` must be set before `advance`.
 
-    def __init__(self, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str = "cpu") -> None:
-        self.config, self.prompts, self.device = config, prompts, torch.device(device)
+    `advance` and what loads or saves are called on every rank of `world` together.
+    """
+
+    def __init__(
+        self, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str = "cpu",
+        world: World | None = None, out: Path | None = None,
+    ) -> None:  # fmt: skip
+        """`out` is where steps that are not finite are written down. Raises InputError for batches that do not fit."""
+        self.config, self.prompts = config, prompts
+        self.world = world or World(torch.device(device))
+        self.device = self.world.device
+        share = self.world.share(config.data.batch, "data.batch")
+        if share % config.compute.accumulate:
+            rule = f"must divide a rank's {share} samples of a step"
+            raise InputError(f"compute.accumulate={config.compute.accumulate}", rule, "choose another, or data.batch")
         model, self.codec, self.objective = build_model(config, prompts.width())
         self.model = model.to(self.device)
-        self.stream = PairStream(corpus, config, (self.codec.channels, self.codec.factor))
-        decayed = [p for p in model.parameters() if p.ndim >= 2]
-        plain = [p for p in model.parameters() if p.ndim < 2]
-        optim = config.optim
-        groups = [{"params": decayed, "weight_decay": optim.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=optim.lr, betas=(optim.beta_1, optim.beta_2), fused=self.device.type == "cuda"
-        )
-        self.ema = Ema(self.model, optim.ema)
+        latent = (self.codec.channels, self.codec.factor)
+        self.stream = PairStream(corpus, config, latent, (self.world.rank, self.world.size))
+        self.network = Network(self.model, config.compute, self.world)
+        self.optimizer = make_optimizer(self.model, config.optim)
+        self._averages_begin()
+        self.skips = Skips(config.optim.most_skips, out, self.world)
         self.step = 0
 
-    def advance(self, batch: Batch) -> dict[str, float]:
-        """One optimizer step. Raises TrainingError when the loss or the gradient is not finite."""
+    def _averages_begin(self) -> None:
+        self.ema = Ema(self.model, self.config.optim.ema, self.config.optim.ema_power)
+
+    def _backward(self, batch: Batch) -> list[float]:
+        """Gradients of the mean loss over all ranks and micro-batches; the losses of this rank's samples."""
+        parts = self.config.compute.accumulate
+        each: list[Tensor] = []
+        for number, part in enumerate(batch.parts(parts)):
+            here = part.to(self.device)
+            with self.network.last_of_step(number + 1 == parts):
+                losses = self.objective.loss(
+                    cast("DiT", self.network), self.codec, here.condition, here.target_B3HW, here.noise_BCHW, here.t_B
+                )
+                (losses.mean() / parts).backward()  # type: ignore[no-untyped-call]
+            each.append(losses.detach())
+        return torch.cat(each).cpu().tolist()
+
+    def advance(self, batch: Batch) -> dict[str, Any]:
+        """One optimizer step: `loss` and `grad_norm` of the whole step, `lr`, `losses` of this rank's samples.
+
+        A step whose loss or gradient is not finite changes nothing. Raises TrainingError after too many of them.
+        """
         rate = learning_rate(self.config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = batch.to(self.device)
-        each = self.objective.loss(
-            self.model, self.codec, batch.condition, batch.target_B3HW, batch.noise_BCHW, batch.t_B
-        )
-        loss = each.mean()
+        # Layers that draw (dropout of adapters) draw the same when a step is run again.
+        torch.manual_seed(derive_seed("step", self.config.seed, self.step, self.world.rank) >> 1)
+        losses = self._backward(batch)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip)).item()
+        loss = self.world.sum(torch.tensor([sum(losses) / len(losses)])).item() / self.world.size
+        if self.skips.finite(self.step, loss, norm, batch, losses):
+            self.optimizer.step()
+            self.ema.update(self.model, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip)
-        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            bad = [p for p, value in zip(batch.pair_ids, each.tolist(), strict=True) if not math.isfinite(value)]
-            raise TrainingError(
-                f"step {self.step}: loss {loss.item():.4g}, gradient norm {norm.item():.4g}",
-                f"must be finite; pairs {', '.join(bad or batch.pair_ids)}",
-                "look at those pairs, or lower it: --set optim.lr=...; the last checkpoint stays",
-            )
-        self.optimizer.step()
-        self.ema.update(self.model, self.step)
         self.step += 1
-        return {"loss": loss.item(), "grad_norm": norm.item(), "lr": rate}
+        return {"loss": loss, "grad_norm": norm, "lr": rate, "losses": losses}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resume needs beside the step, by name, sharded as it is: `model/NAME`, `ema/NAME`, …"""
+        parts = {"model": self.model.state_dict(), **self.ema.states}
+        named = {f"{part}/{k}": v for part, state in parts.items() for k, v in state.items()}
+        return {**named, **{f"optimizer/{k}": v for k, v in optimizer_tensors(self.model, self.optimizer).items()}}
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint's state.json tells beside the step."""
+        return {"skips_in_a_row": self.skips.in_a_row, "skips": self.skips.total, "whole": ["model", *self.ema.states]}
 
     def load(self, folder: Path) -> None:
-        """Take up a checkpoint of this run."""
-        checkpoint.load_weights(self.model, checkpoint.read_tensors(folder / "model.safetensors")[0], str(folder))
-        for name, value in checkpoint.read_tensors(folder / "ema.safetensors")[0].items():
-            self.ema.state[name] = value.to(self.device)
-        tensors, _ = checkpoint.read_tensors(folder / "optimizer.safetensors")
-        checkpoint.restore_optimizer(self.model, self.optimizer, tensors)
-        self.step = int(checkpoint.read_config(folder)[1]["step"])
+        """Take up a checkpoint of this run, of whatever number of ranks."""
+        checkpoint.load_state(folder, self.tensors(), alone=self.world.size == 1)
+        state = checkpoint.read_config(folder)[1]
+        self.step = int(state["step"])
+        self.skips.in_a_row, self.skips.total = state.get("skips_in_a_row", 0), state.get("skips", 0)
 
     def start_from(self, folder: Path) -> None:
         """Fine-tune: begin at step 0 with another run's averaged weights."""
         checkpoint.check_architecture(checkpoint.read_config(folder)[0], self.config, str(folder))
         tensors, _ = checkpoint.read_tensors(folder / "ema.safetensors")
         checkpoint.load_weights(self.model, tensors, str(folder))
-        self.ema = Ema(self.model, self.config.optim.ema)
+        self._averages_begin()
 
 
-def steps_for(minutes: float, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str) -> int:
+def steps_for(
+    minutes: float, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str = "cpu",
+    world: World | None = None,
+) -> int:  # fmt: skip
     """How many steps fit in `minutes` on this machine: a throwaway trainer is timed for a twentieth of that."""
-    trial = Trainer(config.model_copy(update={"steps": 1000}), corpus, prompts, device)
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(trial.stream.batch, 0, prompts)
-        while trial.step < WARM_STEPS + TIMED_STEPS or time.perf_counter() - begin < 60 * minutes * TIMED_SHARE:
+    trial = Trainer(config.model_copy(update={"steps": 1_000_000}), corpus, prompts, device, world)
+    begin = start = time.perf_counter()
+    with feed(trial.stream, prompts, 0, 1_000_000) as batches:
+        for batch, _ in batches:
             if trial.step == WARM_STEPS:
                 start = time.perf_counter()
-            batch = ahead.result()
-            ahead = pool.submit(trial.stream.batch, trial.step + 1, prompts)
             trial.advance(batch)
-        step_s = (time.perf_counter() - start) / (trial.step - WARM_STEPS)
-    return max(10, int((minutes * 60 - (time.perf_counter() - begin)) / step_s))
-
-
-class _Stop:
-    """SIGINT and SIGTERM ask for a stop after the current step, in the main thread only."""
-
-    def __init__(self) -> None:
-        self.asked: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Stop:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
-        self.asked = number
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+            long = time.perf_counter() - begin > 60 * minutes * TIMED_SHARE
+            if trial.world.of_main(float(trial.step >= WARM_STEPS + TIMED_STEPS and long)):
+                break
+    step_s = (time.perf_counter() - start) / (trial.step - WARM_STEPS)
+    left_s = minutes * 60 - (time.perf_counter() - begin)
+    return int(trial.world.of_main(max(10, int(left_s / step_s))))
 
 
 def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
-    """The stored configuration of a run folder that is to be resumed, or None when it is new."""
+    """The configuration with which the run folder goes on, or None when it is new."""
     path = out / "config.json"
     with storage_errors(str(out)):
         (out / checkpoint.FOLDER).mkdir(parents=True, exist_ok=True)
@@ -179,75 +167,99 @@ def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
         return None
     stored = build_config(json.loads(path.read_text()))
     asked = config if config.steps is not None else config.model_copy(update={"steps": stored.steps})
-    lines = differences(stored.model_dump(mode="json"), asked.model_dump(mode="json"))
+    lines = differences(stored.learnt_from(), asked.learnt_from())
     if lines:
         raise ConfigMismatchError(f"{out} holds another run", "; ".join(lines), "choose another --out")
-    return stored
+    return asked
 
 
 def train(
     config: TrainConfig, out: Path, corpus: CorpusReader, *, prompts: PromptCache | None = None, device: str = "cpu",
-    init: str | None = None, quiet: bool = False,
+    init: str | None = None, quiet: bool = False, profile: bool = False,
 ) -> Path:  # fmt: skip
     """Run or resume the run folder `out` to its last step; returns the checkpoint folder.
 
-    Raises ConfigMismatchError when `out` holds another run, TrainingError when the loss is not finite,
+    Under torchrun every rank calls it. `profile` records some steps into `out/profile/`.
+    Raises ConfigMismatchError when `out` holds another run, TrainingError when losses are not finite,
     StoppedError after Ctrl-C or SIGTERM (saved), StorageError when `out` cannot be written.
     """
     get_objective(config.objective).out_features(get_codec(config.codec), config.model.patch)
-    stored = _open_run(config, out)
-    prompts = prompts or PromptCache(config.text)
-    resumed = checkpoint.find(out) if stored and (out / checkpoint.FOLDER / checkpoint.LATEST).is_file() else None
-    if resumed:
-        prompts.states |= checkpoint.read_prompts(resumed)
-    if stored:
-        config = stored
-    elif config.steps is None:
-        steps = steps_for(config.minutes or 3.0, config, corpus, prompts, device)
-        config = config.model_copy(update={"steps": steps})
-    if not stored:
-        checkpoint.write_atomic(out / "config.json", config.model_dump_json(indent=2))
-    trainer = Trainer(config, corpus, prompts, device)
-    if resumed:
-        trainer.load(resumed)
-    elif init:
-        trainer.start_from(checkpoint.find(init))
-    return _loop(trainer, out, quiet)
+    with open_world(device) as world:
+        stored = _open_run(config, out)
+        world.barrier()
+        prompts = prompts or PromptCache(config.text)
+        begun = stored and (out / checkpoint.FOLDER / checkpoint.LATEST).is_file()
+        resumed = checkpoint.find(out) if begun else None
+        if resumed:
+            prompts.states |= checkpoint.read_prompts(resumed)
+        if stored:
+            config = stored
+        elif config.steps is None:
+            steps = steps_for(config.minutes or 3.0, config, corpus, prompts, world=world)
+            config = config.model_copy(update={"steps": steps})
+        trainer = Trainer(config, corpus, prompts, world=world, out=out)
+        if resumed:
+            trainer.load(resumed)
+        elif init:
+            trainer.start_from(checkpoint.find(init))
+        if not stored and world.main:
+            checkpoint.write_atomic(out / "config.json", config.model_dump_json(indent=2))
+        return _loop(trainer, corpus, out, quiet, profile)
 
 
-def _loop(trainer: Trainer, out: Path, quiet: bool) -> Path:
-    config, total = trainer.config, trainer.config.steps or 0
+def _loop(trainer: Trainer, corpus: CorpusReader, out: Path, quiet: bool, profile: bool) -> Path:
+    config, world, total = trainer.config, trainer.world, trainer.config.steps or 0
     if trainer.step >= total:
         return checkpoint.find(out)
+    tally, held_out = Tally(trainer, effects_of(corpus)), HeldOut(trainer, corpus)
+    with contextlib.ExitStack() as stack:
+        saver = Saver(out, config, world)
+        stack.callback(saver.close)
+        diary = stack.enter_context(Diary(out, trainer.step, config, quiet)) if world.main else None
+        stop = stack.enter_context(Stop())
+        pinned = world.device.type == "cuda"
+        batches = stack.enter_context(feed(trainer.stream, trainer.prompts, trainer.step, total, pinned))
+        recorder = stack.enter_context(_profiler(out, world)) if profile else None
+        for batch, waited_s in batches:
+            done = trainer.advance(batch)
+            step = trainer.step
+            tally.add(batch, done["losses"], waited_s)
+            if recorder:
+                recorder.step()
+            if diary:
+                diary.note(step, done["loss"])
+            if step % config.log_every == 0 or step == total:
+                measured = tally.facts()
+                bad = world.sum(torch.tensor([len(trainer.stream.bad.reasons)])).item()
+                counted = {"bad_rows": float(bad), "skipped_steps": float(trainer.skips.total)}
+                if diary:
+                    diary.write(step, {"grad_norm": done["grad_norm"], "lr": done["lr"], **measured, **counted})
+            if held_out.due(step):
+                facts, sheet = held_out.look(step, out)
+                if diary:
+                    diary.write_held_out(step, facts, sheet)
+            stopped = step < total and world.any(stop.asked is not None)
+            if stopped or step == total or step % config.checkpoint_every == 0:
+                folder = saver.save(step, trainer.tensors(), trainer.facts(), trainer.prompts)
+            if stopped:
+                saver.finish()
+                raise stop.error(step, total)
+        saver.finish()
+    return folder
 
-    def save() -> Path:
-        return checkpoint.save(
-            out, trainer.step, config, trainer.model, trainer.ema.state, trainer.optimizer, trainer.prompts
-        )
 
-    with (
-        Diary(out, trainer.step, total, config.log_every, quiet) as diary,
-        _Stop() as stop,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        ahead = pool.submit(trainer.stream.batch, trainer.step, trainer.prompts)
-        while True:
-            waited = time.perf_counter()
-            batch = ahead.result()
-            waited = time.perf_counter() - waited
-            if trainer.step + 1 < total:
-                ahead = pool.submit(trainer.stream.batch, trainer.step + 1, trainer.prompts)
-            diary.note(trainer.step + 1, {**trainer.advance(batch), **trainer.stream.health(waited)})
-            if trainer.step == total:
-                return save()
-            if stop.asked is not None:
-                save()
-                ahead.cancel()
-                rule = "saved"
-                stopped = StoppedError(
-                    f"stopped at step {trainer.step} of {total}", rule, "the same command resumes it"
-                )
-                stopped.exit_code = EXIT_INTERRUPTED if stop.asked == signal.SIGINT else EXIT_OK
-                raise stopped
-            if trainer.step % config.checkpoint_every == 0:
-                save()
+@contextlib.contextmanager
+def _profiler(out: Path, world: World) -> Iterator[Any]:
+    """Records a few steps of every rank as `out/profile/rankN.json`, for chrome://tracing or Perfetto."""
+    from torch.profiler import ProfilerActivity, profile, schedule
+
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (world.device.type == "cuda")
+    folder = out / "profile"
+    folder.mkdir(exist_ok=True)
+
+    def write(recorded: Any) -> None:
+        recorded.export_chrome_trace(str(folder / f"rank{world.rank}.json"))
+
+    plan = schedule(wait=UNPROFILED_STEPS - 1, warmup=1, active=PROFILED_STEPS, repeat=1)
+    with profile(activities=activities, schedule=plan, on_trace_ready=write) as recorder:
+        yield recorder

@@ -49,6 +49,13 @@ def test_weights_come_as_often_as_they_say() -> None:
         assert ((np.floor(expected) <= drawn) & (drawn <= np.ceil(expected))).all()
     mean = np.array([sum(e[r] for e in epochs) / len(epochs) for r in rows.tolist()])
     assert np.abs(mean - expected).max() < 0.3
+    places = [order.where(e * 100 + i) for e in range(3) for i in range(100)]
+    assert len(set(places)) == 300
+    for epoch in range(3):
+        for row in (12, 13):
+            repeats = [p.repeat for p in places if (p.epoch, p.row) == (epoch, row)]
+            assert sorted(repeats) == list(range(len(repeats)))
+            assert len(repeats) in (3, 4)
     with pytest.raises(InputError, match="sampling weights"):
         EpochOrder(rows, 7, np.array([-1.0] + [1.0] * 99))
 

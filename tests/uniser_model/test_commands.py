@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle  # noqa: TID251  to make what must never be opened
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,9 +19,7 @@ from tests.uniser_model.small import hazy, picture
 from uniser_core.errors import EXIT_BAD_INPUT, UniserError
 from uniser_model.cli import add_app, remove_app, train_app
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 HAZY = hazy(picture("photo", 90, 140), 0.5, 0.9)
 SMALL = ("--set", "model.width=32", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "data.crop_px=32",
          "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2")  # fmt: skip
@@ -91,7 +92,36 @@ def test_train_says_what_it_would_do(corpus_folder: str, tmp_path: Path) -> None
     assert 30e6 < plan["parameters"] < 36e6
     assert plan["steps"] == 10
     assert plan["picture_tokens"] == 3 * 16 * 16
+    assert plan["memory_mb"] == pytest.approx(5 * plan["weights_mb"] + plan["activations_mb"], rel=1e-3)
+    assert "hours" not in plan
+    for card in ("H100", "A100"):
+        done = uniser("train", "S", "--dry-run", "--data", corpus_folder, "--out", out, "--steps", 10**6, "--json",
+                      "--card", card)  # fmt: skip
+        plan = json.loads(done.stdout)
+        flop_s = plan["gflop_a_step"] * 1e9 * 1e6 / (plan["hours"] * 3600)
+        assert flop_s == pytest.approx(0.4 * {"H100": 989e12, "A100": 312e12}[card], rel=0.01)
+    arguments = ("train", "S", "--dry-run", "--data", corpus_folder, "--out", out, "--steps", 1)
+    assert "--card Abacus: is not known" in refusal(*arguments, "--card", "Abacus")
     assert not out.exists()
+
+
+def test_torchrun_trains_with_the_same_options_and_speaks_once(corpus_folder: str, bert: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+               "-m", "uniser_model.train", "demo", "--data", corpus_folder, "--out", str(out), "--minutes", "0.01",
+               "--text", bert, *SMALL, "--set", "compute.parallel=fsdp", "--set", "compute.workers=1",
+               "--set", "watch.validate_every=5", "--set", "watch.sheet_every=5", "--json"]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = json.loads(done.stdout)["checkpoint"]
+    steps = json.loads((out / "config.json").read_text())["steps"]
+    assert folder.endswith(f"step_{steps:08d}")
+    held_out = [json.loads(x) for x in (out / "held_out.jsonl").read_text().splitlines()]
+    assert [x["step"] for x in held_out] == list(range(5, steps + 1, 5))
+    assert (out / "sheets" / "step_00000005.png").is_file()
+    photo = save(tmp_path / "a.png", HAZY)
+    uniser("remove", photo, "--checkpoint", out, "--effect", "occlude", "--out", tmp_path / "restored")
 
 
 def test_train_refuses_in_one_line(corpus_folder: str, trained: str, bert: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config, tiny_t5
 from uniser_core.color import srgb_to_linear
 from uniser_core.errors import InputError
-from uniser_core.order import permuted
+from uniser_core.order import EpochOrder, permuted
 from uniser_core.seeding import generator
 from uniser_model.config import DataConfig
 from uniser_model.data import PairStream, PictureCache, augmented
@@ -37,9 +37,9 @@ def test_each_epoch_shows_every_training_row_once_in_another_order(corpus: Memor
     rows = len(corpus.rows("train"))
     epochs = [[pairs.order.where(e * rows + i) for i in range(rows)] for e in range(3)]
     for number, epoch in enumerate(epochs):
-        assert {e for e, _ in epoch} == {number}
-        assert sorted(r for _, r in epoch) == corpus.rows("train").tolist()
-    assert epochs[0] != [(0, r) for _, r in epochs[1]]
+        assert {p.epoch for p in epoch} == {number}
+        assert sorted(p.row for p in epoch) == corpus.rows("train").tolist()
+    assert [p.row for p in epochs[0]] != [p.row for p in epochs[1]]
 
 
 def test_samples_replay_whatever_was_asked_before(corpus: MemoryCorpus) -> None:
@@ -56,6 +56,16 @@ def test_the_same_pair_is_drawn_anew_in_each_epoch(corpus: MemoryCorpus) -> None
     name = pairs.sample(0).pair_id
     again = next(s for i in range(rows, 2 * rows) if (s := pairs.sample(i)).pair_id == name)
     assert not np.array_equal(pairs.sample(0).noise_CHW, again.noise_CHW)
+
+
+def test_a_row_that_its_weight_repeats_in_an_epoch_is_drawn_anew(corpus: MemoryCorpus) -> None:
+    pairs, rows = stream(corpus), corpus.rows("train")
+    pairs.order = EpochOrder(rows, 0, np.where(np.arange(len(rows)) == 2, 5.0, 1.0))
+    numbers = [n for n in range(len(rows)) if pairs.order.where(n).row == rows[2]]
+    assert len(numbers) >= 3
+    drawn = [pairs.sample(n).noise_CHW.tobytes() for n in numbers]
+    assert len(set(drawn)) == len(drawn)
+    assert drawn == [pairs.sample(n).noise_CHW.tobytes() for n in numbers]
 
 
 def test_crops_of_input_and_target_are_the_same_place(corpus: MemoryCorpus) -> None:

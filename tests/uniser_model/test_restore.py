@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -160,9 +161,7 @@ def test_pickled_missing_and_damaged_checkpoints_are_refused(run: str, tmp_path:
     with pytest.raises(InputError, match="does not exist or holds no checkpoint"):
         checkpoint.find(tmp_path / "nowhere")
     copy = tmp_path / "copy"
-    copy.mkdir()
-    for file in checkpoint.find(run).iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(checkpoint.find(run), copy)
     whole = (copy / "ema.safetensors").read_bytes()
     (copy / "ema.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="no safetensors file"):
@@ -171,6 +170,10 @@ def test_pickled_missing_and_damaged_checkpoints_are_refused(run: str, tmp_path:
     (copy / "ema.safetensors").write_bytes(pickled.read_bytes())
     with pytest.raises(InputError, match="no safetensors file"):
         Restorer.load(copy)
+    # Nor is one among the shards that a resume reads.
+    next((copy / "state").iterdir()).write_bytes(pickled.read_bytes())
+    with pytest.raises(InputError, match="cannot be read"):
+        checkpoint.load_state(copy, {"model/x": torch.zeros(1)}, alone=True)
 
 
 def test_linear_light_is_where_the_change_happens() -> None:

@@ -73,7 +73,9 @@ class Anchored:
         """See `Objective.out_features`. Raises InputError when the latent's pixels are not the picture's."""
         if codec.name != "pixel":
             raise InputError(
-                f"objective anchored with codec {codec.name}", "works on pixels", "use --codec pixel or eps"
+                f"objective anchored with codec {codec.name}",
+                "works on pixels",
+                "choose --set codec=pixel, or --objective flow",
             )
         return 6 * GRID**2
 

@@ -1,0 +1,36 @@
+"""The freshly initialised model of a configuration, with its codec and objective."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from uniser_core.errors import InputError
+from uniser_core.seeding import derive_seed
+
+from uniser_model.codec import Codec, get_codec
+from uniser_model.model import DiT, ModelShape
+from uniser_model.objectives import Objective, get_objective
+
+if TYPE_CHECKING:
+    from uniser_model.config import TrainConfig
+
+
+def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objective]:
+    """Weights follow from the seed alone. Raises InputError for crops that are no whole number of tokens."""
+    codec, objective = get_codec(config.codec), get_objective(config.objective)
+    step = codec.factor * config.model.patch
+    if config.data.crop_px % step:
+        raise InputError(f"data.crop_px={config.data.crop_px}", f"must be a multiple of {step}", "choose another crop")
+    for size in config.data.buckets_px:
+        if size[0] % step or size[1] % step or min(size) < step:
+            raise InputError(f"data.buckets_px {size[0]}x{size[1]}", f"must be multiples of {step}", "choose another")
+    shape = ModelShape(
+        **config.model.model_dump(),
+        latent_channels=codec.channels,
+        text_width=text_width,
+        out_features=objective.out_features(codec, config.model.patch),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed("weights", config.seed) >> 1)
+        return DiT(shape), codec, objective
