@@ -234,48 +234,6 @@ def _gather(
 
 
 @kernel
-def _normalise(spread_RC4: Float32) -> None:
-    for row in range(spread_RC4.shape[0]):
-        for column in range(spread_RC4.shape[1]):
-            per_weight = ONE / max(spread_RC4[row, column, 3], LEAST)
-            for c in range(3):
-                spread_RC4[row, column, c] *= per_weight
-
-
-@kernel
-def _gather(
-    clean_CHW: Float32, path_HW: Float32, extinction: np.float32, share: np.float32, cell: int, sums_RC5: Float32
-) -> None:
-    """Sums over each cell of light to spread by channel, of its weight, and of the weight times optical depth."""
-    height, width = path_HW.shape
-    weighted, spread_W, tau_W = (
-        np.empty((5, width), np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
-    for row in range(sums_RC5.shape[0]):
-        weighted[:] = ZERO
-        for y in range(row * cell, min(row * cell + cell, height)):
-            for x in range(width):
-                tau = path_HW[y, x] * extinction
-                # Sky that nothing of reaches the camera has nothing to spread either.
-                spread_W[x] = spread_share(tau, share) * transmit(tau * LOG2_E)
-                tau_W[x] = min(tau, TAU_MAX)
-            for c in range(3):
-                for x in range(width):
-                    weighted[c, x] += spread_W[x] * clean_CHW[c, y, x]
-            for x in range(width):
-                weighted[3, x] += spread_W[x]
-                weighted[4, x] += spread_W[x] * tau_W[x]
-        for c in range(5):
-            for column in range(sums_RC5.shape[1]):
-                total = ZERO
-                for x in range(column * cell, min(column * cell + cell, width)):
-                    total += weighted[c, x]
-                sums_RC5[row, column, c] = total
-
-
-@kernel
 def _gather_lamps(
     clean_CHW: Float32, lamps_HW: Float32, tau_HW: Float32, gain: np.float32, cell: int, sums: Float32, tau_sum: Float32
 ) -> None:
