@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from uniser_core.color import LUMINANCE_RGB
-from uniser_core.jit import inlined, kernel
+from uniser_core.jit import kernel
 
 from syn_haze.apsf import FINEST_DEG, fine_steps, fine_weights
-from syn_haze.kernels import LOG2_E, exp32, transmit
+from syn_haze.kernels import LOG2_E, TAU_MAX, exp32, fma, rows_around, spread_share, transmit
 
 if TYPE_CHECKING:
     from syn_haze.view import View
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
-# Optical depth taken for sky: all of its forward light is spread.
-TAU_MAX = np.float32(8.0)
+ZERO, ONE, LEAST = np.float32(0.0), np.float32(1.0), np.float32(1e-12)
 # By day the last of these takes the place of all wider ones, which would only even out the picture.
 DAY_LEVELS = 4
 # A lamp is this bright (display white is 1), this much brighter than its surroundings, and small.
@@ -45,26 +43,21 @@ def cell_px(view: View, width: int) -> int:
     return max(1, round(width * FINEST_DEG / max(hfov_deg, 1e-3)))
 
 
-def blurred(
-    clean_CHW: Float32, tau_HW: Float32, share: float, q: float, cell: int, *, in_place: bool = False
+def spread_light(
+    clean_CHW: Float32, path_HW: Float32, extinction_per_m: np.float32, share: float, q: float, cell: int
 ) -> Float32:
-    """Clean light with the forward `share` of scattering spread: float32 (3, H, W), linear.
+    """What arrives around each pixel of the light that the forward `share` of scattering spreads: float32 (3, R, W).
 
-    A pixel at optical depth t keeps exp(-share t) of its light sharp. `in_place` overwrites `clean_CHW`.
+    Linear; a pixel at optical depth t = `path_HW` * `extinction_per_m` keeps exp(-share t) of its own light and takes
+    the rest from here. A row stands for `cell` rows of the picture, at their middle.
     """
-    height, width = tau_HW.shape
-    rows, columns = -(-height // cell), -(-width // cell)
-    sums = np.zeros((rows, columns, 5), np.float32)
-    _gather(clean_CHW, tau_HW, np.float32(share), cell, sums)
-    tau = sums[..., 4] / np.maximum(sums[..., 3], np.float32(1e-12))
-    spread = _spread(sums[..., :4], tau, fine_weights(q, DAY_LEVELS))
-    ratio = spread[..., :3] / np.maximum(spread[..., 3:], np.float32(1e-12))
-    out = clean_CHW if in_place else np.empty_like(clean_CHW)
-    for clean, coarse, mixed in zip(clean_CHW, cv2.split(ratio), out, strict=True):
-        size = coarse.shape[1] * cell, coarse.shape[0] * cell
-        fine = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
-        _mix(clean, tau_HW, np.float32(share), fine, mixed)
-    return out
+    height, width = path_HW.shape
+    sums = np.zeros((-(-height // cell), -(-width // cell), 5), np.float32)
+    _gather(clean_CHW, path_HW, extinction_per_m, np.float32(share), cell, sums)
+    tau = sums[..., 4] / np.maximum(sums[..., 3], LEAST)
+    spread = _spread(np.ascontiguousarray(sums[..., :4]), tau, fine_weights(q, DAY_LEVELS))
+    _normalise(spread)
+    return _stretched(spread[..., :3], cell, width)
 
 
 def lamp_share(clean_CHW: Float32, is_hdr: bool) -> Float32:
@@ -96,43 +89,95 @@ def lamp_glow(clean_CHW: Float32, lamps_HW: Float32, tau_HW: Float32, gain: floa
     _gather_lamps(clean_CHW, lamps_HW, tau_HW, np.float32(gain / (cell * cell)), cell, sums, tau)
     spread = _spread(sums, tau / _total(sums), fine_weights(q))
     spread[..., 3] /= _total(spread)
-    stretched = cv2.resize(spread, (columns * cell, rows), interpolation=cv2.INTER_LINEAR)[:, :width]
-    return np.ascontiguousarray(stretched.transpose(2, 0, 1))
+    return _stretched(spread, cell, width)
 
 
-def at(glow_CRW: Float32, cell: int, y_N: Int64, x_N: Int64) -> Float32:
-    """Glow at some pixels, as one row of a picture: float32 (4, 1, N), or empty where there is none."""
-    if not glow_CRW.size:
-        return glow_CRW
-    last = glow_CRW.shape[1] - 1
-    place = np.clip((y_N + 0.5) / cell - 0.5, 0, last)
-    above = place.astype(np.int64)
-    share = (place - above).astype(np.float32)
-    high, low = glow_CRW[:, above, x_N], glow_CRW[:, np.minimum(above + 1, last), x_N]
-    return np.ascontiguousarray((high + share * (low - high))[:, None])
+def _stretched(grid_RCX: Float32, cell: int, width: int) -> Float32:
+    """A grid's planes stretched along their rows to a picture's width: float32 (X, R, W)."""
+    rows, columns, planes = grid_RCX.shape
+    out = np.empty((planes, rows, width), np.float32)
+    for plane, stretched in zip(cv2.split(grid_RCX), out, strict=True):
+        stretched[:] = cv2.resize(plane, (columns * cell, rows), interpolation=cv2.INTER_LINEAR)[:, :width]
+    return out
+
+
+def at(grid_CRW: Float32, cell: int, index_N: Int64, width: int) -> Float32:
+    """`lamp_glow` or `spread_light` at some pixels, as one row of a picture: float32 (C, 1, N), or empty as it is.
+
+    `index_N` into the flat picture, `width` pixels wide.
+    """
+    if not grid_CRW.size:
+        return grid_CRW
+    out = np.empty((len(grid_CRW), 1, index_N.size), np.float32)
+    _at(grid_CRW, cell, index_N, width, out)
+    return out
+
+
+@kernel
+def _at(grid_CRW: Float32, cell: int, index_N: Int64, width: int, out_C1N: Float32) -> None:
+    for n in range(index_N.size):
+        y = index_N[n] // width
+        x = index_N[n] - y * width
+        above, below, share = rows_around(y, grid_CRW.shape[1], cell)
+        for c in range(grid_CRW.shape[0]):
+            out_C1N[c, 0, n] = fma(share, grid_CRW[c, below, x] - grid_CRW[c, above, x], grid_CRW[c, above, x])
+
+
+@kernel
+def blur_sides(
+    clean_CP: Float32,
+    path_P: Float32,
+    extinction: np.float32,
+    share: np.float32,
+    index_N: Int64,
+    spread_C1N: Float32,
+    near_C1N: Float32,
+    far_C1N: Float32,
+) -> tuple[Float32, Float32]:
+    """Light of both sides on the border of sky with what blur adds to their pixels: float32 (3, 1, N) each, >= 0."""
+    near, far = np.empty_like(near_C1N), np.empty_like(far_C1N)
+    for n in range(index_N.size):
+        spread = spread_share(path_P[index_N[n]] * extinction, share)
+        for c in range(3):
+            change = spread * (spread_C1N[c, 0, n] - clean_CP[c, index_N[n]])
+            near[c, 0, n] = max(near_C1N[c, 0, n] + change, ZERO)
+            far[c, 0, n] = max(far_C1N[c, 0, n] + change, ZERO)
+    return near, far
 
 
 def _total(rgbx_HWC: Float32) -> Float32:
     total = rgbx_HWC[..., 0] + rgbx_HWC[..., 1] + rgbx_HWC[..., 2]
-    return np.asarray(np.maximum(total, np.float32(1e-12)), np.float32)
+    return np.asarray(np.maximum(total, LEAST), np.float32)
 
 
-def _spread(sums_HWC: Float32, tau_HW: Float32, weights_TL: Float32) -> Float32:
-    """Each cell's light over the levels its optical depth asks for, summed."""
-    shares = weights_TL[fine_steps(tau_HW)]
+def _spread(sums_RC4: Float32, tau_RC: Float32, weights_TL: Float32) -> Float32:
+    """Each cell's light over the levels its optical depth asks for, summed: float32 (R, C, 4)."""
+    levels = weights_TL.shape[1]
+    layers = np.empty((levels, *sums_RC4.shape), np.float32)
+    _share_out(sums_RC4, fine_steps(tau_RC), weights_TL, layers)
     total = None
-    for level in range(weights_TL.shape[1] - 1, -1, -1):
-        layer = np.ascontiguousarray(sums_HWC * shares[..., level : level + 1])
+    for level in range(levels - 1, -1, -1):
+        layer = layers[level]
         for step in range(1, level + 1):
-            layer = cv2.resize(layer, _size_at(sums_HWC, step), interpolation=cv2.INTER_AREA)
+            layer = cv2.resize(layer, _size_at(sums_RC4, step), interpolation=cv2.INTER_AREA)
         layer = cv2.GaussianBlur(layer, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
         if total is not None:
             layer = layer + total
         total = (
-            layer if level == 0 else cv2.resize(layer, _size_at(sums_HWC, level - 1), interpolation=cv2.INTER_LINEAR)
+            layer if level == 0 else cv2.resize(layer, _size_at(sums_RC4, level - 1), interpolation=cv2.INTER_LINEAR)
         )
     assert total is not None
     return np.asarray(total, np.float32)
+
+
+@kernel
+def _share_out(sums_RC4: Float32, step_RC: npt.NDArray[np.intp], weights_TL: Float32, layers_LRC4: Float32) -> None:
+    for level in range(layers_LRC4.shape[0]):
+        for row in range(sums_RC4.shape[0]):
+            for column in range(sums_RC4.shape[1]):
+                weight = weights_TL[step_RC[row, column], level]
+                for c in range(4):
+                    layers_LRC4[level, row, column, c] = sums_RC4[row, column, c] * weight
 
 
 def _size_at(picture: Float32, level: int) -> tuple[int, int]:
@@ -142,32 +187,50 @@ def _size_at(picture: Float32, level: int) -> tuple[int, int]:
     return width, height
 
 
-@inlined
-def _spread_share(tau: np.float32, share: np.float32) -> np.float32:
-    spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
-    return spread
+@kernel
+def _normalise(spread_RC4: Float32) -> None:
+    for row in range(spread_RC4.shape[0]):
+        for column in range(spread_RC4.shape[1]):
+            per_weight = ONE / max(spread_RC4[row, column, 3], LEAST)
+            for c in range(3):
+                spread_RC4[row, column, c] *= per_weight
 
 
 @kernel
-def _gather(clean_CHW: Float32, tau_HW: Float32, share: np.float32, cell: int, sums: Float32) -> None:
-    height, width = tau_HW.shape
-    weighted = np.empty((5, width), np.float32)
-    for row in range(sums.shape[0]):
+def _gather(
+    clean_CHW: Float32, path_HW: Float32, extinction: np.float32, share: np.float32, cell: int, sums_RC5: Float32
+) -> None:
+    """Sums over each cell of light to spread by channel, of its weight, and of the weight times optical depth."""
+    height, width = path_HW.shape
+    weighted, spread_W, tau_W = (
+        np.empty((5, width), np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
+    for row in range(sums_RC5.shape[0]):
         weighted[:] = ZERO
         for y in range(row * cell, min(row * cell + cell, height)):
             for x in range(width):
-                tau = min(tau_HW[y, x], TAU_MAX)
+                tau = path_HW[y, x] * extinction
                 # Sky that nothing of reaches the camera has nothing to spread either.
-                spread = _spread_share(tau, share) * transmit(tau_HW[y, x] * LOG2_E)
-                weighted[0, x] += spread * clean_CHW[0, y, x]
-                weighted[1, x] += spread * clean_CHW[1, y, x]
-                weighted[2, x] += spread * clean_CHW[2, y, x]
-                weighted[3, x] += spread
-                weighted[4, x] += spread * tau
-        for column in range(sums.shape[1]):
+                spread_W[x] = spread_share(tau, share) * transmit(tau * LOG2_E)
+                tau_W[x] = min(tau, TAU_MAX)
+            for c in range(3):
+                for x in range(width):
+                    weighted[c, x] += spread_W[x] * clean_CHW[c, y, x]
+            for x in range(width):
+                weighted[3, x] += spread_W[x]
+                weighted[4, x] += spread_W[x] * tau_W[x]
+        for column in range(sums_RC5.shape[1]):
+            red, green, blue, weight, depth = ZERO, ZERO, ZERO, ZERO, ZERO
             for x in range(column * cell, min(column * cell + cell, width)):
-                for c in range(5):
-                    sums[row, column, c] += weighted[c, x]
+                red += weighted[0, x]
+                green += weighted[1, x]
+                blue += weighted[2, x]
+                weight += weighted[3, x]
+                depth += weighted[4, x]
+            sums_RC5[row, column, 0], sums_RC5[row, column, 1], sums_RC5[row, column, 2] = red, green, blue
+            sums_RC5[row, column, 3], sums_RC5[row, column, 4] = weight, depth
 
 
 @kernel
@@ -189,13 +252,3 @@ def _gather_lamps(
                     sums[row, column, c] += arriving * lamp * clean_CHW[c, y, x]
                 sums[row, column, 3] += arriving * light * (ONE - through)
                 tau_sum[row, column] += arriving * light * tau
-
-
-@kernel
-def _mix(clean_HW: Float32, tau_HW: Float32, share: np.float32, spread_HW: Float32, out_HW: Float32) -> None:
-    """Into `out_HW` (which may be `clean_HW`): clean light where haze is thin, its spread light where it is thick."""
-    height, width = tau_HW.shape
-    for y in range(height):
-        for x in range(width):
-            clean = clean_HW[y, x]
-            out_HW[y, x] = clean + _spread_share(tau_HW[y, x], share) * (spread_HW[y, x] - clean)

@@ -27,6 +27,8 @@ LOG2_E = np.float32(1.4426950408889634)
 ROUND = np.float32(12582912.0)
 # Taylor terms of 2^f, f in [-0.5, 0.5]: relative error 4e-6.
 P1, P2, P3, P4, P5 = (np.float32(v) for v in (0.6931471806, 0.2402265070, 0.0555041087, 0.0096181291, 0.0013333558))
+# Optical depth taken for sky: all of its forward light is spread.
+TAU_MAX = np.float32(8.0)
 # Glow is divided by no less opacity than this.
 CLEAREST = np.float32(1e-6)
 ONE, ZERO, HALF, THIRD, WHITE = (np.float32(v) for v in (1, 0, 0.5, 1 / 3, 255))
@@ -89,6 +91,13 @@ def transmit(halvings: np.float32) -> np.float32:
     return through if halvings < HALVINGS_OPAQUE else ZERO
 
 
+@inlined
+def spread_share(tau: np.float32, share: np.float32) -> np.float32:
+    """How much of a pixel's light the forward `share` of scattering has spread on its way."""
+    spread: np.float32 = ONE - exp32(-share * min(tau, TAU_MAX))
+    return spread
+
+
 @kernel
 def mix_srgb8(
     clean_CHW: Float32, path_HW: Float32, extinction_C: Float32, airlight_C: Float32, table: UInt32, out_HWC: UInt8
@@ -110,6 +119,39 @@ def mix_srgb8(
 
 
 @inlined
+def rows_around(y: int, rows: int, cell_px: int) -> tuple[int, int, np.float32]:
+    """The grid's rows above and below a row of the picture, and the share of the latter."""
+    place = min(max((y + 0.5) / cell_px - 0.5, 0.0), rows - 1.0)
+    above = int(place)
+    return above, min(above + 1, rows - 1), np.float32(place - above)
+
+
+@inlined
+def _behind_row(
+    y: int,
+    clean_CHW: Float32,
+    path_HW: Float32,
+    extinction_C: Float32,
+    spread_CRW: Float32,
+    blur_share: np.float32,
+    cell_px: int,
+    scratch_W: Float32,
+    light_CW: Float32,
+) -> None:
+    """Light that the haze is laid on: clean where haze is thin, the light spread around it where it is thick."""
+    if spread_CRW.size == 0:
+        light_CW[:] = clean_CHW[:, y]
+        return
+    above, below, share = rows_around(y, spread_CRW.shape[1], cell_px)
+    for x in range(path_HW.shape[1]):
+        scratch_W[x] = spread_share(path_HW[y, x] * extinction_C[1], blur_share)
+    for c in range(3):
+        for x in range(path_HW.shape[1]):
+            near = fma(share, spread_CRW[c, below, x] - spread_CRW[c, above, x], spread_CRW[c, above, x])
+            light_CW[c, x] = fma(scratch_W[x], near - clean_CHW[c, y, x], clean_CHW[c, y, x])
+
+
+@inlined
 def _lit_row(
     y: int,
     clean_CHW: Float32,
@@ -119,27 +161,27 @@ def _lit_row(
     sunlit_C: Float32,
     phase_HW: Float32,
     glow_CRW: Float32,
+    spread_CRW: Float32,
+    blur_share: np.float32,
     cell_px: int,
     light_CW: Float32,
     through_CW: Float32,
 ) -> None:
     """Light and transmission of one row, for both kernels alike; a fourth row of `through_CW` is scratch."""
+    _behind_row(y, clean_CHW, path_HW, extinction_C, spread_CRW, blur_share, cell_px, through_CW[3], light_CW)
     for c in range(3):
         even, sunlit, halvings = airlight_C[c], sunlit_C[c], extinction_C[c] * LOG2_E
         if phase_HW.size > 0:
             for x in range(path_HW.shape[1]):
                 air = fma(sunlit, phase_HW[y, x], even)
                 through_CW[c, x] = transmit(path_HW[y, x] * halvings)
-                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - air, air)
+                light_CW[c, x] = fma(through_CW[c, x], light_CW[c, x] - air, air)
         else:
             for x in range(path_HW.shape[1]):
                 through_CW[c, x] = transmit(path_HW[y, x] * halvings)
-                light_CW[c, x] = fma(through_CW[c, x], clean_CHW[c, y, x] - even, even)
+                light_CW[c, x] = fma(through_CW[c, x], light_CW[c, x] - even, even)
     if glow_CRW.size > 0:
-        last = glow_CRW.shape[1] - 1
-        place = min(max((y + 0.5) / cell_px - 0.5, 0.0), float(last))
-        above = int(place)
-        below, share = min(above + 1, last), np.float32(place - above)
+        above, below, share = rows_around(y, glow_CRW.shape[1], cell_px)
         for x in range(path_HW.shape[1]):
             # Glow is told over the opacity before the pixel or the lamp, whichever is more.
             lamp = fma(share, glow_CRW[3, below, x] - glow_CRW[3, above, x], glow_CRW[3, above, x])
@@ -159,21 +201,27 @@ def mix_lit_srgb8(
     sunlit_C: Float32,
     phase_HW: Float32,
     glow_CRW: Float32,
+    spread_CRW: Float32,
+    blur_share: np.float32,
     cell_px: int,
     table: UInt32,
     out_HWC: UInt8,
     mask_HW: UInt8,
 ) -> None:
-    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW, and the glow of lamps (each empty: none).
+    """As `mix_srgb8` under airlight_C + sunlit_C * phase_HW, the glow of lamps, and blur (each empty: none).
 
-    `glow_CRW` is `syn_haze.glow.lamp_glow`: one row for each `cell_px` of the picture's, between which it is linear.
+    `glow_CRW` is `syn_haze.glow.lamp_glow` and `spread_CRW` `spread_light`, of which a pixel takes the more the more
+    air is before it: one row for each `cell_px` of the picture's, between which they are linear.
     `mask_HW` (empty: none) takes 1 - mean transmission in 8 bits, as `uniser_core.engine.strength8` rounds.
     """
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     bits = light.view(np.uint32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
+        _lit_row(
+            *(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW),
+            *(glow_CRW, spread_CRW, blur_share, cell_px, light, through),
+        )
         for c in range(3):
             for x in range(width):
                 light[c, x] = min(max(light[c, x], LOWEST), HIGHEST)
@@ -196,6 +244,8 @@ def mix_lit_linear(
     sunlit_C: Float32,
     phase_HW: Float32,
     glow_CRW: Float32,
+    spread_CRW: Float32,
+    blur_share: np.float32,
     cell_px: int,
     out_HWC: Float32,
     transmission_HWC: Float32,
@@ -204,7 +254,10 @@ def mix_lit_linear(
     height, width = path_HW.shape
     light, through = np.empty((3, width), np.float32), np.empty((4, width), np.float32)
     for y in range(height):
-        _lit_row(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW, glow_CRW, cell_px, light, through)
+        _lit_row(
+            *(y, clean_CHW, path_HW, extinction_C, airlight_C, sunlit_C, phase_HW),
+            *(glow_CRW, spread_CRW, blur_share, cell_px, light, through),
+        )
         for x in range(width):
             for c in range(3):
                 out_HWC[y, x, c], transmission_HWC[y, x, c] = light[c, x], through[c, x]
@@ -221,3 +274,21 @@ def planes_srgb8(rgb8_HWC: UInt8, table: Float32) -> Float32:
             out[1, y, x] = table[rgb8_HWC[y, x, 1]]
             out[2, y, x] = table[rgb8_HWC[y, x, 2]]
     return out
+
+
+@kernel
+def blended(near_N3: Float32, far_N3: Float32, share_N: Float32) -> Float32:
+    """near + share (far - near): float32 (N, 3)."""
+    out = np.empty_like(near_N3)
+    for n in range(share_N.size):
+        for c in range(3):
+            out[n, c] = near_N3[n, c] + share_N[n] * (far_N3[n, c] - near_N3[n, c])
+    return out
+
+
+@kernel
+def put(pixels_N3: npt.NDArray[Any], index_N: npt.NDArray[np.int64], out_P3: npt.NDArray[Any]) -> None:
+    """out_P3[index_N] = pixels_N3, of any type."""
+    for n in range(index_N.size):
+        for c in range(3):
+            out_P3[index_N[n], c] = pixels_N3[n, c]

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from syn_haze.view import View
 
 Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 THIRD = np.float32(1 / 3)
 ROW_PX = 512
 # From this size on planes of light are not shared between variants.
 LARGE_PX = 4_000_000
-NO_GLOW, NO_PHASE, NO_MASK = (
+NO_GRID, NO_PHASE, NO_MASK = (
     np.empty((0, 0, 0), np.float32),
     np.empty((0, 0), np.float32),
     np.empty((0, 0), np.uint8),
@@ -44,7 +45,7 @@ class Air:
 
     `clean_CHW` float32 (3, H, W); `path_HW` float32 (H, W); `extinction_C`, `even_C`, `sunlit_C` float32 (3,);
     `phase_HW` float32 (H, W) or empty (airlight is `even_C` everywhere); `glow_CRW` as `glow.lamp_glow` or empty;
-    `change_C1n` what blur did to the light of the sky's border, or None.
+    `spread_CRW` as `glow.spread_light` for this `blur_share`, or empty: no blur; both on a grid of `cell_px` pixels.
     """
 
     clean_CHW: Float32
@@ -54,8 +55,9 @@ class Air:
     sunlit_C: Float32
     phase_HW: Float32
     glow_CRW: Float32
+    spread_CRW: Float32
+    blur_share: float
     cell_px: int
-    change_C1n: Float32 | None = None
 
     def linear(self) -> tuple[Float32, Float32]:
         """Hazy light and transmission: float32 (H, W, 3) each."""
@@ -67,7 +69,7 @@ class Air:
     def srgb8(self) -> UInt8:
         """Hazy picture in 8-bit sRGB: uint8 (H, W, 3), the bits of `encode_srgb8(linear()[0])`."""
         height, width = self.path_HW.shape
-        if self.phase_HW.size or self.glow_CRW.size:
+        if self.phase_HW.size or self.glow_CRW.size or self.spread_CRW.size:
             return self._lit_srgb8(NO_MASK)
         out = np.empty((height, width, 3), np.uint8)
         # The kernel looks at each pixel alone, and is quickest on rows that stay in the nearest cache.
@@ -85,19 +87,30 @@ class Air:
     @property
     def _optics(self) -> tuple[Any, ...]:
         sides = self.clean_CHW, self.path_HW, self.extinction_C, self.even_C
-        return *sides, self.sunlit_C, self.phase_HW, self.glow_CRW, self.cell_px
+        grids = self.glow_CRW, self.spread_CRW, np.float32(self.blur_share), self.cell_px
+        return *sides, self.sunlit_C, self.phase_HW, *grids
 
     def _lit_srgb8(self, mask_HW: UInt8) -> UInt8:
         out = np.empty((*self.path_HW.shape, 3), np.uint8)
         kernels.mix_lit_srgb8(*self._optics, encode_table(), out, mask_HW)
         return out
 
-    def at(self, place: npt.NDArray[np.int64], clean_C1n: Float32) -> Air:
+    def at(self, place: Int64, clean_C1n: Float32) -> Air:
         """The air at some pixels, with other light behind it: `place` int64 (n,) into the flat picture."""
         phase = self.phase_HW.reshape(-1)[place][None] if self.phase_HW.size else NO_PHASE
         path = self.path_HW.reshape(-1)[place][None]
-        shine = glow.at(self.glow_CRW, self.cell_px, *divmod(place, self.path_HW.shape[1]))
-        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine, 1)
+        shine = glow.at(self.glow_CRW, self.cell_px, place, self.path_HW.shape[1])
+        return Air(clean_C1n, path, self.extinction_C, self.even_C, self.sunlit_C, phase, shine, NO_GRID, 0.0, 1)
+
+    def sides(self, border: Sky) -> tuple[Float32, Float32]:
+        """Light behind the border of sky, near and far, float32 (3, 1, n) each: with what blur adds to its pixels."""
+        if not self.spread_CRW.size:
+            return border.near_C1n, border.far_C1n
+        spread = glow.at(self.spread_CRW, self.cell_px, border.index, self.path_HW.shape[1])
+        air = self.path_HW.reshape(-1), self.extinction_C[1], np.float32(self.blur_share)
+        sides = border.near_C1n, border.far_C1n
+        near, far = glow.blur_sides(self.clean_CHW.reshape(3, -1), *air, border.index, spread, *sides)
+        return near, far
 
 
 def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
@@ -105,7 +118,8 @@ def render_linear(frame: Frame, params: HazeParams) -> tuple[Float32, Float32]:
     air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out, through = air.linear()
     if border.index.size:
-        out.reshape(-1, 3)[border.index], through.reshape(-1, 3)[border.index] = _border(air, border)
+        for whole, part in zip((out, through), _border(air, border), strict=True):
+            kernels.put(part, border.index, whole.reshape(-1, 3))
     return out, through
 
 
@@ -114,7 +128,7 @@ def render_srgb8(frame: Frame, params: HazeParams) -> UInt8:
     air, border = _air(frame, params), sky_of(frame, params.sky_share)
     out = air.srgb8()
     if border.index.size:
-        out.reshape(-1, 3)[border.index] = encode_srgb8(_border(air, border)[0])
+        kernels.put(encode_srgb8(_border(air, border)[0]), border.index, out.reshape(-1, 3))
     return out
 
 
@@ -124,7 +138,7 @@ def render_srgb8_strength(frame: Frame, params: HazeParams) -> tuple[UInt8, UInt
     out, mask = air.srgb8_strength8()
     if border.index.size:
         light, through = _border(air, border)
-        out.reshape(-1, 3)[border.index] = encode_srgb8(light)
+        kernels.put(encode_srgb8(light), border.index, out.reshape(-1, 3))
         mask.reshape(-1)[border.index] = strength8(strength_of(through))
     return out, mask
 
@@ -137,14 +151,11 @@ def strength_of(through: Float32) -> Float32:
 
 def _border(air: Air, border: Sky) -> tuple[Float32, Float32]:
     """Where sky and scene share pixels: each side hazed at its distance, mixed by the matte. float32 (n, 3) each."""
-    near, far = border.near_C1n, border.far_C1n
-    if air.change_C1n is not None:
-        near, far = (np.maximum(side + air.change_C1n, np.float32(0)) for side in (near, far))
+    near, far = air.sides(border)
     near_light, near_through = air.at(border.index, near).linear()
     sky_light, sky_through = air.at(border.sky_index, far).linear()
-    alpha = border.alpha[:, None]
-    light = near_light[0] + alpha * (sky_light[0] - near_light[0])
-    return light, near_through[0] + alpha * (sky_through[0] - near_through[0])
+    light = kernels.blended(near_light[0], sky_light[0], border.alpha)
+    return light, kernels.blended(near_through[0], sky_through[0], border.alpha)
 
 
 def _air(frame: Frame, params: HazeParams) -> Air:
@@ -157,21 +168,16 @@ def _air(frame: Frame, params: HazeParams) -> Air:
         path = _uneven_depth(frame, params, view)
         extinction = ratios.astype(np.float32)
     even, sunlit = airlights(params)
-    phase, shine, change, cell = NO_PHASE, NO_GLOW, None, 1
+    phase, shine, spread, cell = NO_PHASE, NO_GRID, NO_GRID, glow.cell_px(view, frame.width)
     if params.sun_share > 0:
         phase = phase_HW(params, view, frame.width, frame.height)
-    if params.blur_share > 0 or params.lamp_gain > 0:
-        tau, cell = path * extinction[1], glow.cell_px(view, frame.width)
-        if params.lamp_gain > 0:
-            lamps = _lamps_of(frame, clean)
-            shine = glow.lamp_glow(clean, lamps, tau, params.lamp_gain, params.apsf_q, cell)
-        if params.blur_share > 0:
-            index = sky_of(frame, params.sky_share).index
-            before = clean.reshape(3, -1)[:, index]
-            own = _is_large(frame)
-            clean = glow.blurred(clean, tau, params.blur_share, params.apsf_q, cell, in_place=own)
-            change = (clean.reshape(3, -1)[:, index] - before)[:, None]
-    return Air(clean, path, extinction, even, sunlit, phase, shine, cell, change)
+    if params.lamp_gain > 0:
+        shine = glow.lamp_glow(
+            clean, _lamps_of(frame, clean), path * extinction[1], params.lamp_gain, params.apsf_q, cell
+        )
+    if params.blur_share > 0:
+        spread = glow.spread_light(clean, path, extinction[1], params.blur_share, params.apsf_q, cell)
+    return Air(clean, path, extinction, even, sunlit, phase, shine, spread, params.blur_share, cell)
 
 
 def _lamps_of(frame: Frame, clean_CHW: Float32) -> Float32:
@@ -200,7 +206,7 @@ def planes_of(frame: Frame) -> Float32:
 
 
 def _is_large(frame: Frame) -> bool:
-    """Whether planes are made anew for each variant, which may then overwrite them, to bound memory."""
+    """Whether planes are made anew for each variant, to bound memory."""
     return frame.width * frame.height > LARGE_PX
 
 

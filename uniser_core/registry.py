@@ -170,7 +170,7 @@ def effect_names() -> list[str]:
 
 
 def get_effect(name: str) -> Effect:
-    """An instance of the effect `name`. Raises InputError with the known names."""
+    """The instance of the effect `name` that serves this process. Raises InputError with the known names."""
     if name not in EFFECTS:
         if name not in points("uniser.effects"):
             known = ", ".join(effect_names())
@@ -179,11 +179,16 @@ def get_effect(name: str) -> Effect:
     if name not in EFFECTS:
         raise InputError(f"entry point '{name}'", "registers no effect of that name", "use @effect with the same name")
     try:
-        return EFFECTS[name]()
+        return _made(EFFECTS[name])
     except UniserError:
         raise
     except Exception as error:
         raise InputError(f"effect '{name}' cannot be made", repr(error), "mend its __init__") from error
+
+
+@cache
+def _made(kind: type[Effect]) -> Effect:
+    return kind()
 
 
 def working_effects() -> Iterator[Effect]:

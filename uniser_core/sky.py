@@ -133,13 +133,13 @@ def _part(
     """Share of sky (n,) and light of the near side and of the sky (n, 3) of the pixels in `edge`."""
     band = edge.reshape(-1)
     # A sun would be all that a mean shows: for the matte, light is held to some times the sky's.
-    held_HWC = np.minimum(rgb_HWC, np.float32(MOST_OVER_SKY) * usual)
+    held_HWC = _at_most(rgb_HWC, np.float32(MOST_OVER_SKY) * usual)
     light = held_HWC.reshape(-1, 3)[band].astype(np.float64)
     far = local_mean(held_HWC, sure[0], radius, edge).astype(np.float64)
     # What is thin has no pixel to itself: those least like the sky, and darker, say most of its colour.
-    below_HWC = np.minimum(rgb_HWC, usual)
-    unlike = ((below_HWC - usual) ** 2).sum(axis=2, dtype=np.float32) + np.float32(LEAST_WEIGHT)
-    near = local_mean(np.minimum(rgb_HWC, 2 * usual), sure[1], radius, edge, unlike).astype(np.float64)
+    red, green, blue = cv2.split(cv2.subtract(_at_most(rgb_HWC, usual), _scalar(usual)))
+    unlike = red * red + green * green + blue * blue + np.float32(LEAST_WEIGHT)
+    near = local_mean(_at_most(rgb_HWC, 2 * usual), sure[1], radius, edge, unlike).astype(np.float64)
     soft = cv2.GaussianBlur(mask_HW.astype(np.float32), (0, 0), 0.6).reshape(-1)[band].astype(np.float64)
     apart = far - near
     hold = (NOISE * far.max(axis=1)) ** 2 + 1e-9
@@ -152,6 +152,14 @@ def _part(
     alpha = np.clip((1 + 2 * SURE) * alpha - SURE, 0, 1)
     near, far = _unmix(rgb_HWC.reshape(-1, 3)[band].astype(np.float64), alpha, near, far)
     return alpha, near, far
+
+
+def _at_most(rgb_HWC: Float32, most_C: Float32) -> Float32:
+    return np.asarray(cv2.min(rgb_HWC, _scalar(most_C)), np.float32)
+
+
+def _scalar(rgb_C: Float32) -> tuple[float, ...]:
+    return *(float(v) for v in rgb_C), 0.0
 
 
 def _sure(core: Bool, mask: Bool, radius: int) -> Bool:

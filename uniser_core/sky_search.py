@@ -37,13 +37,14 @@ def local_mean(rgb_HWC: Float32, where: Bool, radius: int, wanted: Bool, weight_
     """Mean colour of chosen pixels around each wanted one, float32 (n, 3); the nearest's where the window has none."""
     window = (4 * radius + 1, 4 * radius + 1)
     weight = where.astype(np.float32) if weight_HW is None else where * weight_HW
-    total = cv2.boxFilter(rgb_HWC * weight[..., None], cv2.CV_32F, window, normalize=False)
-    count = cv2.boxFilter(weight, cv2.CV_32F, window, normalize=False)
-    mean = np.asarray(total[wanted] / np.maximum(count[wanted], 0.5 * LEAST_WEIGHT)[:, None], np.float32)
-    missing = count[wanted] < 0.5 * (1 if weight_HW is None else LEAST_WEIGHT)
+    # OpenCV's loops give NumPy's bits; NumPy's own are slow along an axis of three.
+    total = cv2.boxFilter(cv2.multiply(rgb_HWC, cv2.merge([weight] * 3)), cv2.CV_32F, window, normalize=False)
+    count = cv2.boxFilter(weight, cv2.CV_32F, window, normalize=False).reshape(-1)[place := np.flatnonzero(wanted)]
+    mean = np.take(total.reshape(-1, 3), place, axis=0) / np.maximum(count, 0.5 * LEAST_WEIGHT)[:, None]
+    missing = count < 0.5 * (1 if weight_HW is None else LEAST_WEIGHT)
     if missing.any() and where.any():
-        mean[missing] = rgb_HWC.reshape(-1, 3)[nearest(where)[wanted][missing]]
-    return mean
+        mean[missing] = rgb_HWC.reshape(-1, 3)[nearest(where).reshape(-1)[place[missing]]]
+    return np.asarray(mean, np.float32)
 
 
 def nearest(where: Bool) -> Int64:
@@ -120,7 +121,7 @@ def _at_full_size(found: Bool, rgb: Float32, clean_CHW: Float32) -> Bool:
         own = np.sqrt(np.clip(clean_CHW[:, rows].transpose(1, 2, 0), 0, 1))
         low, high = _stretched(darkest, rows, height), _stretched(brightest, rows, height)
         inside = (own > low - SKY_SPREAD) & (own < high + SKY_SPREAD)
-        cloud = (own.sum(axis=2) > high.sum(axis=2)) & (own[..., 2] > 0.96 * own[..., 0])
+        cloud = (own.sum(axis=2) > high[..., 0] + high[..., 1] + high[..., 2]) & (own[..., 2] > 0.96 * own[..., 0])
         out[rows] = close[rows] & (inside[..., 0] & inside[..., 1] & inside[..., 2] | cloud)
     return out
 
