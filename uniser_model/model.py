@@ -114,7 +114,9 @@ class Attention(nn.Module):
     def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None) -> Tensor:
         """`keep` (B, 1, 1, T) is False at padded text tokens, None when there are none."""
         q, k, v = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = rotate(self.norm_q(q), cos, sin), rotate(self.norm_k(k), cos, sin)
+        # Weights in the type of what they scale: the fused kernel takes no others.
+        scaled = (q, self.norm_q), (k, self.norm_k)
+        q, k = (rotate(F.rms_norm(x, x.shape[-1:], norm.weight.to(x.dtype)), cos, sin) for x, norm in scaled)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
         return cast("Tensor", self.out(mixed.transpose(1, 2).flatten(2)))
 
