@@ -15,6 +15,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -35,10 +36,17 @@ REMEDIES = {
 
 
 def resolve(uri: str | Path) -> tuple[pafs.FileSystem, str]:
-    """(file system, path) of a local path or a URI. Raises InputError on an unknown scheme."""
+    """(file system, path) of a local path or a URI. Raises InputError on an unknown scheme, or keys in the URI."""
     text = str(uri)
-    if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", text):
+    scheme = re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", text)
+    if not scheme:
         return pafs.LocalFileSystem(), str(Path(text).expanduser().absolute())
+    place, _, rest = text[scheme.end() :].partition("/")
+    if "@" in place or (":" in place and "@" in rest):
+        # URIs are printed, logged and kept in manifests.
+        shown = f"{scheme[0]}***@{text[scheme.end() :].rpartition('@')[2]}"
+        remedy = "give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+        raise InputError(shown, "holds credentials, which a URI must not", remedy)
     try:
         found, path = pafs.FileSystem.from_uri(text)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
@@ -144,7 +152,8 @@ class Store:
                 os.replace(spooled, target)
                 _fsync(target.parent)
                 return
-            temporary = self.path(f"{name}.tmp-{os.getpid()}")
+            # Containers on two nodes may share a name and a process number.
+            temporary = self.path(f"{name}.tmp-{uuid4().hex}")
             with spooled.open("rb") as source, self.fs.open_output_stream(temporary) as sink:
                 shutil.copyfileobj(source, sink, 16 << 20)
             self.fs.move(temporary, self.path(name))

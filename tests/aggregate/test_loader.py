@@ -6,8 +6,6 @@ import itertools
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pyarrow.fs as pafs
@@ -15,6 +13,7 @@ import pytest
 from pair_runs import PHOTOS, rows_of, write_run
 
 from aggregate.build import build
+from tests.s3 import served
 from uniser_core.blob_cache import BlobCache
 from uniser_core.corpus import Corpus
 from uniser_core.errors import InputError
@@ -137,19 +136,8 @@ def test_the_cache_keeps_to_its_size_and_mends_what_is_cut(tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def bucket() -> Any:
     """A real S3 server on loopback; gives a function from a key to its URI."""
-    from moto.server import ThreadedMotoServer
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "someone")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        urlopen(Request(f"http://{host}:{port}/bucket", method="PUT")).close()
-        endpoint = quote(f"http://{host}:{port}", safe="")
-        yield lambda key: f"s3://bucket/{key}?endpoint_override={endpoint}&region=us-east-1"
-        server.stop()
+    with served() as uri:
+        yield uri
 
 
 def test_a_corpus_on_s3_reads_each_blob_once(bucket: Any, tmp_path: Path) -> None:
