@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.light import Horizon, facing, highlight_share, lit_share
+from lr_srd.light import Horizon, facing, highlight_share, lit_share, own_share_HWC
 from lr_srd.occluders import draw, kind_of
 from lr_srd.receivers import receivers_of
 from lr_srd.shade import Surfaces, shadow_ratio
@@ -68,7 +68,10 @@ def shade(
     open_HW: Float32 | None = None,
     cover_HW: Float32 | None = None,
 ) -> tuple[Float32, Float32]:
-    """Ratio (H, W, 3) and strength (H, W) of the shadow: `lr_srd.shade.shadow_ratio` on the picture's surfaces."""
+    """Ratio (H, W, 3) and strength (H, W) of the shadow: `lr_srd.shade.shadow_ratio` on the picture's surfaces.
+
+    What shines itself keeps its light: the ratio r of the rest becomes 1 - (1 - r) (1 - own share).
+    """
     receivers = receivers_of(frame, params.focal_px, params.up)
     if receivers.sky.index.size:
         cover_HW = np.zeros(visibility_HW.shape, np.float32) if cover_HW is None else cover_HW
@@ -77,4 +80,9 @@ def shade(
     surfaces = Surfaces(facing(receivers, disc.direction), lit_share(frame, receivers), highlight_share(frame))
     # Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour.
     r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)
-    return shadow_ratio((r, g, b), surfaces, visibility_HW, open_HW, cover_HW)
+    ratio, strength = shadow_ratio((r, g, b), surfaces, visibility_HW, open_HW, cover_HW)
+    own = own_share_HWC(frame)
+    if own is not None:
+        ratio = 1 - (1 - ratio) * (1 - own)
+        strength = 1 - ratio.mean(axis=2)
+    return ratio, strength

@@ -24,6 +24,8 @@ Vector = tuple[float, float, float]
 AZIMUTH_STEP_DEG, ELEVATIONS_DEG = 15, (20.0, 40.0, 60.0)
 # Shading must explain this share of the luminance's variance before its direction is believed.
 LEAST_CORRELATION = 0.35
+# Range of light that the local median tells apart, stops either way; 255 steps of 4%.
+MEDIAN_STOPS = 7.0
 FIT_PX = 96
 
 
@@ -59,6 +61,32 @@ def facing(receivers: Receivers, light: Vector) -> Float32:
     return np.maximum(receivers.normals_HWC @ np.asarray(light, np.float32), 0)
 
 
+def reflected_HWC(frame: Frame) -> Float32:
+    """Light that surfaces send back, linear float32 (H, W, 3), >= 0: without what shines itself or lies beyond windows.
+
+    Blender frames know that part (their `emission`, environment included); of photos all light counts.
+    """
+    light = np.maximum(frame.rgb_HWC, 0)
+    if not frame.has("emission"):
+        return np.asarray(light, np.float32)
+    return np.asarray(np.maximum(light - frame.get("emission"), 0), np.float32)
+
+
+def own_share_HWC(frame: Frame) -> Float32 | None:
+    """Share of each pixel's light that no shadow takes, float32 (H, W, 3) in [0, 1]: lamps, sky in a window.
+
+    None where the frame does not know it.
+    """
+    if not frame.has("emission"):
+        return None
+
+    def make() -> Float32:
+        own = np.maximum(frame.get("emission"), 0)
+        return np.asarray(np.clip(own / np.maximum(frame.rgb_HWC, np.float32(1e-6)), 0, 1), np.float32)
+
+    return frame.memo(("shadow own light",), make)
+
+
 def lit_share(frame: Frame, receivers: Receivers) -> Float32:
     """How much of the light reaches each point already, float32 (H, W) in [0, 1]: 0 where the picture is in shadow.
 
@@ -67,7 +95,7 @@ def lit_share(frame: Frame, receivers: Receivers) -> Float32:
     """
 
     def make() -> Float32:
-        light = luminance(np.maximum(frame.rgb_HWC, 0))
+        light = luminance(reflected_HWC(frame))
         radius = max(1, round(max(light.shape) / 160))
         around = cv2.blur(light, (2 * radius + 1, 2 * radius + 1))
         usable = around[receivers.valid_HW]
@@ -86,12 +114,15 @@ def highlight_share(frame: Frame) -> Float32:
     """
 
     def make() -> Float32:
-        light = luminance(np.maximum(frame.rgb_HWC, 0))
+        light = luminance(reflected_HWC(frame))
         scale = min(1.0, 256 / max(light.shape))
         small = cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        level = float(small.max()) or 1.0
-        median = cv2.medianBlur(np.asarray(np.clip(small / level, 0, 1) * 255, np.uint8), 9).astype(np.float32)
-        around = cv2.resize(median * np.float32(level / 255), (light.shape[1], light.shape[0]))
+        # The median filter takes 8 bits: of stops about the picture's middle, or a lamp would leave the rest no step.
+        middle = max(float(np.median(small)), 1e-6)
+        stops = np.log2(np.maximum(small / middle, 2.0**-MEDIAN_STOPS))
+        code = np.clip(np.rint((stops / MEDIAN_STOPS + 1) * 127.5), 0, 255).astype(np.uint8)
+        median_stops = (cv2.medianBlur(code, 9).astype(np.float32) / np.float32(127.5) - 1) * MEDIAN_STOPS
+        around = cv2.resize(np.exp2(median_stops) * np.float32(middle), (light.shape[1], light.shape[0]))
         return np.asarray(np.clip(1 - np.float32(1.8) * around / np.maximum(light, 1e-6), 0, 0.9), np.float32)
 
     return frame.memo(("shadow highlights",), make)
@@ -114,7 +145,7 @@ def find_light(frame: Frame, receivers: Receivers) -> FoundLight | None:
 
     def make() -> FoundLight | None:
         step = max(1, max(frame.height, frame.width) // FIT_PX)
-        light = np.log(np.maximum(luminance(np.maximum(frame.rgb_HWC[::step, ::step], 0)), 1e-3))
+        light = np.log(np.maximum(luminance(reflected_HWC(frame)[::step, ::step]), 1e-3))
         valid = receivers.valid_HW[::step, ::step]
         normals = receivers.normals_HWC[::step, ::step][valid].astype(np.float64)
         if len(normals) < 200:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.light import Horizon
+from lr_srd.cast import disc_of, shade
+from lr_srd.light import Horizon, highlight_share
 from lr_srd.mesh_shadow import mesh_visibility
-from lr_srd.receivers import receivers_of
+from lr_srd.params import ShadowParams
+from lr_srd.receivers import focal_px_of, receivers_of, up_of
 from lr_srd.shade import Surfaces, shadow_ratio
 from tests.lr_srd.scenes import floor_frame
+from uniser_core.frame import Frame
 
 CUBE_FACES = np.array(
     [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4],
@@ -141,3 +144,49 @@ def inside(hull: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True):
         kept &= (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) >= 0
     return kept
+
+
+def test_lamps_and_what_a_window_shows_keep_their_light():
+    """A lamp on the floor, half of whose pixels' light is its own at the rim, under a shadow that falls on all."""
+    plain = floor_frame()
+    pixels = plain.rgb_HWC.copy()
+    own = np.zeros_like(pixels)
+    own[80:100, 60:80] = (5.0, 4.0, 3.0)
+    own[80:100, 80] = pixels[80:100, 80]
+    lit = floor_frame(pixels=pixels + own)
+    channels = {name: (lambda n=name: lit.get(n)) for name in ("rgb", "depth", "camera")}
+    lamps = Frame("lamp", lit.width, lit.height, channels | {"emission": lambda: own}, facts=lit.facts)
+    params = ShadowParams(
+        focal_px=focal_px_of(lit), up=up_of(lit), sun_azimuth_deg=30, sun_elevation_deg=50, ambient_ratio=0.3
+    )
+    receivers = receivers_of(lamps, params.focal_px, params.up)
+    hidden = np.zeros(lamps.depth.code_HW.shape, np.float32)
+    ratio, strength = shade(lamps, params, hidden, disc_of(params, receivers))
+    without, _ = shade(plain, params, hidden, disc_of(params, receivers))
+    floor = without[90, 70]
+    assert floor.max() < 0.7
+    share = own[90, 70] / (own[90, 70] + pixels[90, 70])
+    assert np.allclose(ratio[90, 70], 1 - (1 - floor) * (1 - share), atol=1e-6)
+    # In light, not in ratio: what is taken is what the floor there reflected, and nothing of the lamp's.
+    taken = lamps.rgb_HWC * (1 - ratio)
+    assert np.allclose(taken[90, 60:81], (pixels * (1 - without))[90, 60:81], atol=1e-5)
+    assert np.allclose(ratio[110], without[110])
+    assert np.allclose(strength, 1 - ratio.mean(axis=2))
+
+
+def test_a_lamp_in_the_picture_makes_no_highlights_elsewhere():
+    """HDR: the brightest pixel is ten thousand times the floor, whose grain stays no highlight, and a glint one."""
+    grain = 1 + 0.1 * np.random.default_rng(0).standard_normal((120, 160, 1)).astype(np.float32)
+    pixels = np.repeat(0.1 * grain, 3, axis=2)
+    glint = pixels.copy()
+    glint[60:63, 40:43] = 1.0
+    quiet = highlight_share(floor_frame(pixels=glint))
+    glint[20:24, 100:104] = 1000.0
+    lamp = highlight_share(floor_frame(pixels=glint))
+    elsewhere = np.ones((120, 160), bool)
+    elsewhere[14:30, 94:110] = False
+    assert np.allclose(lamp[elsewhere], quiet[elsewhere], atol=0.08)
+    assert lamp[61, 41] > 0.7
+    floor = elsewhere.copy()
+    floor[54:69, 34:49] = False
+    assert lamp[floor].max() < 0.1
