@@ -83,6 +83,6 @@ def shade(
     ratio, strength = shadow_ratio((r, g, b), surfaces, visibility_HW, open_HW, cover_HW)
     own = own_share_HWC(frame)
     if own is not None:
-        ratio = 1 - (1 - ratio) * (1 - own)
-        strength = 1 - ratio.mean(axis=2)
+        ratio = np.asarray(1 - (1 - ratio) * (1 - own), np.float32)
+        strength = np.asarray(1 - ratio.mean(axis=2), np.float32)
     return ratio, strength
