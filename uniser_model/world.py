@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from uniser_core.errors import InputError
 
+from uniser_model.safety import StoppedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -89,6 +91,6 @@ def open_world(device: str) -> Iterator[World]:
         else:
             yield World(place)
     finally:
-        # After a failure the other ranks may be gone: taking leave of them would wait for them.
-        if ours and sys.exc_info()[0] is None:
+        # After a failure the other ranks may be gone: taking leave of them would wait for them. A stop is all ranks'.
+        if ours and sys.exc_info()[0] in (None, StoppedError):
             dist.destroy_process_group()

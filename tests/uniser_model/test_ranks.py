@@ -54,7 +54,10 @@ def test_two_ranks_have_the_losses_of_one_process_however_the_work_is_shared(
     assert alone[-1, 0] < alone[0, 0] or len(set(alone[:, 0])) > 1
     assert found.keys() == WAYS.keys()
     for name, values in found.items():
-        assert np.allclose(values, alone, rtol=1e-5, atol=0), name
+        said = np.array(values)
+        assert np.allclose(said[:, 0], alone[:, 0], rtol=1e-5, atol=0), name
+        # A gradient's norm shows more of the order in which sums are taken, and that follows from threads too.
+        assert np.allclose(said[:, 1], alone[:, 1], rtol=1e-3, atol=0), name
 
 
 @pytest.mark.parametrize("compute", [{"accumulate": 4}, {"checkpointing": "full"}, {"checkpointing": "selective"}])
