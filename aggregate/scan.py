@@ -17,7 +17,6 @@ from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
 
 from aggregate.keys import hash_rows, hash_strings, key_of
 from aggregate.near import thumbnail
-from aggregate.rows import digests
 from aggregate.rules import INCOMPLETE, REQUIRED, judge, published
 from aggregate.shards import damaged
 
@@ -95,7 +94,7 @@ def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
     named = {n: pc.fill_null(pc.cast(rows.column(n), pa.string()), "").combine_chunks() for n in LABELS}
     pair, group = rows.column("pair_id"), rows.column("group_id")
     target = rows.column("target_sha256").combine_chunks()
-    both = np.concatenate([digests(rows.column("input_sha256").combine_chunks()), digests(target)], axis=1)
+    both = np.concatenate([_digests(rows.column("input_sha256")), _digests(target)], axis=1)
     return {
         **named,
         "psnr_db": rows.column("psnr_db").fill_null(np.nan).to_numpy(),
@@ -110,6 +109,16 @@ def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
         "clean_sha256": pc.if_else(pc.equal(pc.binary_length(target), 32), target, None),
         "thumb": pa.nulls(len(rows), pa.binary()),
     }
+
+
+def _digests(column: Any) -> UInt8:
+    """Digests as (N, 32) bytes; what is not 32 bytes long is zero."""
+    plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole = pc.if_else(pc.equal(pc.binary_length(plain), 32), plain, bytes(32)).fill_null(bytes(32))
+    offset, (_, _, data) = whole.offset, whole.buffers()
+    if not len(whole):
+        return np.empty((0, 32), np.uint8)
+    return np.frombuffer(data, np.uint8)[offset * 32 : (offset + len(whole)) * 32].reshape(-1, 32)
 
 
 class _BadRowError(Exception):
