@@ -20,7 +20,7 @@ from uniser_core.version import generator_name
 from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor, flatten
-from aggregate.guard import find_leaks
+from aggregate.guard import compared_line, find_leaks
 from aggregate.guard_sources import open_guards
 from aggregate.keys import hash_strings, key_of
 from aggregate.licenses import check_words
@@ -104,7 +104,7 @@ def build(
         leaks = find_leaks(runner, guards, found, facts, recipe.sources, dry_run)
         facts = leaks.facts
         decision = decide(facts, [f.shard.source for f in found], recipe, held)
-        manifest |= {**_counts(facts, decision), "leaks": leaks.counts}
+        manifest |= {**_counts(facts, decision), "leaks": leaks.counts, "compared": leaks.compared}
         notes += _notes(recipe, manifest, decision, dry_run) + leaks.notes
         if dry_run:
             notes.append("dry run: no picture was decoded and nothing was written")
@@ -221,8 +221,13 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision, dry_run
         notes.append("nothing is left to train on: every group is test, or tied to one that is")
     if decision.moved_to_test:
         notes.append(f"{decision.moved_to_test} pairs published as train are tied to test pictures: they went to test")
-    if recipe.near_duplicates and (dry_run or recipe.validate_pictures == "none"):
+    if dry_run and recipe.near_duplicates:
         notes.append("no picture was decoded: near-duplicates were not looked for")
+    elif not dry_run and recipe.validate_pictures == "none":
+        unsought = " and near-duplicates were not looked for" if recipe.near_duplicates else ""
+        notes.append(f"validate: none: no picture was checked{unsought}")
+    if manifest["compared"]:
+        notes.append(compared_line(manifest["compared"]))
     if manifest["rejected"].get(UNSEEN):
         held = f"{manifest['rejected'][UNSEEN]} pairs of unseen effects were left out: they are for testing"
         notes.append(f"{held}; keep_unseen: true takes them in")

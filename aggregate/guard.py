@@ -6,7 +6,7 @@ Guard pictures are those of the recipe's guards, and clean pictures and inputs o
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,10 +35,11 @@ PICTURES_A_TASK = 32
 
 @dataclass
 class Leaks:
-    """`facts` with the leaks set aside, their number by guard, and what to tell."""
+    """`facts` with the leaks set aside, their number by guard, how many pictures were compared, and what to tell."""
 
     facts: pa.Table
     counts: dict[str, int] = field(default_factory=dict)
+    compared: dict[str, int] = field(default_factory=dict)  # clean_pictures of the corpus, guard_pictures
     notes: list[str] = field(default_factory=list)
 
 
@@ -73,15 +74,22 @@ def find_leaks(
         tasks += [(sketch_blobs, (sources[source], part, False)) for part in _parts(list(mine))]
     pictures: list[GuardPicture] = runner.reduce(_call, tasks, flatten, "guard pictures")
     queries = rows.queries()
+    compared = {"clean_pictures": len(queries), "guard_pictures": len(pictures)}
     if not pictures or not queries:
-        return Leaks(facts)
+        return Leaks(facts, compared=compared)
     shared = runner.share(
         GuardIndex([p.sketch for p in pictures], np.array([p.label.group for p in pictures], np.uint64))
     )
     labels = [p.label for p in pictures]
     del pictures  # the index has all that matching needs
     matches = runner.reduce(_match, [(part, shared) for part in _parts(queries)], flatten, "leak guard")
-    return rows.set_aside(matches, labels)
+    return replace(rows.set_aside(matches, labels), compared=compared)
+
+
+def compared_line(compared: dict[str, int]) -> str:
+    """What the guard looked at, for people; `compared` as in `Leaks`."""
+    clean, guards = (f"{compared[k]:,}" for k in ("clean_pictures", "guard_pictures"))
+    return f"leak guard: {clean} clean pictures, or the inputs beside them, were compared with {guards} guard pictures"
 
 
 def _call(run: Any, arguments: tuple[Any, ...]) -> Any:

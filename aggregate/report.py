@@ -19,6 +19,7 @@ from uniser_core.corpus import Corpus
 from uniser_core.pair import IMAGE_COLUMNS
 from uniser_core.storage import Store
 
+from aggregate.guard import compared_line
 from aggregate.output import RECIPE, REJECTED, REPORT
 from aggregate.report_gallery import gallery
 from aggregate.rules import LEAK
@@ -190,9 +191,11 @@ def _duplicates(corpus: Corpus, rejected: pa.Table) -> str:
 
 def _leaks(corpus: Corpus, rejected: pa.Table) -> str:
     leaks, gone = corpus.manifest.get("leaks"), _of(rejected, (LEAK,))
-    if not leaks and not gone:
+    compared = corpus.manifest.get("compared")
+    if not compared and not leaks and not gone:
         return "<p class='dim'>no picture was compared with a benchmark: build with a leak guard to do so</p>"
-    told = page.table([{"what": guard, "value": count} for guard, count in leaks.items()]) if leaks else ""
+    told = f"<p>{escape(compared_line(compared))}</p>" if compared else ""
+    told += page.table([{"what": guard, "value": count} for guard, count in leaks.items()]) if leaks else ""
     return told + (page.table(gone) if gone else "<p class='dim'>no pair was set aside for a leak</p>")
 
 

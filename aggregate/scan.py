@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from uniser_core import codecs
+from uniser_core import codecs, engine
 from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
 
@@ -23,6 +24,7 @@ from aggregate.shards import damaged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from uniser_core.frame import Frame
     from uniser_core.parquet_blobs import BlobRanges, ParquetBlobs
 
     from aggregate.rules import Rules, Verdicts
@@ -53,6 +55,8 @@ FACTS_SCHEMA = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+# What a recipe row renders from, beside its target and depth.
+RENDERED_FROM = ("pair_id", "group_id", "effect", "effect_version", "params")
 SAMPLED_ONE_IN = 16
 # The tag of effects that no model is to see in training, and the reason their rows are set aside for.
 UNSEEN = "unseen"
@@ -76,7 +80,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
         facts = facts_of(rows, rules.seed)
         if rules.decode != "none":
             ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in IMAGE_COLUMNS}
-            facts |= _Pictures(blobs, ranges, rules.decode).check(rows, facts["order_key"], verdicts)
+            facts |= _Pictures(rows, blobs, ranges, rules.decode).check(facts["order_key"], verdicts)
         facts |= {"reason": verdicts.reason, "detail": verdicts.detail}
         facts |= {"shard": np.full(len(rows), number, np.int32), "row": first + np.arange(len(rows))}
         tables.append(pa.table([pa.array(facts[f.name], f.type) for f in FACTS_SCHEMA], schema=FACTS_SCHEMA))
@@ -86,6 +90,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
 def _columns(schema: pa.Schema, rules: Rules) -> list[str]:
     """What must be read: what facts and rules need, and what could be null where it must not be."""
     wanted = {*KNOWN_BY, *rules.columns(), *(n for n in REQUIRED if schema.field(n).nullable)}
+    wanted |= {*(RENDERED_FROM if rules.decode != "none" else ())}
     return [n for n in METADATA_COLUMNS if n in wanted]
 
 
@@ -130,19 +135,20 @@ class _BadRowError(Exception):
 class _Pictures:
     """Checks the pictures of one row group. A target is decoded once for all its variants."""
 
-    def __init__(self, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], decode: str) -> None:
-        self.blobs, self.ranges, self.decode = blobs, ranges, decode
+    def __init__(self, rows: pa.Table, blobs: ParquetBlobs, ranges: dict[str, BlobRanges], decode: str) -> None:
+        self.rows, self.blobs, self.ranges, self.decode = rows, blobs, ranges, decode
+        self.frame: tuple[Any, Frame] | None = None  # what the last recipe row was rendered from
         self.targets: OrderedDict[int, tuple[bytes, UInt8, bytes]] = OrderedDict()  # offset -> sha, pixels, sha of them
 
-    def check(self, rows: pa.Table, order_key: Any, verdicts: Verdicts) -> dict[str, Any]:
+    def check(self, order_key: Any, verdicts: Verdicts) -> dict[str, Any]:
         """Clean pictures' digests and thumbnails; what is wrong goes into `verdicts`.
 
         A target that does not decode outweighs what the metadata say; other pictures are looked at in rows that pass.
         """
-        cleans: list[bytes | None] = [None] * len(rows)
+        cleans: list[bytes | None] = [None] * len(self.rows)
         thumbs: dict[bytes, tuple[int, bytes]] = {}
         needed = ("effect", "width", "height", *DIGESTS)
-        for number, row in enumerate(rows.select(needed).to_pylist()):
+        for number, row in enumerate(self.rows.select(needed).to_pylist()):
             if verdicts.reason[number] == INCOMPLETE:
                 continue
             try:
@@ -156,7 +162,7 @@ class _Pictures:
             except _BadRowError as bad:
                 verdicts.set(number, bad.reason, bad.detail)
         first = dict(thumbs.values())
-        return {"clean_sha256": cleans, "thumb": [first.get(number) for number in range(len(rows))]}
+        return {"clean_sha256": cleans, "thumb": [first.get(number) for number in range(len(self.rows))]}
 
     def _check(self, number: int, row: dict[str, Any], target_HWC: UInt8, everything: bool) -> None:
         _check_pixels("target", target_HWC, row)
@@ -191,15 +197,33 @@ class _Pictures:
 
     def _check_input(self, number: int, row: dict[str, Any], target_HWC: UInt8) -> None:
         blob = self._blob(number, "input")
-        if blob is None:  # a recipe row: its input is rendered when it is read
+        if blob is None:
             if len(row["input_sha256"]) != 32:
                 raise _BadRowError("wrong_hash", "input_sha256 is not 32 bytes")
-            return
-        _check_hash("input", hashlib.sha256(blob).digest(), row)
-        pixels = _decode("input", blob)
+            pixels = self._rendered(number, target_HWC)
+            if hashlib.sha256(pixels.tobytes()).digest() != row["input_sha256"]:
+                raise _BadRowError("wrong_recipe", "params render to other pixels than input_sha256 is of")
+        else:
+            _check_hash("input", hashlib.sha256(blob).digest(), row)
+            pixels = _decode("input", blob)
         _check_pixels("input", pixels, row)
         if np.array_equal(pixels, target_HWC):
             raise _BadRowError("unchanged", "input equals target")
+
+    def _rendered(self, number: int, target_HWC: UInt8) -> UInt8:
+        """The input of a recipe row. Variants of one picture share the frame they start from."""
+        cells = {name: self.rows.column(name)[number].as_py() for name in RENDERED_FROM}
+        try:
+            source = (
+                *(int(self.ranges[c].offset[number]) for c in ("target", "depth")),
+                json.loads(cells["params"]).get("depth"),
+            )
+            if self.frame is None or self.frame[0] != source:
+                cells["depth"] = {"bytes": self._blob(number, "depth")}
+                self.frame = source, engine.frame_of_row(cells, target_HWC)
+            return engine.render_row(cells, self.frame[1])
+        except Exception as error:  # whatever breaks inside an effect costs its row alone
+            raise _BadRowError("not_rendered", " ".join(str(error).split())[:200] or repr(error)) from error
 
     def _check_aside(self, number: int, row: dict[str, Any], column: str) -> None:
         blob = self._blob(number, column)

@@ -273,12 +273,13 @@ def dump_params(
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
-def frame_of_row(row: Mapping[str, Any]) -> Frame:
+def frame_of_row(row: Mapping[str, Any], target_HWC: UInt8 | None = None) -> Frame:
     """The frame that a stored row started from: its decoded target and 16-bit depth.
 
-    `row` holds `target` and `depth` image cells and `params`, as `PairSet.rows` gives them.
+    `row` holds `target` and `depth` image cells and `params`, as `PairSet.rows` gives them; no `target` is needed
+    where `target_HWC`, uint8 (H, W, 3), is that picture decoded.
     """
-    target8 = codecs.decode_rgb8(row["target"]["bytes"])
+    target8 = codecs.decode_rgb8(row["target"]["bytes"]) if target_HWC is None else target_HWC
     channels: dict[str, Any] = {"rgb8": lambda: target8}
     if row["depth"] is not None and row["depth"]["bytes"] is not None:
         code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), json.loads(row["params"])["depth"]

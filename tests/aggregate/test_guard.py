@@ -183,6 +183,24 @@ def test_a_pair_set_guards_with_its_published_test_rows(copies_run: str, recipe_
     assert set(found.values()) <= names
 
 
+def test_without_validation_the_guard_still_looks_and_the_build_says_so(
+    copies_run: str, recipe_of: Any, tmp_path: Path
+) -> None:
+    save(tmp_path / "bench", "a.png", picture(NAMES[0]))
+    recipe = recipe_of(copies_run, guard=[str(tmp_path / "bench")], validate="none")
+    summary = build(recipe, str(tmp_path / "c"))
+    assert {name.split("/")[1] for name in leaks(tmp_path / "c")} == {"copy-astronaut"}
+    assert summary.manifest["compared"] == {"clean_pictures": 5, "guard_pictures": 1}
+    told = "leak guard: 5 clean pictures, or the inputs beside them, were compared with 1 guard pictures"
+    assert told in summary.notes
+    assert told in (tmp_path / "c" / "report.html").read_text()
+    assert "validate: none: no picture was checked and near-duplicates were not looked for" in summary.notes
+    assert not any("no picture was decoded" in note for note in summary.notes)
+    alone = build(recipe_of(copies_run, validate="none"), str(tmp_path / "d"))
+    assert alone.manifest["compared"] == {}
+    assert not any("leak guard" in note for note in alone.notes)
+
+
 def test_an_input_alone_guards(recipe_of: Any, tmp_path: Path) -> None:
     """A benchmark without clean pictures: its degraded picture is the input of a pair."""
     rows = rows_of_picture(picture("coffee"), "pair")

@@ -1,0 +1,96 @@
+"""Recipe rows are rendered again when a corpus is built: params must give the input that the row tells of."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pair_runs import photo, write_run
+
+from aggregate.build import build
+from syn_haze.depth.heuristic import HeuristicDepth
+from uniser_core.corpus import Corpus
+from uniser_core.engine import RenderOptions, render_rows
+from uniser_core.frame import Frame
+from uniser_core.registry import get_effect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VARIANTS = 4
+
+
+def hazy(name: str) -> list[dict[str, Any]]:
+    """Recipe rows of one photo under haze, with an estimated depth."""
+    rgb8 = photo(name)
+    frame = Frame(name, rgb8.shape[1], rgb8.shape[0], {"rgb8": lambda: rgb8}, group_id=name, license="CC0-1.0")
+    frame.channels["depth"] = lambda: HeuristicDepth().estimate(frame, 11)
+    return render_rows(get_effect("haze"), frame, RenderOptions(variants=VARIANTS, store="recipe")).rows
+
+
+def with_params(row: dict[str, Any], **changed: Any) -> None:
+    row["params"] = json.dumps({**json.loads(row["params"]), **changed})
+
+
+def set_aside(folder: Path) -> dict[str, tuple[str, str]]:
+    rows = pq.read_table(folder / "rejected.parquet").to_pylist()
+    return {r["pair_id"]: (r["reason"], r["detail"]) for r in rows}
+
+
+@pytest.fixture
+def items() -> list[list[dict[str, Any]]]:
+    return [hazy(name) for name in ("coffee", "rocket")]
+
+
+def test_rows_whose_params_do_not_give_their_input_go(
+    items: list[list[dict[str, Any]]], recipe_of: Any, tmp_path: Path
+) -> None:
+    rows = items[0]
+    with_params(rows[1], visibility_m=json.loads(rows[1]["params"])["visibility_m"] * 1.2)
+    with_params(rows[2], visibility_m=-5)
+    rows[3]["effect_version"] += 1
+    run = write_run(tmp_path / "run", items)
+    build(recipe_of(run, test_fraction=0), str(tmp_path / "c"))
+    found = set_aside(tmp_path / "c")
+    assert found[rows[1]["pair_id"]] == ("wrong_recipe", "params render to other pixels than input_sha256 is of")
+    assert [found[rows[n]["pair_id"]][0] for n in (2, 3)] == ["not_rendered"] * 2
+    assert "visibility_m" in found[rows[2]["pair_id"]][1]
+    assert f"haze version {rows[3]['effect_version']}" in found[rows[3]["pair_id"]][1]
+    assert len(found) == 3
+    corpus = Corpus.open(tmp_path / "c")
+    assert len(corpus) == 2 * VARIANTS - 3
+    assert all((p["input_HWC"] != p["target_HWC"]).any() for p in map(corpus.read, range(len(corpus))))
+
+
+def test_a_depth_of_another_scale_or_picture_goes(
+    items: list[list[dict[str, Any]]], recipe_of: Any, tmp_path: Path
+) -> None:
+    first, second = items
+    described = json.loads(first[0]["params"])["depth"]
+    scale = next(k for k, v in described.items() if isinstance(v, float) and v > 0)
+    with_params(first[0], depth={**described, scale: described[scale] * 1.5})
+    code_HW = cv2.imdecode(np.frombuffer(second[1]["depth"]["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
+    blob = cv2.imencode(".png", np.ascontiguousarray(code_HW[::-1]))[1].tobytes()
+    second[1]["depth"] = {**second[1]["depth"], "bytes": blob}
+    build(recipe_of(write_run(tmp_path / "run", items), test_fraction=0), str(tmp_path / "c"))
+    reasons = {name: reason for name, (reason, _) in set_aside(tmp_path / "c").items()}
+    assert reasons == {row["pair_id"]: "wrong_recipe" for row in (first[0], second[1])}
+
+
+def test_a_sample_is_rendered_or_nothing_as_the_recipe_asks(
+    items: list[list[dict[str, Any]]], recipe_of: Any, tmp_path: Path
+) -> None:
+    """One of 16 rows by its keyed hash: over eight seeds each row's lot is drawn eight times."""
+    for number, row in enumerate(items[0] + items[1]):
+        row["input_sha256"] = bytes([number]) * 32
+    run = write_run(tmp_path / "run", items)
+    assert build(recipe_of(run, validate="none"), str(tmp_path / "none")).manifest["rejected"] == {}
+    gone = 0
+    for seed in range(8):
+        options = {"validate": "sampled", "seed": seed, "near_duplicates": False}
+        gone += build(recipe_of(run, **options), str(tmp_path / str(seed))).manifest["rejected"].get("wrong_recipe", 0)
+    assert 0 < gone < 32
