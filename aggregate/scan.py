@@ -90,7 +90,8 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
 def _columns(schema: pa.Schema, rules: Rules) -> list[str]:
     """What must be read: what facts and rules need, and what could be null where it must not be."""
     wanted = {*KNOWN_BY, *rules.columns(), *(n for n in REQUIRED if schema.field(n).nullable)}
-    wanted |= {*(RENDERED_FROM if rules.decode != "none" else ())}
+    if rules.decode != "none":
+        wanted |= set(RENDERED_FROM)
     return [n for n in METADATA_COLUMNS if n in wanted]
 
 

@@ -61,15 +61,17 @@ def facing(receivers: Receivers, light: Vector) -> Float32:
     return np.maximum(receivers.normals_HWC @ np.asarray(light, np.float32), 0)
 
 
-def reflected_HWC(frame: Frame) -> Float32:
-    """Light that surfaces send back, linear float32 (H, W, 3), >= 0: without what shines itself or lies beyond windows.
+def reflected_luminance(frame: Frame) -> Float32:
+    """Light that surfaces send back, float32 (H, W), >= 0: without what shines itself or lies beyond windows.
 
     Blender frames know that part (their `emission`, environment included); of photos all light counts.
     """
-    light = np.maximum(frame.rgb_HWC, 0)
-    if not frame.has("emission"):
-        return np.asarray(light, np.float32)
-    return np.asarray(np.maximum(light - frame.get("emission"), 0), np.float32)
+
+    def make() -> Float32:
+        light = np.maximum(frame.rgb_HWC, 0)
+        return luminance(np.maximum(light - frame.get("emission"), 0) if frame.has("emission") else light)
+
+    return frame.memo(("shadow reflected light",), make)
 
 
 def own_share_HWC(frame: Frame) -> Float32 | None:
@@ -95,7 +97,7 @@ def lit_share(frame: Frame, receivers: Receivers) -> Float32:
     """
 
     def make() -> Float32:
-        light = luminance(reflected_HWC(frame))
+        light = reflected_luminance(frame)
         radius = max(1, round(max(light.shape) / 160))
         around = cv2.blur(light, (2 * radius + 1, 2 * radius + 1))
         usable = around[receivers.valid_HW]
@@ -114,7 +116,7 @@ def highlight_share(frame: Frame) -> Float32:
     """
 
     def make() -> Float32:
-        light = luminance(reflected_HWC(frame))
+        light = reflected_luminance(frame)
         scale = min(1.0, 256 / max(light.shape))
         small = cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         # The median filter takes 8 bits: of stops about the picture's middle, or a lamp would leave the rest no step.
@@ -145,7 +147,7 @@ def find_light(frame: Frame, receivers: Receivers) -> FoundLight | None:
 
     def make() -> FoundLight | None:
         step = max(1, max(frame.height, frame.width) // FIT_PX)
-        light = np.log(np.maximum(luminance(reflected_HWC(frame)[::step, ::step]), 1e-3))
+        light = np.log(np.maximum(reflected_luminance(frame)[::step, ::step], 1e-3))
         valid = receivers.valid_HW[::step, ::step]
         normals = receivers.normals_HWC[::step, ::step][valid].astype(np.float64)
         if len(normals) < 200:

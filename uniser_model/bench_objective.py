@@ -67,15 +67,13 @@ def compare(config: TrainConfig, corpus: CorpusReader, prompts: PromptCache | No
 
 def judged_rows(corpus: CorpusReader) -> list[int]:
     """At most `JUDGED_ROWS` held-out rows of each effect. Raises InputError when nothing is held out."""
-    held_out = corpus.rows("test")
+    from uniser_model.evaluate import HELD_OUT, held_out_rows
+
+    held_out = corpus.rows(HELD_OUT)
     if not len(held_out):
-        raise InputError("split 'test'", "has no rows to judge", "build the corpus with held-out groups")
-    effects = np.asarray(corpus.index.column("effect").to_pylist(), object)[held_out]
-    chosen: list[int] = []
-    for effect in sorted(set(effects)):
-        rows = held_out[effects == effect]
-        chosen += rows[np.linspace(0, len(rows) - 1, min(len(rows), JUDGED_ROWS)).astype(int)].tolist()
-    return chosen
+        raise InputError(f"split '{HELD_OUT}'", "has no rows to judge", "build the corpus with held-out groups")
+    effects = set(corpus.index.column("effect").take(held_out).to_pylist())
+    return held_out_rows(corpus, JUDGED_ROWS * len(effects))
 
 
 def _line(name: str, scores: list[Score]) -> BenchLine:

@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from uniser_model.config import TrainConfig
 
 
+def codec_and_objective(config: TrainConfig) -> tuple[Codec, Objective]:
+    """What the model works in and is trained for. Raises InputError for names unknown or that do not go together."""
+    codec, objective = get_codec(config.codec), get_objective(config.objective)
+    objective.out_features(codec, config.model.patch)
+    return codec, objective
+
+
 def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objective]:
     """Weights follow from the seed alone. Raises InputError for crops that are no whole number of tokens."""
-    codec, objective = get_codec(config.codec), get_objective(config.objective)
+    codec, objective = codec_and_objective(config)
     step = codec.factor * config.model.patch
     if config.data.crop_px % step:
         raise InputError(f"data.crop_px={config.data.crop_px}", f"must be a multiple of {step}", "choose another crop")

@@ -19,18 +19,13 @@ PEAK_TFLOPS = {
 PASSES = 3
 
 
-def hidden_width(shape: ModelShape) -> int:
-    """Width between the two layers of a block's feed-forward part."""
-    return max(8, round(shape.width * shape.mlp_ratio / 8) * 8)
-
-
 def forward_flops(shape: ModelShape, picture_tokens: int, text_tokens: int) -> float:
     """Of one sample: two a weight and token where the weight meets every token, two a pair of tokens in attention.
 
     Modulations meet one vector a sample, so they are counted once. `picture_tokens` are those of all three frames.
     """
     D, T = shape.width, picture_tokens + text_tokens
-    block = 2 * T * (4 * D * D + 3 * D * hidden_width(shape)) + 4 * T * T * D + 2 * 6 * D * D
+    block = 2 * T * (4 * D * D + 3 * D * shape.hidden_width) + 4 * T * T * D + 2 * 6 * D * D
     ends = 2 * (text_tokens * shape.text_width * D + picture_tokens * shape.token_features * D)
     head = 2 * picture_tokens / 3 * D * shape.out_features
     return float(shape.depth * block + ends + head)

@@ -10,10 +10,16 @@ from uniser_core.errors import InputError
 from uniser_core.metrics import psnr_db
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import numpy.typing as npt
 
     from uniser_model.data import CorpusReader
     from uniser_model.infer import Restorer
+
+    UInt8 = npt.NDArray[np.uint8]
+
+HELD_OUT = "test"
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,26 @@ class Score:
         return self.output_db - self.input_db
 
 
+def held_out_rows(corpus: CorpusReader, most: int, split: str = HELD_OUT) -> list[int]:
+    """At most `most` rows of a split, spread evenly over its effects and over the rows of each; none without any."""
+    rows = np.asarray(corpus.rows(split))
+    effects = np.asarray(corpus.index.column("effect").to_pylist(), object)[rows]
+    names = sorted(set(effects))
+    chosen: list[int] = []
+    for i, effect in enumerate(names):
+        of = rows[effects == effect]
+        count = min(len(of), (most + len(names) - 1 - i) // len(names))
+        chosen += of[np.linspace(0, len(of) - 1, count).astype(int)].tolist()
+    return chosen
+
+
+def restored(restorer: Restorer, pair: Mapping[str, Any]) -> UInt8:
+    """A pair's input as the restorer leaves it, asked by the pair's own prompt: uint8 (H, W, 3)."""
+    return restorer.run(pair["input_HWC"], effect=str(pair["effect"]), prompt=str(pair["prompt"]))
+
+
 def evaluate(
-    restorer: Restorer, corpus: CorpusReader, *, split: str = "test", rows: Iterable[int] | None = None
+    restorer: Restorer, corpus: CorpusReader, *, split: str = HELD_OUT, rows: Iterable[int] | None = None
 ) -> Iterator[Score]:
     """Score the rows of a split (or those given) one by one. Raises InputError when there are none."""
     chosen = [int(r) for r in (corpus.rows(split=split) if rows is None else rows)]
@@ -42,8 +66,8 @@ def evaluate(
         raise InputError(f"split '{split}'", "has no rows to evaluate", "build the corpus with held-out groups")
     for row in chosen:
         pair = corpus.read(row)
-        restored = restorer.run(pair["input_HWC"], effect=str(pair["effect"]), prompt=str(pair["prompt"]))
-        before, after = (psnr_db(x, pair["target_HWC"]) for x in (pair["input_HWC"], restored))
+        both = (pair["input_HWC"], restored(restorer, pair))
+        before, after = (psnr_db(x, pair["target_HWC"]) for x in both)
         yield Score(row, str(pair["pair_id"]), str(pair["group_id"]), str(pair["effect"]), before, after)
 
 

@@ -12,6 +12,7 @@ from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed
 
 from uniser_model import checkpoint
+from uniser_model.build import build_model, codec_and_objective
 from uniser_model.data import chw, resized
 from uniser_model.full_size import apply_at_full_size, guided_planes
 from uniser_model.masks import blur_mask
@@ -20,7 +21,6 @@ from uniser_model.objectives import Condition
 from uniser_model.objectives.anchored import Anchored
 from uniser_model.supervision import check_strength, prompt_for
 from uniser_model.text import PromptCache
-from uniser_model.trainer import build_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ class Restorer:
 
     def __init__(self, model: DiT, config: TrainConfig, prompts: PromptCache, device: str = "cpu") -> None:
         self.config, self.prompts, self.device = config, prompts, torch.device(device)
-        _, self.codec, self.objective = build_model(config, model.shape.text_width)
+        self.codec, self.objective = codec_and_objective(config)
         self.model = model.to(self.device).eval()
         # The smallest of the training: a crop was then the whole picture. Larger was worse on held-out photos.
         self.short_side_px = config.data.short_side_px[0]

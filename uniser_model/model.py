@@ -41,6 +41,11 @@ class ModelShape:
         """Latent values in one token."""
         return self.latent_channels * self.patch**2
 
+    @property
+    def hidden_width(self) -> int:
+        """Width between the two layers of a block's feed-forward part."""
+        return max(8, round(self.width * self.mlp_ratio / 8) * 8)
+
 
 def patchify(latent_BCHW: Tensor, patch: int) -> Tensor:
     """(B, C, H, W) to (B, N, C * patch²), tokens in raster order; H and W are multiples of `patch`."""
@@ -79,8 +84,7 @@ def positions(text_tokens: int, rows: int, columns: int, device: torch.device) -
     """(frame, y, x) of each token of the sequence, float32 (T, 3)."""
     text = torch.zeros(text_tokens, 3, device=device)
     text[:, 2] = torch.arange(text_tokens, device=device)
-    y, x = torch.meshgrid(torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij")
-    yx = torch.stack((y, x), dim=-1).reshape(-1, 2).float()
+    yx = torch.cartesian_prod(torch.arange(rows, device=device), torch.arange(columns, device=device)).float()
     frames = [torch.cat((torch.full((len(yx), 1), ROLE_FRAME[r], device=device), yx), dim=1) for r in ROLES[1:]]
     return torch.cat([text, *frames])
 
@@ -91,8 +95,7 @@ class TimeEmbedding(nn.Module):
     def __init__(self, width: int, waves: int = 64) -> None:
         super().__init__()
         self.frequency: Tensor
-        frequency = 2 * math.pi * torch.logspace(-1, 2, waves)
-        self.register_buffer("frequency", frequency, persistent=False)
+        self.register_buffer("frequency", 2 * math.pi * torch.logspace(-1, 2, waves), persistent=False)
         self.layers = nn.Sequential(nn.Linear(2 * waves, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t_B: Tensor) -> Tensor:
@@ -124,9 +127,8 @@ class Attention(nn.Module):
 class SwiGLU(nn.Module):
     """Gated feed-forward layer (Shazeer 2020)."""
 
-    def __init__(self, width: int, ratio: float) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        hidden = max(8, round(width * ratio / 8) * 8)
         self.up, self.down = nn.Linear(width, 2 * hidden), nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,12 +140,11 @@ class SwiGLU(nn.Module):
 class Block(nn.Module):
     """adaLN-Zero block (DiT, Peebles & Xie 2023): starts as the identity."""
 
-    def __init__(self, width: int, heads: int, ratio: float) -> None:
+    def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        self.norm_1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.norm_2 = nn.LayerNorm(width, elementwise_affine=False)
-        self.attention, self.mlp = Attention(width, heads), SwiGLU(width, ratio)
-        self.modulation = nn.Linear(width, 6 * width)
+        self.norm_1, self.norm_2 = (nn.LayerNorm(shape.width, elementwise_affine=False) for _ in range(2))
+        self.attention, self.mlp = Attention(shape.width, shape.heads), SwiGLU(shape.width, shape.hidden_width)
+        self.modulation = nn.Linear(shape.width, 6 * shape.width)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
@@ -165,7 +166,7 @@ class DiT(nn.Module):
         self.frame_in = nn.ModuleDict({role: nn.Linear(features, D) for role in ROLES[1:]})
         self.role = nn.Parameter(torch.randn(len(ROLES), D) * 0.02)
         self.time, self.task = TimeEmbedding(D), nn.Embedding(len(TASKS), D)
-        self.blocks = nn.ModuleList(Block(D, shape.heads, shape.mlp_ratio) for _ in range(shape.depth))
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.norm_out = nn.LayerNorm(D, elementwise_affine=False)
         self.modulation_out, self.head = nn.Linear(D, 2 * D), nn.Linear(D, shape.out_features)
         # Noise is no news before the model has learnt to read it, and a silent head starts at the identity.
@@ -188,9 +189,8 @@ class DiT(nn.Module):
         x_BTD = torch.cat([part + self.role[i] for i, part in enumerate(parts)], dim=1)
         place = positions(text_BLE.shape[1], rows, columns, x_BTD.device)
         cos, sin = rotary_angles(place, self.shape.width // self.shape.heads, self.shape.rotary_base)
-        keep = None
-        if not bool(text_keep_BL.all()):
-            keep = F.pad(text_keep_BL, (0, 3 * rows * columns), value=True)[:, None, None]
+        padded = not bool(text_keep_BL.all())
+        keep = F.pad(text_keep_BL, (0, 3 * rows * columns), value=True)[:, None, None] if padded else None
         condition_BD = F.silu(self.time(t_B) + self.task(task_B))
         for block in self.blocks:
             x_BTD = block(x_BTD, condition_BD, cos, sin, keep)

@@ -34,7 +34,7 @@ def block_bytes(shape: ModelShape, samples: int, tokens: int, in_bf16: bool, che
 
     held: dict[int, torch.UntypedStorage] = {}
     with FakeTensorMode():
-        block = Block(shape.width, shape.heads, shape.mlp_ratio)
+        block = Block(shape)
         own = {p.untyped_storage()._cdata for p in block.parameters()}
         checkpoint_activations(block, checkpointing)
 
@@ -64,8 +64,7 @@ def activation_bytes(config: TrainConfig, shape: ModelShape, tokens: int, in_bf1
     if config.compute.checkpointing == "full":
         # One block at a time is worked out again.
         return shape.depth * entry + full
-    hidden = cost.hidden_width(shape)
-    kept = samples * tokens * (6 * shape.width + 2 * hidden) * (2 if in_bf16 else FP32_BYTES)
+    kept = samples * tokens * (6 * shape.width + 2 * shape.hidden_width) * (2 if in_bf16 else FP32_BYTES)
     return shape.depth * (entry + kept) + full
 
 

@@ -16,14 +16,12 @@ from uniser_core.seeding import derive_seed
 from uniser_core.storage import storage_errors
 
 from uniser_model import checkpoint
-from uniser_model.build import build_model
-from uniser_model.codec import get_codec
+from uniser_model.build import build_model, codec_and_objective
 from uniser_model.config import TrainConfig, build_config, differences
 from uniser_model.data import Batch, CorpusReader, PairStream
 from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.feed import feed
-from uniser_model.objectives import get_objective
 from uniser_model.optim import learning_rate, make_optimizer, optimizer_tensors
 from uniser_model.parallel import Network, whole
 from uniser_model.safety import Skips, Stop, StoppedError, TrainingError
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
     from uniser_model.model import DiT
 
-__all__ = ["StoppedError", "Trainer", "TrainingError", "build_model", "learning_rate", "steps_for", "train"]
+__all__ = ["StoppedError", "Trainer", "TrainingError", "learning_rate", "steps_for", "train"]
 
 # How long the speed is measured under --minutes: a share of the time, at least so many steps after warming up.
 TIMED_SHARE, TIMED_STEPS, WARM_STEPS = 0.05, 8, 3
@@ -183,7 +181,7 @@ def train(
     Raises ConfigMismatchError when `out` holds another run, TrainingError when losses are not finite,
     StoppedError after Ctrl-C or SIGTERM (saved), StorageError when `out` cannot be written.
     """
-    get_objective(config.objective).out_features(get_codec(config.codec), config.model.patch)
+    codec_and_objective(config)  # names that do not go together are told before anything is made
     with open_world(device) as world:
         stored = _open_run(config, out)
         world.barrier()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from uniser_core.metrics import psnr_db, ssim
+from uniser_core.sheet import contact_sheet, write_picture
 
 from uniser_model import cost
+from uniser_model.build import build_model
+from uniser_model.evaluate import held_out_rows, restored
+from uniser_model.infer import Restorer
 from uniser_model.parallel import whole
 
 if TYPE_CHECKING:
@@ -25,7 +30,6 @@ if TYPE_CHECKING:
 
 # Upper ends of the bins of t; the last bin is pure noise alone.
 T_BINS = (0.25, 0.5, 0.75, 1.0)
-HELD_OUT = "test"
 # Columns of the held-out sums, after the number of pairs.
 MEASURES = ("input_db", "output_db", "input_ssim", "output_ssim")
 
@@ -91,19 +95,6 @@ class Tally:
         return facts
 
 
-def held_out_rows(corpus: CorpusReader, most: int, split: str = HELD_OUT) -> list[int]:
-    """At most `most` rows of a split, spread evenly over its effects and over the rows of each; none without any."""
-    rows = np.asarray(corpus.rows(split))
-    effects = np.asarray(corpus.index.column("effect").to_pylist(), object)[rows]
-    names = sorted(set(effects))
-    chosen: list[int] = []
-    for i, effect in enumerate(names):
-        of = rows[effects == effect]
-        count = min(len(of), (most + len(names) - 1 - i) // len(names))
-        chosen += of[np.linspace(0, len(of) - 1, count).astype(int)].tolist()
-    return chosen
-
-
 class HeldOut:
     """Fixed held-out pairs, restored with the averaged weights; the ranks share the work."""
 
@@ -114,46 +105,38 @@ class HeldOut:
         self.shown = held_out_rows(corpus, watch.sheet_pairs) if watch.sheet_every else []
         self.effects = effects_of(corpus)
 
+    def _measures(self, step: int) -> bool:
+        return bool(self.rows) and step % self.trainer.config.watch.validate_every == 0
+
+    def _shows(self, step: int) -> bool:
+        return bool(self.shown) and step % self.trainer.config.watch.sheet_every == 0
+
     def due(self, step: int) -> bool:
         """Whether `look` has something to do after this step."""
-        watch = self.trainer.config.watch
-        return bool(
-            (self.rows and watch.validate_every and step % watch.validate_every == 0)
-            or (self.shown and watch.sheet_every and step % watch.sheet_every == 0)
-        )
+        return self._measures(step) or self._shows(step)
 
     def look(self, step: int, out: Path) -> tuple[dict[str, float], UInt8 | None]:
         """PSNR and SSIM by effect after `step`, and the sheet (on the main rank), as the configuration asks for them.
 
         Every rank calls it. The sheet is written to `out/sheets/`.
         """
-        from uniser_model.build import build_model
-        from uniser_model.infer import Restorer
-
-        trainer, watch = self.trainer, self.trainer.config.watch
+        trainer = self.trainer
         averages = {k: whole(v) for k, v in trainer.ema.state.items()}
         model, _, _ = build_model(trainer.config, trainer.prompts.width())
         model.load_state_dict(averages)
         restorer = Restorer(model, trainer.config, trainer.prompts, str(self.world.device))
-        facts, sheet = {}, None
-        if watch.validate_every and step % watch.validate_every == 0:
-            facts = self._measure(restorer)
-        if self.shown and watch.sheet_every and step % watch.sheet_every == 0 and self.world.main:
+        facts = self._measure(restorer) if self._measures(step) else {}
+        sheet = None
+        if self._shows(step) and self.world.main:
             sheet = self._draw(restorer, out / "sheets" / f"step_{step:08d}.png")
         self.world.barrier()
         return facts, sheet
 
-    def _restored(self, restorer: Any, row: int) -> tuple[dict[str, Any], UInt8]:
-        pair = self.corpus.read(row)
-        return pair, restorer.run(pair["input_HWC"], effect=str(pair["effect"]), prompt=str(pair["prompt"]))
-
-    def _measure(self, restorer: Any) -> dict[str, float]:
-        from uniser_core.metrics import psnr_db, ssim
-
+    def _measure(self, restorer: Restorer) -> dict[str, float]:
         sums = np.zeros((len(self.effects), 1 + len(MEASURES)))
         for row in self.rows[self.world.rank :: self.world.size]:
-            pair, restored = self._restored(restorer, row)
-            both = (pair["input_HWC"], restored)
+            pair = self.corpus.read(row)
+            both = (pair["input_HWC"], restored(restorer, pair))
             found = [measure(x, pair["target_HWC"]) for measure in (psnr_db, ssim) for x in both]
             sums[self.effects.index(str(pair["effect"]))] += (1, *found)
         total = self.world.sum(torch.from_numpy(sums)).numpy()
@@ -168,16 +151,13 @@ class HeldOut:
                 facts[f"held_out_ssim_gain/{name}"] = float(means["output_ssim"] - means["input_ssim"])
         return facts
 
-    def _draw(self, restorer: Any, path: Path) -> UInt8:
-        from uniser_core.metrics import psnr_db
-        from uniser_core.sheet import contact_sheet, write_picture
-
+    def _draw(self, restorer: Restorer, path: Path) -> UInt8:
         cells: list[tuple[str, UInt8]] = []
         for row in self.shown:
-            pair, restored = self._restored(restorer, row)
-            clean = pair["target_HWC"]
+            pair = self.corpus.read(row)
+            clean, out = pair["target_HWC"], restored(restorer, pair)
             cells.append((f"{pair['effect']}, input {psnr_db(pair['input_HWC'], clean):.1f} dB", pair["input_HWC"]))
-            cells += [(f"restored {psnr_db(restored, clean):.1f} dB", restored), ("clean", clean)]
+            cells += [(f"restored {psnr_db(out, clean):.1f} dB", out), ("clean", clean)]
         sheet = contact_sheet(cells, 256, columns=3, aspect=1.5)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_picture(str(path), sheet)

@@ -24,11 +24,11 @@ from uniser_model.buckets import BucketOrder, fitting
 from uniser_model.config import TrainConfig, build_config
 from uniser_model.data import PairStream
 from uniser_model.ema import Ema, power_of
+from uniser_model.evaluate import held_out_rows
 from uniser_model.feed import feed
 from uniser_model.optim import learning_rate
 from uniser_model.text import PromptCache
 from uniser_model.trainer import Trainer, train
-from uniser_model.watch import held_out_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

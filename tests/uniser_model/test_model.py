@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from uniser_core.errors import InputError
+from uniser_model.build import build_model
 from uniser_model.codec import PixelCodec, get_codec
 from uniser_model.config import build_config
 from uniser_model.model import (
@@ -19,7 +20,6 @@ from uniser_model.model import (
     unpatchify,
 )  # fmt: skip
 from uniser_model.presets import PRESETS, preset_values
-from uniser_model.trainer import build_model
 
 SHAPE = ModelShape(width=32, depth=2, heads=2, patch=2, latent_channels=12, text_width=10, out_features=7)
 

@@ -9,6 +9,7 @@ import torch
 from uniser_core.color import linear_to_srgb as linear_to_srgb_exact
 from uniser_core.color import srgb_to_linear as srgb_to_linear_exact
 from uniser_core.errors import InputError
+from uniser_model.build import build_model
 from uniser_model.codec import PixelCodec
 from uniser_model.config import build_config
 from uniser_model.objectives import Condition, get_objective
@@ -25,7 +26,6 @@ from uniser_model.objectives.anchored import (
 from uniser_model.objectives.eps import min_snr_weight
 from uniser_model.objectives.latent import LatentObjective
 from uniser_model.schedule import add_noise, alpha_sigma, step_down, straight
-from uniser_model.trainer import build_model
 
 CODEC = PixelCodec()
 LATENT = ("eps", "v", "flow", "x0")
