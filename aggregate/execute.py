@@ -41,8 +41,13 @@ class Executor:
             return self.client.compute(_tree(futures, join)).result()
 
     def share(self, value: Any) -> Any:
-        """`value` for the arguments of many tasks: sent to each worker of a cluster once."""
-        return value if self.client is None else self.client.scatter(value, broadcast=True)
+        """`value` for the arguments of many tasks: sent to a cluster once, workers pass it on."""
+        # Scattered data dies with the worker that holds its last copy; what a task returns is made again.
+        return value if self.client is None else self.client.submit(_itself, value, pure=False)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def flatten(parts: list[list[Any]]) -> list[Any]:
