@@ -17,7 +17,7 @@ from lr_srd import cast
 from lr_srd.light import Horizon, facing, find_light, lit_share
 from lr_srd.occluders import KINDS, kind_of
 from lr_srd.params import OffScreen, Pasted, ShadowParams
-from lr_srd.paste import contact, draw_contact, harmonise, paste, place, view_elevation_deg
+from lr_srd.paste import contact, draw_contact, harmonise, paste, place, view_elevation_deg, width_px
 from lr_srd.paste import visibility as object_visibility
 from lr_srd.receivers import receivers_of
 
@@ -90,12 +90,14 @@ class Shadow:
             raise RefusedError(f"{frame.frame_id} has no ground plane", "an object needs something to stand on")
         for _ in range(TRIES):
             params = self._draw(rng, frame, receivers)
-            if params is None:
+            if isinstance(params, str):
+                reason = params
                 continue
             share = float((self._shadow(frame, params).strength_HW > LEAST_CHANGE).mean())
             if LEAST_SHARE <= share <= MOST_SHARE:
                 return params
-        raise RefusedError(frame.frame_id, f"no shadow shows in {TRIES} tries: its surfaces are dark or face away")
+            reason = "its surfaces are dark or face away" if share < LEAST_SHARE else "all of it would be dark"
+        raise RefusedError(frame.frame_id, f"no shadow shows in {TRIES} tries: {reason}")
 
     def apply(self, frame: Frame, params: ShadowParams) -> Layers:
         """Shadowed picture (H, W, 3), ratio (H, W, 3) and strength (H, W) = 1 - mean ratio; linear float32.
@@ -127,7 +129,8 @@ class Shadow:
     def _cutout(self, pasted: Pasted) -> Cutout:
         return self._objects.cutout(pasted.object_id, pasted.turn, pasted.elevation_deg)
 
-    def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | None:
+    def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | str:
+        """Parameters, or why there are none."""
         azimuth, elevation, known = draw_light(rng, frame, receivers)
         size_deg = 0.53 * math.exp(rng.exponential(0.6))
         values = {
@@ -142,8 +145,8 @@ class Shadow:
         }
         if self._options.objects is not None:
             pasted = self._draw_object(rng, frame, receivers)
-            if pasted is None:
-                return None
+            if isinstance(pasted, str):
+                return pasted
             assert receivers.ground is not None
             plane = (*receivers.ground.normal, receivers.ground.offset_m)
             values |= {
@@ -155,20 +158,25 @@ class Shadow:
         if self._options.occluders:
             found = self._draw_occluder(rng, frame, receivers, values)
             if found is None:
-                return None
+                return "the light reaches none of its surfaces"
             values |= found
         return ShadowParams.model_validate(values)
 
-    def _draw_object(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> Pasted | None:
+    def _draw_object(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> Pasted | str:
+        """An object and its place, or why it has none."""
         names = self._objects.names()
         name = names[int(rng.integers(len(names)))]
         turn, flipped = int(rng.integers(64)), bool(rng.uniform() < 0.5)
         height_m = self._objects.height_m(name) * rng.uniform(0.92, 1.08)
         place_ = draw_contact(rng, frame, receivers, height_m)
+        nowhere = f"object '{name}' fits nowhere on its ground"
         if place_ is None:
-            return None
+            return nowhere
         contact_m, contact_px = place_
         elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
+        cutout = self._objects.cutout(name, turn, elevation_deg)
+        if width_px(cutout, height_m, contact_m, receivers) > frame.width:
+            return nowhere
         return Pasted(
             object_id=name,
             turn=turn,
@@ -176,7 +184,7 @@ class Shadow:
             contact_m=contact_m,
             contact_px=contact_px,
             height_m=round(float(height_m), 4),
-            thickness=round(self._objects.cutout(name, turn, elevation_deg).thickness, 4),
+            thickness=round(cutout.thickness, 4),
             flipped=flipped,
             gain_rgb=harmonise(frame, receivers, contact_px),
         )

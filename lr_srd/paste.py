@@ -266,6 +266,12 @@ def draw_contact(
     return (a, b, c), (x + 0.5, y + 0.5)
 
 
+def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> float:
+    """How wide the object, so tall, is in the picture when it stands there."""
+    across_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m
+    return receivers.focal_px / -contact_m[2] * across_m
+
+
 def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
     """Where the picture itself could be ground, bool (H, W): all of it when depth was measured.
 

@@ -13,6 +13,8 @@ Float32 = npt.NDArray[np.float32]
 ONE = np.float32(1)
 # Visibility is 1 to this much: then a pixel is left exactly as it is.
 UNTOUCHED = np.float32(1 - 1e-4)
+# A surface mirrors the light from this max(0, n . l) on, 3 degrees, and none of it from behind: normals are noisy.
+MIRRORS_FROM = np.float32(0.05)
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ def shadow_ratio(
     """Shadowed over unshadowed light, float32 (H, W, 3) in (0, 1], and 1 - its mean over channels, float32 (H, W).
 
     (A + V D) / (A + D) in each channel with D = (1 - A) lit max(0, n.l), V the share of the light's disc in
-    view; mirrored light goes with the light itself. `open_HW` is the ambient light that ambient occlusion
-    leaves, `cover_HW` the share of a pixel that shows an object in front, without this shadow. A
-    pixel of which nothing is hidden is exactly 1.
+    view; mirrored light goes with the light itself, but for surfaces that face away from it. `open_HW` is the ambient
+    light that ambient occlusion leaves, `cover_HW` the share of a pixel that shows an object in front, without this
+    shadow. A pixel of which nothing is hidden is exactly 1.
     """
     shape = visibility_HW.shape
     ratio, strength = np.ones((*shape, 3), np.float32), np.zeros(shape, np.float32)
@@ -78,7 +80,8 @@ def _shade(
                 continue
             lit = lit_HW[y, x]
             arrives, uncovered = facing_HW[y, x] * lit, ONE - cover_HW[y, x]
-            kept = open_ * (ONE - mirrored_HW[y, x] * (ONE - visible) * lit)
+            mirrored = mirrored_HW[y, x] * min(facing_HW[y, x] / MIRRORS_FROM, ONE)
+            kept = open_ * (ONE - mirrored * (ONE - visible) * lit)
             total = np.float32(0)
             for c in range(3):
                 direct = (ONE - ambient_3[c]) * arrives
