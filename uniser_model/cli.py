@@ -87,9 +87,9 @@ add_app.callback(help="Add an effect to pictures.", context_settings=_FREE_ORDER
 @eval_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="run folder or checkpoint folder", metavar="CHECKPOINT")],
-    bench: Annotated[list[str], typer.Option(help="NAME=ROOT: a corpus, pair shards, or input/ target/ [mask/]")],
+    bench: Annotated[list[str], typer.Option(help="NAME=ROOT: a corpus, pair shards, or input/ target/ (and mask/)")],
     out: Annotated[str, typer.Option(help="folder of the tables; the same command again goes on from there")],
-    also: Annotated[list[str] | None, typer.Option(help="NAME=DIR: another method's pictures, [BENCH/]KEY")] = None,
+    also: Annotated[list[str] | None, typer.Option(help="NAME=DIR: another method's pictures")] = None,
     effect: Annotated[list[str] | None, typer.Option(help="BENCH=EFFECT of a folder; default: names none")] = None,
     split: Annotated[str, typer.Option(help="of a corpus")] = "test",
     limit: Annotated[int | None, typer.Option(help="the first so many pictures of each bench")] = None,

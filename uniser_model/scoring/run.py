@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,7 +172,10 @@ def run_eval(
         print_json({name: json.loads(t.json(facts)) for name, t in tables.items()})
     else:
         for name, table in tables.items():
-            print_table(table.rows(), as_json=False, title=name)
+            if sys.stdout.isatty():
+                print_table(table.rows(), as_json=False, title=name)
+            else:  # piped: with the heads, which name the metrics
+                typer.echo(table.markdown())
         typer.echo(str(folder / "table.md"))
     if result.failed:
         raise typer.Exit(EXIT_ITEMS_FAILED)

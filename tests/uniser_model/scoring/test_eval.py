@@ -80,8 +80,11 @@ def lines(out: Path, name: str = "table") -> dict[tuple[str, str], Any]:
     return {(x["bench"], x["method"]): x for x in json.loads((out / f"{name}.json").read_text())["lines"]}
 
 
-def test_folder_has_the_figures_of_the_hand(folder: Path, run: str, tmp_path: Path) -> None:
+def test_folder_has_the_figures_of_the_hand(
+    folder: Path, run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert evaluate(run, "--bench", f"mine={folder}", "--out", tmp_path, "--effect", "mine=haze") == 0
+    assert (tmp_path / "table.md").read_text() in capsys.readouterr().out
     found = lines(tmp_path)
     assert [method for _, method in found] == [*BASELINES, "uniser"]
     identity = found["mine", "identity"]
