@@ -1,4 +1,4 @@
-"""`uniser train`, `uniser remove`, `uniser add`: light here, everything heavy is imported when it runs."""
+"""`uniser train`, `remove`, `add` and `eval`: light here, everything heavy is imported when it runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _FREE_ORDER = {"allow_interspersed_args": True}
 train_app = typer.Typer(pretty_exceptions_enable=False)
 remove_app = typer.Typer(pretty_exceptions_enable=False)
 add_app = typer.Typer(pretty_exceptions_enable=False)
+eval_app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @train_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
@@ -82,3 +83,24 @@ remove_app.callback(help="Remove an effect from pictures.", context_settings=_FR
 add_app.callback(help="Add an effect to pictures.", context_settings=_FREE_ORDER, **_ONE)(  # type: ignore[arg-type]
     _restore_command("add")
 )
+
+
+@eval_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(help="run folder or checkpoint folder", metavar="CHECKPOINT")],
+    bench: Annotated[list[str], typer.Option(help="NAME=ROOT: a corpus, pair shards, or input/ target/ (and mask/)")],
+    out: Annotated[str, typer.Option(help="folder of the tables; the same command again goes on from there")],
+    also: Annotated[list[str] | None, typer.Option(help="NAME=DIR: another method's pictures")] = None,
+    effect: Annotated[list[str] | None, typer.Option(help="BENCH=EFFECT of a folder; default: names none")] = None,
+    split: Annotated[str, typer.Option(help="of a corpus")] = "test",
+    limit: Annotated[int | None, typer.Option(help="the first so many pictures of each bench")] = None,
+    control: Annotated[bool, typer.Option("--control", help="a second table: mask, strength, clean pictures")] = False,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="print the tables as JSON")] = False,
+) -> None:
+    """Score a checkpoint beside classical methods, with intervals; exit 3 when a picture could not be scored."""
+    from uniser_model.scoring.run import run_eval
+
+    run_eval(checkpoint, bench, out, also=also or [], effect=effect or [], split=split, limit=limit, control=control,
+             seed=seed, device=device, as_json=as_json)  # fmt: skip

@@ -1,0 +1,154 @@
+"""Scores of pictures to a table: means with bootstrap intervals, as Markdown, CSV, JSON and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from uniser_core.seeding import derive_seed, generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+RESAMPLES, COVERAGE = 2000, 0.95
+DRAWS_AT_ONCE = 1 << 20
+ARROWS = {True: "↑", False: "↓"}
+# What LaTeX reads as its own.
+TEX = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "ΔE": r"$\Delta E$", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over pictures, its 95% interval, and how many pictures have the metric."""
+
+    mean: float
+    low: float
+    high: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method on one benchmark."""
+
+    bench: str
+    method: str
+    pictures: int
+    failed: int
+    figures: Mapping[str, Figure]
+
+
+def interval(values: Sequence[float], groups: Sequence[str], seed: int, resamples: int = RESAMPLES) -> Figure:
+    """Mean and percentile bootstrap interval (Efron 1979); whole groups are drawn, as pictures of a scene agree.
+
+    Methods given one seed and the same groups see the same draws. One group alone has no interval: low = high = mean.
+    """
+    x = np.asarray(values, np.float64)
+    names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    sums, counts = np.bincount(member, x), np.bincount(member)
+    rng = generator(seed)
+    means = np.empty(resamples)
+    block = max(1, DRAWS_AT_ONCE // len(names))
+    for first in range(0, resamples, block):
+        part = means[first : first + block]
+        chosen = rng.integers(0, len(names), (len(part), len(names)))
+        part[:] = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
+    tail = (1 - COVERAGE) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return Figure(float(x.mean()), float(low), float(high), len(x))
+
+
+def summarise(
+    bench: str, method: str, scores: Sequence[Mapping[str, Any]], failed: int, metrics: Sequence[str], seed: int = 0
+) -> Line:
+    """The line of one method: `scores` have `group` and the metrics (None where a picture lacks one)."""
+    figures = {}
+    for metric in metrics:
+        rows = [(s[metric], s["group"]) for s in scores if s.get(metric) is not None]
+        if rows:
+            values, groups = zip(*rows, strict=True)
+            figures[metric] = interval(values, groups, derive_seed("bootstrap", seed, bench, metric))
+    return Line(bench, method, len(scores), failed, figures)
+
+
+def digits(metric: str) -> int:
+    """Decimals printed: SSIM has a scale of 1."""
+    return 4 if metric.startswith("ssim") else 2
+
+
+def cells(line: Line, metrics: Sequence[str]) -> list[str]:
+    """What a row of the printed table says: names, counts, `mean [low, high]` of each metric."""
+    out = [line.bench, line.method, str(line.pictures), str(line.failed)]
+    for metric in metrics:
+        f, d = line.figures.get(metric), digits(metric)
+        out.append("" if f is None else f"{f.mean:.{d}f} [{f.low:.{d}f}, {f.high:.{d}f}]")
+    return out
+
+
+class Table:
+    """Lines with the metrics that any of them has. `metrics`: name to (unit, higher is better)."""
+
+    def __init__(self, lines: Sequence[Line], metrics: Mapping[str, tuple[str, bool]]) -> None:
+        self.lines = list(lines)
+        self.metrics = {m: v for m, v in metrics.items() if any(m in line.figures for line in lines)}
+
+    def heads(self) -> list[str]:
+        """Column names; the arrow points to better."""
+        named = [f"{m} {ARROWS[up]}" + (f" ({unit})" if unit else "") for m, (unit, up) in self.metrics.items()]
+        return ["bench", "method", "pictures", "failed", *named]
+
+    def rows(self) -> list[dict[str, str]]:
+        """Rows as the terminal prints them."""
+        return [dict(zip(self.heads(), cells(line, list(self.metrics)), strict=True)) for line in self.lines]
+
+    def markdown(self) -> str:
+        """A pipe table."""
+        body = [self.heads(), ["---"] * len(self.heads()), *(list(r.values()) for r in self.rows())]
+        return "".join("| " + " | ".join(c.replace("|", r"\|") for c in row) + " |\n" for row in body)
+
+    def latex(self) -> str:
+        """A booktabs tabular."""
+        rows = [" & ".join(map(_tex, row)) + r" \\" for row in (self.heads(), *(r.values() for r in self.rows()))]
+        columns = "ll" + "r" * (len(self.heads()) - 2)
+        parts = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
+        return "\n".join([*parts, r"\end{tabular}", ""])
+
+    def csv(self) -> str:
+        """One line a bench, method and metric, at full precision."""
+        rows = [
+            {"bench": line.bench, "method": line.method, "metric": m, "mean": f.mean, "low": f.low, "high": f.high,
+             "pictures": f.pictures, "failed": line.failed}
+            for line in self.lines for m, f in line.figures.items()
+        ]  # fmt: skip
+        return csv_text(rows, ("bench", "method", "metric", "mean", "low", "high", "pictures", "failed"))
+
+    def json(self, facts: Mapping[str, Any]) -> str:
+        """Everything, at full precision, with `facts` about the run."""
+        lines = [
+            {"bench": line.bench, "method": line.method, "pictures": line.pictures, "failed": line.failed,
+             "metrics": {m: vars(f) for m, f in line.figures.items()}}
+            for line in self.lines
+        ]  # fmt: skip
+        return json.dumps({**facts, "lines": lines}, indent=2, ensure_ascii=False) + "\n"
+
+    def files(self, stem: str, facts: Mapping[str, Any]) -> dict[str, str]:
+        """File names and contents of every form."""
+        forms: dict[str, Callable[[], str]] = {"md": self.markdown, "csv": self.csv, "tex": self.latex}
+        return {**{f"{stem}.{k}": form() for k, form in forms.items()}, f"{stem}.json": self.json(facts)}
+
+
+def _tex(text: str) -> str:
+    return "".join(TEX.get(c, c) for c in text.replace("ΔE", TEX["ΔE"]))
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as CSV with a head; None is empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
