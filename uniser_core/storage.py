@@ -150,6 +150,11 @@ class Store:
             self.fs.move(temporary, self.path(name))
             spooled.unlink()
 
+    def remove(self, name: str) -> None:
+        """Delete a file, if there is one."""
+        with storage_errors(self.path(name)), suppress(FileNotFoundError):
+            self.fs.delete_file(self.path(name))
+
     def write(self, name: str, data: bytes) -> None:
         """Write a small file atomically."""
         spooled = self.spool(name.replace("/", "_"))
