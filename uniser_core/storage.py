@@ -7,6 +7,7 @@ made locally, uploaded under a temporary key and moved. Either way it exists who
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -113,6 +114,14 @@ class Store:
     def open(self, name: str) -> Any:
         """A random-access Arrow file."""
         return self.fs.open_input_file(self.path(name))
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of a file, hex, read in pieces."""
+        digest = hashlib.sha256()
+        with self.fs.open_input_stream(self.path(name)) as stream:
+            while piece := stream.read(4 << 20):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def spool(self, name: str) -> Path:
         """A local path to write `name` to before `publish`: on the same disk where that is possible."""
