@@ -10,7 +10,7 @@ import typer
 from typer import _click as click  # typer carries its own click
 from typer.core import TyperGroup
 
-from uniser_core import cli_assets, cli_effects, cli_new, cli_pairs, cli_synth
+from uniser_core import cli_assets, cli_effects, cli_farm, cli_new, cli_pairs, cli_synth
 from uniser_core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, UniserError
 
 HELP = "Make, balance and learn from pairs of photos with and without soft effects: flare, haze, shadow, reflection."
@@ -53,6 +53,7 @@ app.command()(cli_effects.preview)
 app.command()(cli_effects.plugins)
 app.add_typer(cli_assets.app, name="assets", help="Photos, furniture, HDRIs and the text encoder, with their licences.")
 app.add_typer(cli_pairs.app, name="pairs", help="Verify, count and look at pair shards.")
+app.add_typer(cli_farm.app, name="farm", help="How a run on many machines goes, and another try for what failed.")
 
 
 @app.command()

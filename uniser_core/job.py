@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TARGET_SHARDS = 256
 # … but a shard never holds more items than this, so that little is lost with a worker.
 MAX_ITEMS_PER_SHARD = 64
+# The run log names this many items of each shard with their seconds.
+SLOWEST_KEPT = 3
 
 
 class Job(Protocol):
@@ -115,6 +117,7 @@ def make_shard(
         writer = ShardWriter(spooled, job.schema())
         failed: list[dict[str, Any]] = []
         refused: list[dict[str, Any]] = []
+        item_seconds: dict[str, float] = {}
         try:
             for index in plan.items(shard):
                 key = plan.keys[index]
@@ -123,11 +126,13 @@ def make_shard(
                     failed.append({"item": key, "error": reason, "traceback": log, "attempts": retries + 1})
                     continue
                 notify("begin", index)
+                item_start = time.monotonic()
                 rendered = _attempt(job, index, key, retries, failed, refused)
                 if rendered is not None:
                     writer.write_item(rendered.rows)
                     refused += [{"item": key, "reason": reason} for reason in rendered.refused]
                     failed += [{"item": n, "error": e, "traceback": "", "attempts": 1} for n, e in rendered.failed]
+                item_seconds[key] = round(time.monotonic() - item_start, 3)
                 notify("end", index)
             writer.close()
         except BaseException:
@@ -143,7 +148,8 @@ def make_shard(
         }
         folder.store.write(part_name(shard), to_json(part))
         folder.store.publish(spooled, shard_name(shard))
-        folder.log(shard, _cost(start, writer.rows))
+        slowest = sorted(item_seconds.items(), key=lambda item: -item[1])[:SLOWEST_KEPT]
+        folder.log(shard, {**_cost(start, writer.rows), "slowest_s": dict(slowest)})
         return ShardDone(shard, writer.rows, len(failed), len(refused), made=True)
 
 

@@ -45,6 +45,7 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
     """Check every row of a pair set; every `replay_every`th row (and every recipe row) is rendered again."""
     report = CheckReport()
     pairs = PairSet(uri)
+    report.problems += _changed_shards(pairs)
     seen: set[str] = set()
     shared: tuple[bytes, Frame] | None = None  # the variants of one picture share its decoded frame
     try:
@@ -65,6 +66,18 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
     except (pa.ArrowException, OSError) as error:
         report.problems.append(f"{uri}: cannot be read to its end: {str(error).splitlines()[0]}")
     return report
+
+
+def _changed_shards(pairs: PairSet) -> list[str]:
+    """A line for each shard that is not the file its run's manifest lists: columns without a hash of their own too."""
+    if not pairs.store.exists("manifest.json"):
+        return []
+    listed = {s["file"]: s["sha256"] for s in json.loads(pairs.store.read("manifest.json"))["shards"]}
+    return [
+        f"{name}: is not what manifest.json lists (SHA-256) -> delete it and run its command again"
+        for name in pairs.shards
+        if name in listed and pairs.store.sha256(name) != listed[name]
+    ]
 
 
 def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, report: CheckReport) -> None:

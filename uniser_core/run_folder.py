@@ -54,11 +54,25 @@ def to_json(value: Any) -> bytes:
 class RunFolder:
     """One run's place. Opening it checks that what is there is the same run."""
 
-    def __init__(self, out: str, config: dict[str, Any], shard_count: int) -> None:
+    def __init__(self, out: str, config: dict[str, Any], shard_count: int, *, sweep: bool = True) -> None:
         self.store = Store(out)
         self.config, self.shard_count = config, shard_count
         self._claim()
-        self.store.sweep()
+        if sweep:
+            self.store.sweep()
+
+    @classmethod
+    def open(cls, uri: str) -> RunFolder:
+        """The run that a folder holds. Raises InputError when it holds none."""
+        store = Store(uri)
+        if not store.exists("_run/config.json"):
+            raise InputError(uri, "holds no run (_run/config.json is missing)", "give the --out of a run")
+        try:
+            config = json.loads(store.read("_run/config.json"))
+            count = -(-int(config["items"]) // int(config["items_per_shard"]))
+        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            raise InputError(f"{uri}/_run/config.json", "is not what a run wrote", "start a run anew") from error
+        return cls(uri, config, count, sweep=False)
 
     def _claim(self) -> None:
         where = self.store.path()
@@ -139,6 +153,23 @@ class RunFolder:
             else:
                 self.store.write(f"_run/log/{number:05d}.json", line.encode())
 
+    def log_entries(self) -> list[dict[str, Any]]:
+        """The latest entry of each shard in the run log; a line that a crash cut short is passed over."""
+        store = self.store
+        names = ["_run/run_log.jsonl"] if store.is_local else store.names("_run/log", ".json")
+        found: dict[int, dict[str, Any]] = {}
+        for line in (line for n in names if store.exists(n) for line in store.read(n).splitlines()):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                found[int(entry["shard"])] = entry
+        return list(found.values())
+
+    def forget(self, number: int) -> None:
+        """Take a shard out of the run, so that the run's command makes it again. The manifest goes first."""
+        self.store.remove("manifest.json")
+        self.store.remove(shard_name(number))
+        self.store.remove(part_name(number))
+
     def parts(self) -> list[dict[str, Any]]:
         """Records of the shards that are there, in order."""
         missing = set(self.missing())
@@ -157,6 +188,8 @@ class RunFolder:
                 sink = pa.BufferOutputStream()
                 pq.write_table(pa.Table.from_pylist(lists[kind], schema), sink)
                 self.store.write(f"_run/{kind}.parquet", sink.getvalue().to_pybytes())
+            else:
+                self.store.remove(f"_run/{kind}.parquet")  # of failures that a retry has mended
         counts = {
             "shards": len(parts),
             "rows": sum(p["rows"] for p in parts),

@@ -7,6 +7,7 @@ made locally, uploaded under a temporary key and moved. Either way it exists who
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -122,6 +123,14 @@ class Store:
         """A random-access Arrow file."""
         return self.fs.open_input_file(self.path(name))
 
+    def sha256(self, name: str) -> str:
+        """SHA-256 of a file, hex, read in pieces."""
+        digest = hashlib.sha256()
+        with self.fs.open_input_stream(self.path(name)) as stream:
+            while piece := stream.read(4 << 20):
+                digest.update(piece)
+        return digest.hexdigest()
+
     def spool(self, name: str) -> Path:
         """A local path to write `name` to before `publish`: on the same disk where that is possible."""
         if self.is_local:
@@ -158,6 +167,11 @@ class Store:
                 shutil.copyfileobj(source, sink, 16 << 20)
             self.fs.move(temporary, self.path(name))
             spooled.unlink()
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if there is one."""
+        with storage_errors(self.path(name)), suppress(FileNotFoundError):
+            self.fs.delete_file(self.path(name))
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file atomically."""
