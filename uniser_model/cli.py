@@ -88,13 +88,22 @@ add_app.callback(help="Add an effect to pictures.", context_settings=_FREE_ORDER
 @eval_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="run folder or checkpoint folder", metavar="CHECKPOINT")],
-    bench: Annotated[list[str], typer.Option(help="NAME=ROOT: a corpus, pair shards, or input/ target/ (and mask/)")],
+    bench: Annotated[
+        list[str],
+        typer.Option(
+            help="NAME=ROOT: a published set by its name, a corpus, shards, input/ target/ (mask/), or photos"
+        ),
+    ],
     out: Annotated[str, typer.Option(help="folder of the tables; the same command again goes on from there")],
     also: Annotated[list[str] | None, typer.Option(help="NAME=DIR: another method's pictures")] = None,
     effect: Annotated[list[str] | None, typer.Option(help="BENCH=EFFECT of a folder; default: names none")] = None,
     split: Annotated[str, typer.Option(help="of a corpus")] = "test",
     limit: Annotated[int | None, typer.Option(help="the first so many pictures of each bench")] = None,
     control: Annotated[bool, typer.Option("--control", help="a second table: mask, strength, clean pictures")] = False,
+    clip_iqa: Annotated[str | None, typer.Option(help="CLIP-IQA by this hub id or folder of a CLIP")] = None,
+    qa: Annotated[str | None, typer.Option(help="QwenQA: a hub id or folder of a Qwen2.5-VL, or an endpoint")] = None,
+    qa_model: Annotated[str | None, typer.Option(help="the model that the endpoint is to use")] = None,
+    qa_repeats: Annotated[int, typer.Option(help="answers a picture, averaged")] = 1,
     seed: Seed = 0,
     device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="print the tables as JSON")] = False,
@@ -103,4 +112,5 @@ def evaluate(
     from uniser_model.scoring.run import run_eval
 
     run_eval(checkpoint, bench, out, also=also or [], effect=effect or [], split=split, limit=limit, control=control,
-             seed=seed, device=device, as_json=as_json)  # fmt: skip
+             seed=seed, device=device, as_json=as_json, clip_iqa=clip_iqa, qa=qa, qa_model=qa_model,
+             qa_repeats=qa_repeats)  # fmt: skip

@@ -165,6 +165,11 @@ class PairTree:
                 done.failed.append((paths[0], str(error)))
         return done
 
+    def mask_bytes(self, key: str) -> bytes | None:
+        """The published mask of an item as it is, colours included; None where there is none."""
+        masks = self.entries[key].item.masks
+        return self.tree.read(masks[0]) if masks else None
+
     def _target(self, entry: Entry) -> PublishedPicture:
         if not entry.item.targets:
             raise InputError("has no target", "its partner is missing", "fetch it again")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from uniser_core.metrics import PSNR_OF_EQUAL_DB, psnr_db
+
+from uniser_model.scoring.metrics import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +17,20 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-CONTROL_METRICS: Mapping[str, tuple[str, bool]] = {
-    "outside_psnr_db": ("dB", True),
-    "monotone": ("", True),
-    "linear": ("", True),
-    "clean_psnr_db": ("dB", True),
+
+
+def _given(_: object) -> None:
+    """Controls are no function of one result: `control_scores` makes them all."""
+
+
+CONTROL_METRICS: Mapping[str, Metric] = {
+    "outside_psnr_db": Metric("dB", True, _given),
+    "monotone": Metric("", True, _given),
+    "linear": Metric("", True, _given),
+    "clean_psnr_db": Metric("dB", True, _given),
+    "round_trip_psnr_db": Metric("dB", True, _given),
+    "added_psnr_db": Metric("dB", False, _given),
+    "generic_loss_db": Metric("dB", False, _given),
 }
 
 
@@ -52,16 +63,24 @@ def strength_curve(outputs: Sequence[UInt8], input_HWC: UInt8) -> tuple[float | 
 
 
 def control_scores(
-    run: Callable[..., UInt8], input_HWC: UInt8, target_HWC: UInt8, mask_HW: UInt8 | None
+    run: Callable[..., Any], input_HWC: UInt8, target_HWC: UInt8, mask_HW: UInt8 | None
 ) -> dict[str, float | None]:
-    """The metrics of `CONTROL_METRICS` of one pair. `run(rgb8_HWC, mask_HW=, strength=)` restores."""
+    """The metrics of `CONTROL_METRICS` of one pair. `run(rgb8_HWC, mask_HW=, strength=, task=, generic=)` restores.
+
+    Without an effect's name nothing can be added, so `run` may give None for the task "add".
+    """
     height, width = input_HWC.shape[:2]
     mask = left_third(height, width) if mask_HW is None else (mask_HW > 0).astype(np.float32)
     outputs = [run(input_HWC, strength=s) for s in STRENGTHS]
     monotone, linear = strength_curve(outputs, input_HWC)
+    added = run(target_HWC, task="add")
+    generic = psnr_db(run(input_HWC, generic=True), target_HWC)
     return {
         "outside_psnr_db": outside_psnr_db(run(input_HWC, mask_HW=mask), input_HWC, mask),
         "monotone": monotone,
         "linear": linear,
         "clean_psnr_db": min(PSNR_OF_EQUAL_DB, psnr_db(run(target_HWC), target_HWC)),
+        "round_trip_psnr_db": None if added is None else psnr_db(run(added), target_HWC),
+        "added_psnr_db": None if added is None else psnr_db(added, target_HWC),
+        "generic_loss_db": psnr_db(outputs[-1], target_HWC) - generic,
     }

@@ -1,209 +1,101 @@
-"""What a benchmark reads: pair sets, corpus splits and folders, as one stream of named pictures."""
+"""How published benchmarks are scored: their sizes, metrics and printed figures, read from two YAML files."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from uniser_core import codecs
-from uniser_core.corpus import INDEX, Corpus
-from uniser_core.decode import EXTENSIONS
-from uniser_core.engine import input_pixels
-from uniser_core.errors import InputError
-from uniser_core.shard import PairSet
-from uniser_core.storage import Store
+from PIL import Image
 
-from uniser_model import pictures
-from uniser_model.supervision import GENERIC_PROMPT, prompt_for
+from uniser_model.scoring.metrics import Compared, score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Mapping
 
 UInt8 = npt.NDArray[np.uint8]
 
-INPUTS, TARGETS, MASKS = ("input",), ("target", "gt"), ("mask",)
-PAIR_COLUMNS = ("pair_id", "group_id", "effect", "effect_version", "params", "prompt", "seed", "input", "target",
-                "mask", "depth")  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Pair:
-    """One pair: uint8 (H, W, 3) sRGB of one size, `mask_HW` uint8 (0: outside the effect), and what to ask for."""
-
-    input_HWC: UInt8
-    target_HWC: UInt8
-    mask_HW: UInt8 | None
-    effect: str
-    prompt: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """A picture of a benchmark, not read yet. `stamp` changes when its files do; `group` shares its scene."""
-
-    key: str
-    group: str
-    stamp: str
-    read: Callable[[], Pair]
-
-
-class Bench(Protocol):
-    """A named benchmark; `kind` says how it is read."""
+class Protocol:
+    """What is done to a result and its target before they are compared, and by which metrics; see `protocols.yaml`."""
 
     name: str
-    kind: str
+    about: str
+    metrics: tuple[str, ...]
+    size_px: tuple[int, int] | None = None
+    multiple_px: int | None = None
+    filter: str = "sampled"
 
-    def items(self) -> Iterator[Item]:
-        """Its pictures, always in one order."""
-        ...
+    def scores(self, pictures: Compared) -> dict[str, float | None]:
+        """The metrics of one picture. Raises InputError when it is too small for one of them."""
+        height, width = pictures.result_HWC.shape[:2]
+        size = self.size_px
+        if self.multiple_px is not None:
+            size = (_multiple(width, self.multiple_px), _multiple(height, self.multiple_px))
+        if size is not None and size != (width, height):
+            pictures = pictures.each(lambda p: self._resized(p, size), lambda m: _nearest(m, size))
+        return score(pictures, self.metrics)
 
-
-def checked(pair: Pair, key: str) -> Pair:
-    """The pair. Raises InputError when input, target and mask differ in size."""
-    for what, pixels in (("target", pair.target_HWC), ("mask", pair.mask_HW)):
-        if pixels is not None and pixels.shape[:2] != pair.input_HWC.shape[:2]:
-            (h, w), (height, width) = pixels.shape[:2], pair.input_HWC.shape[:2]
-            raise InputError(f"{key}: {what} of {w}x{h}", f"its input is {width}x{height}", "make them of one size")
-    return pair
-
-
-def effect_prompt(effect: str) -> str:
-    """The prompt of a benchmark's effect; the generic one without."""
-    return prompt_for("remove", effect) if effect else GENERIC_PROMPT
-
-
-class CorpusBench:
-    """One split of a corpus."""
-
-    kind = "corpus"
-
-    def __init__(self, name: str, uri: str, split: str) -> None:
-        self.name, self.split, self.corpus = name, split, Corpus.open(uri)
-        self.rows = [int(r) for r in self.corpus.rows(split=split)]
-        if not self.rows:
-            raise InputError(f"bench {name}: split '{split}' of {uri}", "has no rows", "choose another --split")
-
-    def items(self) -> Iterator[Item]:
-        """See `Bench.items`."""
-        stamp = str(self.corpus.manifest["files"][INDEX]["sha256"])
-        ids, groups = (self.corpus.index.column(c) for c in ("pair_id", "group_id"))
-        for row in self.rows:
-            key = str(ids[row])
-            yield Item(key, str(groups[row]), stamp, lambda row=row, key=key: self._read(row, key))  # type: ignore[misc]
-
-    def _read(self, row: int, key: str) -> Pair:
-        p = self.corpus.read(row)
-        pair = Pair(p["input_HWC"], p["target_HWC"], p.get("mask_HW"), str(p["effect"]), str(p["prompt"]))
-        return checked(pair, key)
+    def _resized(self, rgb8_HWC: UInt8, size: tuple[int, int]) -> UInt8:
+        if self.filter == "antialiased":
+            return np.asarray(Image.fromarray(rgb8_HWC).resize(size, Image.Resampling.BICUBIC), np.uint8)
+        return np.asarray(cv2.resize(rgb8_HWC, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-class PairSetBench:
-    """A run folder of pair shards, or one shard."""
-
-    kind = "pair set"
-
-    def __init__(self, name: str, uri: str) -> None:
-        self.name, self.pairs = name, PairSet(uri)
-        if not len(self.pairs):
-            raise InputError(f"bench {name}: {uri}", "has no rows", "give a finished run")
-
-    def items(self) -> Iterator[Item]:
-        """See `Bench.items`. One row group is in memory at a time."""
-        for row in self.pairs.rows(PAIR_COLUMNS):
-            digest = hashlib.blake2b(str(row["params"]).encode(), digest_size=8)
-            for column in ("target", "input", "mask"):
-                digest.update(((row[column] or {}).get("bytes") or b"") + b"|")
-            yield Item(row["pair_id"], row["group_id"], digest.hexdigest(), lambda row=row: _of_row(row))  # type: ignore[misc]
+def _multiple(length: int, unit: int) -> int:
+    return max(unit, length // unit * unit)
 
 
-def _of_row(row: Mapping[str, Any]) -> Pair:
-    mask = (row["mask"] or {}).get("bytes")
-    pair = Pair(
-        input_pixels(row), codecs.decode_rgb8(row["target"]["bytes"]),
-        None if mask is None else codecs.decode_blob(mask), row["effect"], row["prompt"],
-    )  # fmt: skip
-    return checked(pair, row["pair_id"])
+def _nearest(mask: UInt8, size: tuple[int, int]) -> UInt8:
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-class FolderBench:
-    """A folder of `input/`, `target/` (or `gt/`) and, where there are masks, `mask/`; matched by name without ending.
+@dataclass(frozen=True)
+class Published:
+    """A published benchmark; see `benchmarks.yaml`. `published`: method -> metric -> figure, as printed."""
 
-    A picture that lacks its partner is an item whose reading fails, so that it is named and counted.
-    """
-
-    kind = "folder"
-
-    def __init__(self, name: str, root: str, effect: str) -> None:
-        self.name, self.effect = name, effect
-        folders = [_one_of(Path(root), names) for names in (INPUTS, TARGETS, MASKS)]
-        if folders[0] is None or folders[1] is None:
-            rule = "is no corpus, holds no shards, and has no folders input/ and target/"
-            raise InputError(f"bench {name}: {root}", rule, "check the path")
-        self.inputs, self.targets = named_pictures(folders[0]), named_pictures(folders[1])
-        self.masks = {} if folders[2] is None else named_pictures(folders[2])
-        self.has_masks = folders[2] is not None
-        self.keys = sorted({*self.inputs, *self.targets})
-        if not self.keys:
-            raise InputError(f"bench {name}: {root}", "holds no pictures", "check the path")
-
-    def items(self) -> Iterator[Item]:
-        """See `Bench.items`."""
-        for key in self.keys:
-            files = [found[key] for found in (self.inputs, self.targets, self.masks) if key in found]
-            yield Item(key, key, f"{file_stamp(files)}-{self.effect}", lambda key=key: self._read(key))  # type: ignore[misc]
-
-    def _read(self, key: str) -> Pair:
-        wanted = {"input": self.inputs, "target": self.targets, **({"mask": self.masks} if self.has_masks else {})}
-        for what, found in wanted.items():
-            if key not in found:
-                raise InputError(f"{key}: its {what}", "is missing", "add it, or remove its partners")
-        source, target = (pictures.read(found[key])[0] for found in (self.inputs, self.targets))
-        mask = None
-        if self.has_masks:
-            size_hw = (source.shape[0], source.shape[1])
-            mask = np.rint(pictures.read_mask(str(self.masks[key]), size_hw) * 255).astype(np.uint8)
-        return checked(Pair(source, target, mask, self.effect, effect_prompt(self.effect)), key)
+    name: str
+    importer: str
+    parts: tuple[str, ...]
+    effect: str
+    protocols: tuple[Protocol, ...]
+    subsets: bool = False
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def _one_of(root: Path, names: tuple[str, ...]) -> Path | None:
-    found = [root / n for n in names if (root / n).is_dir()]
-    if len(found) > 1:
-        raise InputError(f"{root}", f"has both {found[0].name}/ and {found[1].name}/", "keep one of them")
-    return found[0] if found else None
+@cache
+def protocols() -> dict[str, Protocol]:
+    """Every protocol by name."""
+    return {name: Protocol(name, **_with_tuples(values)) for name, values in _data("protocols.yaml").items()}
 
 
-def named_pictures(folder: Path) -> dict[str, Path]:
-    """Pictures of a folder and those below by relative path without ending. Raises InputError when two share one."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS or not path.is_file():
-            continue
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in found:
-            raise InputError(str(path), f"has the name of {found[key].name}", "keep one of them")
-        found[key] = path
+@cache
+def benchmarks() -> dict[str, Published]:
+    """Every published benchmark by the name that `--bench` gives it."""
+    return {
+        name: Published(
+            name, **{**_with_tuples(values), "protocols": tuple(protocols()[p] for p in values["protocols"])}
+        )
+        for name, values in _data("benchmarks.yaml").items()
+    }
+
+
+def full_size() -> Protocol:
+    """What pictures of one's own are scored by."""
+    return protocols()["full"]
+
+
+def _data(file: str) -> dict[str, Any]:
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load((files("uniser_model") / "scoring" / file).read_text(encoding="utf-8"))
     return found
 
 
-def file_stamp(files: list[Path]) -> str:
-    """Changes when one of the files is written anew."""
-    state = [(p.name, s.st_size, s.st_mtime_ns) for p in files for s in [p.stat()]]
-    return hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
-
-
-def open_bench(name: str, root: str, split: str = "test", effect: str = "") -> Bench:
-    """The benchmark at a path or URI: a corpus, pair shards, or a folder of pairs. Raises InputError.
-
-    `split` is a corpus', `effect` a folder's (shards and corpora name their own).
-    """
-    store = Store(root)
-    if store.exists(INDEX):  # runs of shards have a manifest too
-        return CorpusBench(name, root, split)
-    if root.endswith(".parquet") or store.names(suffix=".parquet"):
-        return PairSetBench(name, root)
-    return FolderBench(name, root, effect)
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

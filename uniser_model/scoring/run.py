@@ -16,21 +16,27 @@ from uniser_core.storage import storage_errors
 from uniser_model.checkpoint import find, write_atomic
 from uniser_model.commands import check_device
 from uniser_model.scoring.baselines import BASELINES
+from uniser_model.scoring.benches import Bench, Pair, open_bench
 from uniser_model.scoring.control import CONTROL_METRICS
 from uniser_model.scoring.methods import CONTROL, MODEL, Baseline, Controls, Model, OtherPictures
 from uniser_model.scoring.metrics import METRICS
-from uniser_model.scoring.protocols import Bench, Pair, open_bench
-from uniser_model.scoring.tables import COVERAGE, RESAMPLES, Table, csv_text, summarise
+from uniser_model.scoring.page import write_page
+from uniser_model.scoring.protocols import benchmarks
+from uniser_model.scoring.tables import COVERAGE, RESAMPLES, Figure, Line, Table, csv_text, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from uniser_model.scoring.benches import Item
+    from uniser_model.scoring.judges import Judge
     from uniser_model.scoring.methods import Method
-    from uniser_model.scoring.protocols import Item
+    from uniser_model.scoring.metrics import Metric
 
 SCORES = "scores.jsonl"
+# The column of papers' SSIM, which do not say which one it is.
+PRINTED_SSIM = "ssim"
 # Raised when a metric's or a baseline's figures change: scores kept by an older version are made again.
-SCORES_VERSION = 1
+SCORES_VERSION = 2
 Record = dict[str, Any]
 
 
@@ -85,42 +91,65 @@ def score_all(benches: Iterable[Bench], methods: Sequence[Method], kept: ScoreFi
         for number, item in enumerate(bench.items()):
             if limit is not None and number >= limit:
                 break
-            _score_item(bench.name, item, methods, kept, result)
+            _score_item(bench, item, methods, kept, result)
     return result
 
 
-def _score_item(bench: str, item: Item, methods: Sequence[Method], kept: ScoreFile, result: Result) -> None:
+def _score_item(bench: Bench, item: Item, methods: Sequence[Method], kept: ScoreFile, result: Result) -> None:
     pair: Pair | None = None
+    ways = "+".join(p.name for p in bench.protocols)
     for method in methods:
-        identity = (str(SCORES_VERSION), bench, item.key, item.stamp, method.name, method.stamp(bench, item.key))
+        stamp = method.stamp(bench.name, item.key)
+        identity = (str(SCORES_VERSION), bench.name, ways, item.key, item.stamp, method.name, stamp)
         if identity not in kept.known:
             try:
                 pair = pair or item.read()
             except InputError as error:
-                result.records = [r for r in result.records if (r["bench"], r["picture"]) != (bench, item.key)]
-                result.fail(bench, "", item.key, error)
+                result.records = [r for r in result.records if (r["bench"], r["picture"]) != (bench.name, item.key)]
+                result.fail(bench.name, "", item.key, error)
                 return
             try:
                 scores = method.scores(bench, item.key, pair)
             except InputError as error:
-                result.fail(bench, method.name, item.key, error)
+                result.fail(bench.name, method.name, item.key, error)
                 continue
-            kept.add(
-                identity, {"bench": bench, "method": method.name, "picture": item.key, "group": item.group} | scores
-            )
-        result.records.append(kept.known[identity])
+            kept.add(identity, {"group": item.group, "subset": item.subset, "scores": scores})
+        found = kept.known[identity]
+        about = {"bench": bench.name, "method": method.name, "picture": item.key}
+        about |= {"group": found["group"], "subset": found["subset"]}
+        result.records += [{**about, "protocol": p, **scores} for p, scores in found["scores"].items()]
 
 
-def make_table(result: Result, benches: Sequence[str], methods: Sequence[str],
-               metrics: Mapping[str, tuple[str, bool]], seed: int) -> Table:  # fmt: skip
-    """The lines of these methods, bench by bench."""
+def make_table(result: Result, benches: Sequence[Bench], methods: Sequence[str], metrics: Mapping[str, Metric],
+               seed: int) -> Table:  # fmt: skip
+    """The lines of these methods: bench by bench, and in it by protocol and subset; then what papers print."""
     lines = []
     for bench in benches:
-        for method in methods:
-            rows = [r for r in result.records if (r["bench"], r["method"]) == (bench, method)]
-            failed = sum(f["bench"] == bench and f["method"] in ("", method) for f in result.failed)
-            lines.append(summarise(bench, method, rows, failed, list(metrics), seed))
+        of_bench = [r for r in result.records if r["bench"] == bench.name and r["method"] in methods]
+        ways = list(dict.fromkeys(r["protocol"] for r in of_bench)) or [bench.protocols[0].name]
+        subsets = sorted({r["subset"] for r in of_bench} - {""})
+        for way, subset in ((w, s) for w in ways for s in (*subsets, "")):
+            label = " ".join(
+                [bench.name, *([subset] if subset else []), *([f"({way})"] if way not in ("", "full") else [])]
+            )
+            for method in methods:
+                rows = [r for r in of_bench if (r["method"], r["protocol"]) == (method, way)
+                        and subset in ("", r["subset"])]  # fmt: skip
+                failed = sum(f["bench"] == bench.name and f["method"] in ("", method) for f in result.failed)
+                lines.append(summarise(label, method, rows, failed, metrics, seed))
+        if "" not in ways:
+            lines += as_printed(bench.name)
     return Table(lines, metrics)
+
+
+def as_printed(bench: str) -> list[Line]:
+    """The figures that papers give for a benchmark; they name neither the protocol nor an interval."""
+    spec = benchmarks().get(bench)
+    printed = {} if spec is None else spec.published
+    return [
+        Line(bench, f"{method} (as printed)", None, None, {m: Figure(x) for m, x in figures.items()})
+        for method, figures in printed.items()
+    ]
 
 
 def named(option: str, values: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
@@ -138,7 +167,8 @@ def named(option: str, values: Sequence[str], taken: Sequence[str] = ()) -> dict
 
 def run_eval(
     checkpoint: str, bench: Sequence[str], out: str, *, also: Sequence[str], effect: Sequence[str], split: str,
-    limit: int | None, control: bool, seed: int, device: str, as_json: bool,
+    limit: int | None, control: bool, seed: int, device: str, as_json: bool, clip_iqa: str | None = None,
+    qa: str | None = None, qa_model: str | None = None, qa_repeats: int = 1,
 ) -> None:  # fmt: skip
     """The command. Exit 3 when a picture could not be scored."""
     roots = named("--bench", bench)
@@ -153,21 +183,25 @@ def run_eval(
     find(checkpoint)
     check_device(device)
     benches = [open_bench(name, root, split, effects.get(name, "")) for name, root in roots.items()]
-    pictures: list[Method] = [OtherPictures(name, root) for name, root in others.items()]
-    model = Model(checkpoint, device, seed)
-    pictures = [*(Baseline(name) for name in BASELINES), *pictures, model]
+    judges = make_judges(clip_iqa, qa, qa_model, qa_repeats, device)
+    theirs = [OtherPictures(name, root, judges) for name, root in others.items()]
+    model = Model(checkpoint, device, seed, judges)
+    pictures = [*(Baseline(name, judges) for name in BASELINES), *theirs, model]
     folder = Path(out)
     with storage_errors(out):
         folder.mkdir(parents=True, exist_ok=True)
     result = score_all(benches, [*pictures, *([Controls(model)] if control else [])], ScoreFile(folder), limit)
     facts = {
         "checkpoint": model.digest, "seed": seed, "interval": COVERAGE, "resamples": RESAMPLES, "failed": result.failed,
-        "benches": [{"name": b.name, "root": roots[b.name], "kind": b.kind} for b in benches],
+        "benches": [{"name": b.name, "root": roots[b.name], "kind": b.kind,
+                     "protocols": {p.name: p.about for p in b.protocols}} for b in benches],
     }  # fmt: skip
-    tables = {"table": make_table(result, list(roots), [m.name for m in pictures], METRICS, seed)}
+    columns = {**METRICS, PRINTED_SSIM: METRICS["ssim_gauss11"], **{k: v for j in judges for k, v in j.metrics.items()}}
+    tables = {"table": make_table(result, benches, [m.name for m in pictures], columns, seed)}
     if control:
-        tables["control"] = make_table(result, list(roots), [CONTROL], CONTROL_METRICS, seed)
-    write(folder, tables, result, facts)
+        tables["control"] = make_table(result, benches, [CONTROL], CONTROL_METRICS, seed)
+    write(folder, tables, result, facts, list(columns))
+    write_page(folder / "index.html", checkpoint, benches, result, model, tables, limit)
     if as_json:
         print_json({name: json.loads(t.json(facts)) for name, t in tables.items()})
     else:
@@ -176,24 +210,38 @@ def run_eval(
                 print_table(table.rows(), as_json=False, title=name)
             else:  # piped: with the heads, which name the metrics
                 typer.echo(table.markdown())
-        typer.echo(str(folder / "table.md"))
+        typer.echo(f"{folder / 'table.md'}\n{folder / 'index.html'}")
     if result.failed:
         raise typer.Exit(EXIT_ITEMS_FAILED)
 
 
-def write(folder: Path, tables: Mapping[str, Table], result: Result, facts: Mapping[str, Any]) -> None:
+def make_judges(
+    clip_iqa: str | None, qa: str | None, qa_model: str | None, qa_repeats: int, device: str
+) -> list[Judge]:
+    """The judges that were asked for. Raises InputError when one cannot be had."""
+    from uniser_model.scoring.judges import ClipIqa
+    from uniser_model.scoring.qa import qwen_qa
+
+    found: list[Judge] = [] if clip_iqa is None else [ClipIqa(clip_iqa)]
+    return found if qa is None else [*found, qwen_qa(qa, qa_model, qa_repeats, device)]
+
+
+def write(
+    folder: Path, tables: Mapping[str, Table], result: Result, facts: Mapping[str, Any], columns: Sequence[str]
+) -> None:
     """Tables in every form, and a CSV of each picture's scores."""
     files: dict[str, str] = {}
     for name, table in tables.items():
         files |= table.files(name, facts)
+    known = [c for c in columns if any(r.get(c) is not None for r in result.records)]
+    head = ("bench", "subset", "protocol", "method", "picture", *known)
     files["pictures.csv"] = csv_text(
-        [{k: v for k, v in r.items() if k != "group"} for r in result.records if r["method"] != CONTROL],
-        ("bench", "method", "picture", *METRICS),
+        [{k: r.get(k) for k in head} for r in result.records if r["method"] != CONTROL], head
     )
     if "control" in tables:
-        controls = [{k: v for k, v in r.items() if k not in ("group", "method")} for r in result.records
-                    if r["method"] == CONTROL]  # fmt: skip
-        files["control_pictures.csv"] = csv_text(controls, ("bench", "picture", *CONTROL_METRICS))
+        head = ("bench", "subset", "picture", *CONTROL_METRICS)
+        controls = [{k: r.get(k) for k in head} for r in result.records if r["method"] == CONTROL]
+        files["control_pictures.csv"] = csv_text(controls, head)
     with storage_errors(str(folder)):
         for file, text in files.items():
             write_atomic(folder / file, text)

@@ -14,6 +14,8 @@ from uniser_core.seeding import derive_seed, generator
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from uniser_model.scoring.metrics import Metric
+
 RESAMPLES, COVERAGE = 2000, 0.95
 DRAWS_AT_ONCE = 1 << 20
 ARROWS = {True: "↑", False: "↓"}
@@ -23,33 +25,37 @@ TEX = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "ΔE": r"$\Delta E$", "_": 
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean over pictures, its 95% interval, and how many pictures have the metric."""
+    """A mean over pictures, its 95% interval, and how many pictures have the metric; papers give the mean alone."""
 
     mean: float
-    low: float
-    high: float
-    pictures: int
+    low: float | None = None
+    high: float | None = None
+    pictures: int | None = None
 
 
 @dataclass(frozen=True)
 class Line:
-    """One method on one benchmark."""
+    """One method on one benchmark; figures of papers come without counts."""
 
     bench: str
     method: str
-    pictures: int
-    failed: int
+    pictures: int | None
+    failed: int | None
     figures: Mapping[str, Figure]
 
 
-def interval(values: Sequence[float], groups: Sequence[str], seed: int, resamples: int = RESAMPLES) -> Figure:
+def interval(
+    values: Sequence[float], groups: Sequence[str], seed: int, resamples: int = RESAMPLES,
+    weights: Sequence[float] | None = None,
+) -> Figure:  # fmt: skip
     """Mean and percentile bootstrap interval (Efron 1979); whole groups are drawn, as pictures of a scene agree.
 
     Methods given one seed and the same groups see the same draws. One group alone has no interval: low = high = mean.
+    `weights`, all above 0, weigh the pictures.
     """
-    x = np.asarray(values, np.float64)
+    x, w = np.asarray(values, np.float64), np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
     names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sums, counts = np.bincount(member, x), np.bincount(member)
+    sums, counts = np.bincount(member, x * w), np.bincount(member, w)
     rng = generator(seed)
     means = np.empty(resamples)
     block = max(1, DRAWS_AT_ONCE // len(names))
@@ -59,46 +65,50 @@ def interval(values: Sequence[float], groups: Sequence[str], seed: int, resample
         part[:] = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
     tail = (1 - COVERAGE) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
-    return Figure(float(x.mean()), float(low), float(high), len(x))
+    return Figure(float((x * w).sum() / w.sum()), float(low), float(high), len(x))
 
 
 def summarise(
-    bench: str, method: str, scores: Sequence[Mapping[str, Any]], failed: int, metrics: Sequence[str], seed: int = 0
-) -> Line:
+    bench: str, method: str, scores: Sequence[Mapping[str, Any]], failed: int, metrics: Mapping[str, Metric],
+    seed: int = 0,
+) -> Line:  # fmt: skip
     """The line of one method: `scores` have `group` and the metrics (None where a picture lacks one)."""
     figures = {}
-    for metric in metrics:
-        rows = [(s[metric], s["group"]) for s in scores if s.get(metric) is not None]
+    for name, metric in metrics.items():
+        region = f"pixels.{metric.by_pixel}"
+        rows = [(s[name], s["group"], s[region] if metric.by_pixel else 1) for s in scores if s.get(name) is not None]
         if rows:
-            values, groups = zip(*rows, strict=True)
-            figures[metric] = interval(values, groups, derive_seed("bootstrap", seed, bench, metric))
+            values, groups, weights = zip(*rows, strict=True)
+            seeded = derive_seed("bootstrap", seed, bench, name)
+            figures[name] = interval(values, groups, seeded, weights=weights)
     return Line(bench, method, len(scores), failed, figures)
 
 
 def digits(metric: str) -> int:
-    """Decimals printed: SSIM has a scale of 1."""
-    return 4 if metric.startswith("ssim") else 2
+    """Decimals printed: some have a scale of 1."""
+    return 4 if metric.startswith(("ssim", "ncc", "lmse", "contrast", "clip")) else 2
 
 
 def cells(line: Line, metrics: Sequence[str]) -> list[str]:
     """What a row of the printed table says: names, counts, `mean [low, high]` of each metric."""
-    out = [line.bench, line.method, str(line.pictures), str(line.failed)]
+    out = [line.bench, line.method, *("" if n is None else str(n) for n in (line.pictures, line.failed))]
     for metric in metrics:
         f, d = line.figures.get(metric), digits(metric)
-        out.append("" if f is None else f"{f.mean:.{d}f} [{f.low:.{d}f}, {f.high:.{d}f}]")
+        bounds = "" if f is None or f.low is None else f" [{f.low:.{d}f}, {f.high:.{d}f}]"
+        out.append("" if f is None else f"{f.mean:.{d}f}{bounds}")
     return out
 
 
 class Table:
-    """Lines with the metrics that any of them has. `metrics`: name to (unit, higher is better)."""
+    """Lines with the metrics that any of them has."""
 
-    def __init__(self, lines: Sequence[Line], metrics: Mapping[str, tuple[str, bool]]) -> None:
+    def __init__(self, lines: Sequence[Line], metrics: Mapping[str, Metric]) -> None:
         self.lines = list(lines)
         self.metrics = {m: v for m, v in metrics.items() if any(m in line.figures for line in lines)}
 
     def heads(self) -> list[str]:
         """Column names; the arrow points to better."""
-        named = [f"{m} {ARROWS[up]}" + (f" ({unit})" if unit else "") for m, (unit, up) in self.metrics.items()]
+        named = [f"{m} {ARROWS[x.up]}" + (f" ({x.unit})" if x.unit else "") for m, x in self.metrics.items()]
         return ["bench", "method", "pictures", "failed", *named]
 
     def rows(self) -> list[dict[str, str]]:

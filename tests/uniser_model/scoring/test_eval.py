@@ -23,8 +23,8 @@ from uniser_model.cli import eval_app
 from uniser_model.infer import Restorer
 from uniser_model.masks import blur_mask
 from uniser_model.scoring.baselines import BASELINES
+from uniser_model.scoring.benches import open_bench
 from uniser_model.scoring.control import STRENGTHS, control_scores, left_third, outside_psnr_db, strength_curve
-from uniser_model.scoring.protocols import open_bench
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,14 +111,14 @@ def test_again_and_after_a_cut_the_table_is_the_same(folder: Path, run: str, tmp
     tables = sorted(p.name for p in (tmp_path / "one").iterdir() if p.name != "scores.jsonl")
     forms = ("csv", "json", "md", "tex")
     assert tables == sorted([*(f"{t}.{f}" for t in ("control", "table") for f in forms),
-                             "control_pictures.csv", "pictures.csv"])  # fmt: skip
+                             "control_pictures.csv", "index.html", "pictures.csv"])  # fmt: skip
     before = {n: (tmp_path / "one" / n).read_bytes() for n in tables}
     assert before == {n: (tmp_path / "two" / n).read_bytes() for n in tables}
     scores = tmp_path / "two" / "scores.jsonl"
     whole = scores.read_text().splitlines()
     # Cut off in the middle of a line, with one score marked to see that it is taken, not made again.
     first = json.loads(whole[0])
-    first["record"]["psnr_db"] = 77.0
+    first["record"]["scores"]["full"]["psnr_db"] = 77.0
     scores.write_text(json.dumps(first) + "\n" + whole[1] + "\n" + whole[2][: len(whole[2]) // 2])
     assert evaluate(*command, "--out", tmp_path / "two") == 0
     assert len(scores.read_text().splitlines()) == len(whole)
@@ -186,7 +186,7 @@ def test_refusals_in_one_line(folder: Path, run: str, tmp_path: Path) -> None:
         return str(caught.value)
 
     good = f"a={folder}"
-    assert "has no folders input/ and target/" in refused(run, "--bench", f"a={tmp_path}")
+    assert "no folders input/ and target/" in refused(run, "--bench", f"a={tmp_path}")
     assert "must be NAME=VALUE" in refused(run, "--bench", str(folder))
     assert "the name a is taken" in refused(run, "--bench", good, "--bench", good)
     assert "the name clahe is taken" in refused(run, "--bench", good, "--also", f"clahe={folder}")
@@ -230,16 +230,26 @@ def test_leakage_by_hand() -> None:
 def test_controls_of_a_perfect_and_of_a_deaf_method() -> None:
     clean, source = picture("clean", 96, 144), hazy(picture("clean", 96, 144), 0.5, 0.9)
 
-    def perfect(rgb8: np.ndarray, mask_HW: np.ndarray | None = None, strength: float = 1.0) -> np.ndarray:
+    def perfect(
+        rgb8: np.ndarray, mask_HW: np.ndarray | None = None, strength: float = 1.0, task: str = "remove",
+        generic: bool = False,
+    ) -> np.ndarray:  # fmt: skip
+        if task == "add":
+            return source
+        if generic:
+            return rgb8
         mask = np.ones(rgb8.shape[:2], np.float32) if mask_HW is None else mask_HW
         share = (strength * mask)[..., None]
         return np.rint(rgb8 + share * (clean.astype(np.float64) - rgb8)).astype(np.uint8)
 
-    def deaf(rgb8: np.ndarray, mask_HW: np.ndarray | None = None, strength: float = 1.0) -> np.ndarray:
+    def deaf(rgb8: np.ndarray, **_: object) -> np.ndarray:
         return 255 - rgb8
 
     good, bad = (control_scores(method, source, clean, None) for method in (perfect, deaf))
-    assert good["outside_psnr_db"] == good["clean_psnr_db"] == 100
+    assert good["outside_psnr_db"] == good["clean_psnr_db"] == good["round_trip_psnr_db"] == 100
+    assert good["added_psnr_db"] == psnr_db(source, clean)
+    assert good["generic_loss_db"] == 100 - psnr_db(source, clean)
+    assert bad["generic_loss_db"] == 0
     assert good["monotone"] == 1
     assert good["linear"] == pytest.approx(1, abs=0.02)
     assert bad["linear"] == 0
@@ -257,7 +267,7 @@ def test_controls_of_the_model_see_its_soft_edge(run: str) -> None:
     changed = restorer.run(source, effect="haze")
     assert not np.array_equal(changed, source)
     found = control_scores(
-        lambda x, **asked: restorer.run(x, effect="haze", **asked), source, picture("x", 96, 144), None
+        lambda x, generic=False, **asked: restorer.run(x, effect="haze", **asked), source, picture("x", 96, 144), None
     )
     assert found["outside_psnr_db"] == outside_psnr_db(result, source, mask)
     assert found["outside_psnr_db"] > psnr_db(changed, source)

@@ -13,10 +13,16 @@ from tests.uniser_model.small import hazy, picture
 from uniser_core.errors import InputError
 from uniser_core.metrics import psnr_db
 from uniser_model.scoring.baselines import BASELINES, guided_filter
-from uniser_model.scoring.metrics import METRICS, lab, lab_errors, score, ssim_gauss11
+from uniser_model.scoring.metrics import METRICS, Compared, lab, lab_mae, lmse, local_contrast
+from uniser_model.scoring.metrics import score as score_named
+from uniser_model.scoring.similarity import ssim_gauss11, ssim_grey7, ssim_padded11, ssim_pooled11, ssim_volume
 
 CLEAN = picture("metrics", 90, 130)
 HAZY = hazy(CLEAN, 0.5, 0.9)
+
+
+def score(result: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) -> dict[str, float | None]:
+    return score_named(Compared(result, target, mask), list(METRICS))
 
 
 def grey(code: int, height: int = 16, width: int = 20) -> np.ndarray:
@@ -70,8 +76,11 @@ def test_regions_that_are_not_there_are_none() -> None:
     whole = score(HAZY, CLEAN, np.full(CLEAN.shape[:2], 255, np.uint8))
     assert whole["lab_rmse_lit"] is None
     assert whole["lab_rmse_shadow"] == whole["lab_rmse"]
-    assert list(whole) == list(METRICS)
-    assert lab_errors(HAZY, CLEAN, np.zeros(CLEAN.shape[:2], bool)) is None
+    assert [m for m in whole if m in METRICS] == list(METRICS)
+    assert lab_mae((lab(HAZY) - lab(CLEAN)).astype(np.float64), np.zeros(CLEAN.shape[:2], bool)) is None
+    assert score_named(Compared(HAZY), ["psnr_db", "lab_mae", "flare_score_db", "contrast_gain"]) == {
+        "psnr_db": None, "lab_mae": None, "flare_score_db": None, "contrast_gain": None,
+    }  # fmt: skip
 
 
 def test_sizes_are_refused() -> None:
@@ -122,3 +131,86 @@ def test_guided_filter_keeps_a_flat_field_and_an_edge_of_the_guide() -> None:
     flat = np.full((40, 40), 0.3, np.float32)
     assert guided_filter(guide, flat, 5, 1e-4) == pytest.approx(flat, abs=1e-5)
     assert guided_filter(guide, guide, 5, 1e-4) == pytest.approx(guide, abs=1e-2)
+
+
+def test_ssim_variants_agree_with_independent_ones() -> None:
+    import torch
+
+    kernel = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    kernel /= kernel.sum()
+
+    def by_convolution(a: np.ndarray, b: np.ndarray, padding: int) -> float:
+        window = torch.from_numpy(np.outer(kernel, kernel)).expand(3, 1, 11, 11)
+        x, y = (torch.from_numpy(p.astype(np.float64)).permute(2, 0, 1)[None] for p in (a, b))
+
+        def mean(v: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.conv2d(v, window, padding=padding, groups=3)
+
+        mx, my = mean(x), mean(y)
+        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        top = (2 * mx * my + c1) * (2 * (mean(x * y) - mx * my) + c2)
+        return float((top / ((mx**2 + my**2 + c1) * (mean(x * x) - mx**2 + mean(y * y) - my**2 + c2))).mean())
+
+    assert ssim_gauss11(HAZY, CLEAN) == pytest.approx(by_convolution(HAZY, CLEAN, 0), abs=1e-9)
+    assert ssim_padded11(HAZY, CLEAN) == pytest.approx(by_convolution(HAZY, CLEAN, 5), abs=1e-9)
+    large_hazy, large_clean = (np.tile(x, (5, 4, 1))[:400, :400] for x in (HAZY, CLEAN))
+    pooled = [x.reshape(200, 2, 200, 2, 3).mean(axis=(1, 3)) for x in (large_hazy, large_clean)]
+    assert ssim_pooled11(large_hazy, large_clean) == pytest.approx(by_convolution(*pooled, 0), abs=1e-9)
+    assert ssim_pooled11(HAZY, CLEAN) == ssim_gauss11(HAZY, CLEAN)
+    grey_pair = [np.rint(x @ [0.299, 0.587, 0.114]).astype(np.uint8) for x in (HAZY, CLEAN)]
+    assert ssim_grey7(HAZY, CLEAN) == pytest.approx(structural_similarity(*grey_pair, data_range=255), abs=1e-3)
+    # Channels that are all alike have no third dimension: MATLAB's index is then that of one channel, edges repeated.
+    flat = [np.repeat(x[..., :1], 3, axis=2) for x in (HAZY, CLEAN)]
+    edge = [np.pad(x, ((5, 5), (5, 5), (0, 0)), mode="edge") for x in flat]
+    assert ssim_volume(*flat) == pytest.approx(by_convolution(*edge, 0), abs=1e-6)
+    assert ssim_volume(HAZY, CLEAN) != pytest.approx(ssim_gauss11(HAZY, CLEAN), abs=1e-4)
+
+
+def test_flare_scores_by_hand() -> None:
+    target, result = grey(100, 20, 20), grey(100, 20, 20)
+    colours = np.zeros((20, 20, 3), np.uint8)
+    colours[:10, :10] = (255, 255, 0)  # glare, a quarter: off by 51
+    colours[10:, :10] = (255, 0, 0)  # streak: right
+    colours[10:, 10:] = (0, 0, 255)  # light source: off, and counted by none
+    result[:10, :10] += 51
+    result[10:, 10:] += 90
+    names = ["glare_psnr_db", "streak_psnr_db", "global_psnr_db", "flare_score_db"]
+    found = score_named(Compared(result, target, colours_HWC=colours), names)
+    # A fifth of the range everywhere in the glare; a third of the pixels that are no light.
+    expected = {"glare_psnr_db": 20 * math.log10(5), "streak_psnr_db": 100, "global_psnr_db": 10 * math.log10(75)}
+    assert found == pytest.approx({**expected, "flare_score_db": np.mean(list(expected.values()))})
+    colours[10:, :10] = 0
+    assert score_named(Compared(result, target, colours_HWC=colours), names)["streak_psnr_db"] is None
+
+
+def test_reflection_scores_by_hand() -> None:
+    half = (CLEAN // 2 * 2 // 2).astype(np.uint8)
+    assert score_named(Compared(half, CLEAN), ["ncc"])["ncc"] == pytest.approx(1, abs=1e-4)
+    assert lmse(half, CLEAN) == pytest.approx(0, abs=1e-4)  # a scale is forgiven
+    assert lmse(np.zeros_like(CLEAN), CLEAN) == 1  # nothing explains nothing
+    assert lmse(CLEAN[:10], CLEAN[:10]) is None
+    inverse = 255 - CLEAN
+    assert score_named(Compared(inverse, CLEAN), ["ncc"])["ncc"] == pytest.approx(-1, abs=1e-9)
+    assert score_named(Compared(grey(9), grey(9)), ["ncc"])["ncc"] is None
+    one = grey(100)
+    one[..., 0] = 151  # one channel of three is off
+    expected = (20 * math.log10(5) + 100 + 100) / 3
+    assert score_named(Compared(one, grey(100)), ["psnr_channels_db"])["psnr_channels_db"] == pytest.approx(expected)
+
+
+def test_contrast_gain_is_what_a_veil_takes_and_its_removal_gives() -> None:
+    assert local_contrast(grey(80)) == 0
+    gain = score_named(Compared(CLEAN, CLEAN, source_HWC=HAZY), ["contrast_gain"])["contrast_gain"]
+    assert gain == pytest.approx(local_contrast(CLEAN) - local_contrast(HAZY))
+    assert gain > 0
+
+
+def test_shadow_psnr_is_over_the_whole_picture() -> None:
+    target, result = grey(100), grey(100)
+    mask = np.zeros(target.shape[:2], np.uint8)
+    mask[:, :5] = 255  # a quarter, off by 51
+    result[:, :5] += 51
+    found = score(result, target, mask)
+    assert found["psnr_shadow_db"] == pytest.approx(10 * math.log10(25 * 4))
+    assert found["psnr_lit_db"] == 100
+    assert (found["pixels.shadow"], found["pixels.lit"]) == (16 * 5, 16 * 15)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from uniser_core.seeding import generator
+from uniser_model.scoring.metrics import METRICS as EVERY
 from uniser_model.scoring.tables import Table, interval, summarise
 
-METRICS = {"psnr_db": ("dB", True), "lab_rmse": ("ΔE", False), "ssim_gauss11": ("", True)}
+METRICS = {m: EVERY[m] for m in ("psnr_db", "lab_rmse", "ssim_gauss11")}
 
 
 def line(method: str = "a_b"):
@@ -20,7 +21,7 @@ def line(method: str = "a_b"):
         {"group": str(i), "psnr_db": float(v), "lab_rmse": None, "ssim_gauss11": 0.5}
         for i, v in enumerate((10, 20, 30))
     ]
-    return summarise("set|1", method, scores, 2, list(METRICS))
+    return summarise("set|1", method, scores, 2, METRICS)
 
 
 def test_interval_is_that_of_the_mean() -> None:
@@ -49,7 +50,7 @@ def test_a_metric_that_no_picture_has_is_no_column() -> None:
     table = Table([line()], METRICS)
     assert table.heads() == ["bench", "method", "pictures", "failed", "psnr_db ↑ (dB)", "ssim_gauss11 ↑"]
     assert table.lines[0].figures["psnr_db"].mean == 20
-    assert Table([summarise("s", "none", [], 1, list(METRICS))], METRICS).rows()[0]["failed"] == "1"
+    assert Table([summarise("s", "none", [], 1, METRICS)], METRICS).rows()[0]["failed"] == "1"
 
 
 def test_every_form_says_the_same() -> None:
