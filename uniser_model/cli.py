@@ -17,6 +17,7 @@ train_app = typer.Typer(pretty_exceptions_enable=False)
 remove_app = typer.Typer(pretty_exceptions_enable=False)
 add_app = typer.Typer(pretty_exceptions_enable=False)
 eval_app = typer.Typer(pretty_exceptions_enable=False)
+ablate_app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @train_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
@@ -114,3 +115,30 @@ def evaluate(
     run_eval(checkpoint, bench, out, also=also or [], effect=effect or [], split=split, limit=limit, control=control,
              seed=seed, device=device, as_json=as_json, clip_iqa=clip_iqa, qa=qa, qa_model=qa_model,
              qa_repeats=qa_repeats)  # fmt: skip
+
+
+@ablate_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
+def ablate(
+    preset: Annotated[str, typer.Argument(help="of the model and its training", metavar="PRESET")],
+    data: Annotated[str, typer.Option(help="the corpus")],
+    out: Annotated[str, typer.Option(help="folder of trainings and tables; the same command again goes on")],
+    study: Annotated[
+        list[str] | None,
+        typer.Option(help="single, generic, auxiliary, soft-mask, leave-out, scale, objective, zero-shot"),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="time for everything, such as 20m or 8h")] = None,
+    steps: Annotated[int | None, typer.Option(help="of the joint training, instead of a budget")] = None,
+    seeds: Annotated[int, typer.Option(help="trainings of each kind")] = 3,
+    pairs: Annotated[int, typer.Option(help="held-out pairs that judge, spread over the effects")] = 96,
+    unseen: Annotated[list[str] | None, typer.Option(help="pairs of effects that no training sees")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help="for --study objective")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="field=value, as of uniser train")] = None,
+    device: Device = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="print the tables as JSON")] = False,
+) -> None:
+    """Does joint training win, and what is each part of the supervision worth? Trains all, judges all alike."""
+    from uniser_model.ablation.run import run_ablate
+
+    run_ablate(preset, data, out, studies=study or ["single"], seeds=seeds, steps=steps, budget=budget, pairs=pairs,
+               unseen=unseen or [], settings=settings or [], objectives=objective or ["eps", "v", "flow", "x0"],
+               device=device, as_json=as_json)  # fmt: skip

@@ -36,6 +36,7 @@ class SupervisionConfig(_Strict):
     generic: float = Field(0.3, ge=0, le=1)
     add: float = Field(0.1, ge=0, le=1)
     identity: float = Field(0.05, ge=0, le=1)
+    soft: bool = Field(True, description="targets fade over the mask's soft edge; false: cut at the mask")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> SupervisionConfig:
@@ -175,15 +176,21 @@ def set_field(values: dict[str, Any], assignment: str) -> None:
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
         raise InputError(f"--set {assignment}", "must be field=value", "for instance --set optim.lr=0.0005")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {assignment}", "the value is not YAML", "quote it") from None
+    set_value(values, path, value)
+
+
+def set_value(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set `a.b` in nested values, in place. Raises InputError when `a` has no fields."""
     *parents, leaf = path.split(".")
     for name in parents:
         values = values.setdefault(name, {})
         if not isinstance(values, dict):
-            raise InputError(f"--set {assignment}", f"'{name}' has no fields", "see uniser train --help")
-    try:
-        values[leaf] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {assignment}", "the value is not YAML", "quote it") from None
+            raise InputError(f"--set {path}={value}", f"'{name}' has no fields", "see uniser train --help")
+    values[leaf] = value
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

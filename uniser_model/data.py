@@ -242,7 +242,7 @@ class PairStream:
             pictures.append(picture.astype(np.float32) / np.float32(255))
         degraded, clean = augmented(pictures[0], pictures[1], rng, config.data)
         asked = draw(rng, crop_h, crop_w, str(read["prompt"]), config.supervision)
-        example = compose(degraded, clean, asked, max(height, width))
+        example = compose(degraded, clean, asked, max(height, width), soft=config.supervision.soft)
         pure, t = rng.random(2)
         channels, factor = self.latent
         noise = rng.standard_normal((channels, crop_h // factor, crop_w // factor), np.float32)

@@ -80,11 +80,16 @@ def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture
     )
 
 
-def compose(degraded_HWC: Float32, clean_HWC: Float32, asked: Draw, long_side_px: float) -> Example:
-    """The sample that `asked` makes of a pair. `long_side_px` is the whole picture's on this pixel grid."""
+def compose(
+    degraded_HWC: Float32, clean_HWC: Float32, asked: Draw, long_side_px: float, *, soft: bool = True
+) -> Example:
+    """The sample that `asked` makes of a pair. `long_side_px` is the whole picture's on this pixel grid.
+
+    Not `soft`: the target is cut at the mask, as an ablation does.
+    """
     source, wanted = (clean_HWC, degraded_HWC) if asked.task == "add" else (degraded_HWC, clean_HWC)
     if asked.identity:
         source = wanted
-    blend = np.float32(asked.strength) * blur_mask(asked.mask_HW, long_side_px)
+    blend = np.float32(asked.strength) * (blur_mask(asked.mask_HW, long_side_px) if soft else asked.mask_HW)
     target = blend[..., None] * wanted + (1 - blend[..., None]) * source
     return Example(source, target.astype(np.float32), np.float32(asked.strength) * asked.mask_HW, blend)
