@@ -117,3 +117,17 @@ def tiny_t5(folder: Path) -> str:
     config = transformers.T5Config(vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
     transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
     return str(folder)
+
+
+def tiny_kl(folder: Path, **config: Any) -> str:
+    """A randomly initialised AutoencoderKL of 6 channels at a quarter of the side, as diffusers saves it."""
+    import diffusers
+    import torch
+
+    torch.manual_seed(0)
+    vae = diffusers.AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3,
+        block_out_channels=[8, 8, 16], latent_channels=6, norm_num_groups=4, mid_block_add_attention=False, **config,
+    )  # fmt: skip
+    vae.save_pretrained(folder)
+    return str(folder)
