@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from uniser_core.errors import InputError
 
 
@@ -28,7 +28,11 @@ class ModelConfig(_Strict):
 
 
 class SupervisionConfig(_Strict):
-    """Shares of the draws in [0, 1]. What is neither `whole` nor `empty` gets a random shape."""
+    """Shares of the draws in [0, 1]. What is neither `whole` nor `empty` gets a random shape.
+
+    `paraphrases` may be given as a YAML file, or as `default` (the one that comes along); it is read once, and the
+    prompts themselves are kept: what a run was told does not change when the file does.
+    """
 
     whole: float = Field(0.25, ge=0, le=1)
     empty: float = Field(0.05, ge=0, le=1)
@@ -37,6 +41,19 @@ class SupervisionConfig(_Strict):
     add: float = Field(0.1, ge=0, le=1)
     identity: float = Field(0.05, ge=0, le=1)
     soft: bool = Field(True, description="targets fade over the mask's soft edge; false: cut at the mask")
+    paraphrases: dict[str, tuple[str, ...]] | None = Field(
+        None, description="EFFECT -> prompts that remove it, 'add EFFECT' -> prompts that add it"
+    )
+    paraphrased: float = Field(0.5, ge=0, le=1, description="share of prompts that are said in other words")
+
+    @field_validator("paraphrases", mode="before")
+    @classmethod
+    def _read_file(cls, value: Any) -> Any:
+        from uniser_model.paraphrases import checked, read_paraphrases
+
+        if isinstance(value, str):
+            return read_paraphrases(value)
+        return None if value is None else checked(value, "supervision.paraphrases")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> SupervisionConfig:

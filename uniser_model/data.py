@@ -241,7 +241,7 @@ class PairStream:
             picture = picture[:, ::-1] if mirrored else picture
             pictures.append(picture.astype(np.float32) / np.float32(255))
         degraded, clean = augmented(pictures[0], pictures[1], rng, config.data)
-        asked = draw(rng, crop_h, crop_w, str(read["prompt"]), config.supervision)
+        asked = draw(rng, crop_h, crop_w, str(read["prompt"]), config.supervision, str(read["effect"]))
         example = compose(degraded, clean, asked, max(height, width), soft=config.supervision.soft)
         pure, t = rng.random(2)
         channels, factor = self.latent

@@ -62,8 +62,24 @@ def check_strength(strength: float) -> None:
         )
 
 
-def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture: SupervisionConfig) -> Draw:
-    """Draw what is asked of one pair whose task prompt is `prompt`. The number of draws is fixed, up to the shape's."""
+def reworded(rng: np.random.Generator, task: str, effect: str, prompt: str, mixture: SupervisionConfig) -> str:
+    """The prompt, or in its share one of the paraphrases of the task; always two draws where there are any."""
+    if not mixture.paraphrases:
+        return prompt
+    share, which = rng.random(2)
+    known = mixture.paraphrases.get(effect if task == "remove" else f"{task} {effect}", ())
+    if share >= mixture.paraphrased or prompt == GENERIC_PROMPT or not known:
+        return prompt
+    return known[int(which * len(known))]
+
+
+def draw(
+    rng: np.random.Generator, height: int, width: int, prompt: str, mixture: SupervisionConfig, effect: str = ""
+) -> Draw:
+    """Draw what is asked of one pair whose task prompt is `prompt`. The number of draws is fixed, up to the shape's.
+
+    `effect` says which paraphrases fit.
+    """
     area, full, generic, swap, same = rng.random(5)
     strength = 1.0 if full < mixture.full_strength else float(rng.random())
     if area < mixture.whole:
@@ -74,10 +90,9 @@ def draw(rng: np.random.Generator, height: int, width: int, prompt: str, mixture
         mask = random_shape(rng, height, width)
     # The generic prompt names no effect, so nothing could be added by it.
     if swap < mixture.add and prompt != GENERIC_PROMPT:
-        return Draw(mask, strength, "add", added(prompt), False)
-    return Draw(
-        mask, strength, "remove", GENERIC_PROMPT if generic < mixture.generic else prompt, same < mixture.identity
-    )
+        return Draw(mask, strength, "add", reworded(rng, "add", effect, added(prompt), mixture), False)
+    said = reworded(rng, "remove", effect, GENERIC_PROMPT if generic < mixture.generic else prompt, mixture)
+    return Draw(mask, strength, "remove", said, same < mixture.identity)
 
 
 def compose(

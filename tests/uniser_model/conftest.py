@@ -1,10 +1,24 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.uniser_model.small import MemoryCorpus, small_config, tiny_bert
 from uniser_model.text import PromptCache
 from uniser_model.trainer import train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prompt_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The token states that tests make are not kept in the user's cache."""
+    folder = str(tmp_path_factory.mktemp("prompts"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNISER_PROMPT_CACHE", folder)
+        yield folder
 
 
 @pytest.fixture(scope="session")

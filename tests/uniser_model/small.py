@@ -100,10 +100,9 @@ def tiny_bert(folder: Path) -> str:
     return str(folder)
 
 
-def tiny_t5(folder: Path) -> str:
-    """A randomly initialised T5 with a word tokenizer."""
+def word_tokenizer(folder: Path) -> int:
+    """A tokenizer of whole words, as transformers reads it; how many words it knows."""
     import tokenizers
-    import torch
     import transformers
 
     vocabulary = {w: i for i, w in enumerate(("<pad>", "</s>", "<unk>", *WORDS))}
@@ -113,7 +112,39 @@ def tiny_t5(folder: Path) -> str:
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     ).save_pretrained(folder)
+    return len(vocabulary)
+
+
+def tiny_text(folder: Path, kind: str = "t5", tokenizer: Path | None = None) -> str:
+    """A randomly initialised `t5`, `umt5` or `clip`, 16 wide, with a word tokenizer (in a folder of its own)."""
+    import torch
+    import transformers
+
+    size = word_tokenizer(tokenizer or folder)
     torch.manual_seed(0)
-    config = transformers.T5Config(vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
-    transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
+    sizes: dict[str, Any] = {"vocab_size": size, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    if kind == "t5":
+        transformers.T5ForConditionalGeneration(transformers.T5Config(**sizes)).save_pretrained(folder)
+    elif kind == "umt5":
+        transformers.UMT5EncoderModel(transformers.UMT5Config(**sizes)).save_pretrained(folder)
+    else:
+        config = transformers.CLIPTextConfig(
+            vocab_size=size, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+            projection_dim=16, eos_token_id=1, bos_token_id=0, pad_token_id=0,
+        )  # fmt: skip
+        transformers.CLIPTextModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def tiny_kl(folder: Path, **config: Any) -> str:
+    """A randomly initialised AutoencoderKL of 6 channels at a quarter of the side, as diffusers saves it."""
+    import diffusers
+    import torch
+
+    torch.manual_seed(0)
+    vae = diffusers.AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3,
+        block_out_channels=[8, 8, 16], latent_channels=6, norm_num_groups=4, mid_block_add_attention=False, **config,
+    )  # fmt: skip
+    vae.save_pretrained(folder)
     return str(folder)

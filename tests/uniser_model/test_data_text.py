@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
-from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config, tiny_t5
+from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config
 from uniser_core.color import srgb_to_linear
 from uniser_core.errors import InputError
 from uniser_core.order import EpochOrder, permuted
 from uniser_core.seeding import generator
 from uniser_model.config import DataConfig
 from uniser_model.data import PairStream, PictureCache, augmented
-from uniser_model.text import PromptCache, load_text_encoder
 
 LATENT = (192, 8)
 
@@ -145,43 +141,3 @@ def test_pictures_of_unequal_size_and_empty_splits_are_refused(corpus: MemoryCor
         stream(broken).sample(0)
     with pytest.raises(InputError, match="no rows in split 'val'"):
         stream(corpus, split="val")
-
-
-def test_text_is_token_states_and_padding_is_marked(bert: str) -> None:
-    prompts = PromptCache(bert)
-    states, keep = prompts.batch(["Remove haze.", "Remove effects."])
-    assert states.shape == (2, 5, 24)  # [CLS] remove haze . [SEP]
-    assert keep.all()
-    longer, keep = prompts.batch(["Remove haze.", "Remove haze flare shadow."])
-    assert longer.shape[1] == 7
-    assert keep.tolist() == [[True] * 5 + [False] * 2, [True] * 7]
-    assert torch.equal(longer[0, :5], states[0])
-    assert not longer[0, 5:].any()
-    assert (states[0] - states[1]).abs().max() > 1e-3
-    assert states.std(dim=1).max() > 0.1  # not one vector repeated
-
-
-def test_prompts_are_encoded_once_and_the_encoder_only_when_needed(bert: str) -> None:
-    prompts = PromptCache(bert)
-    first = prompts.get("Remove haze.")
-    again = PromptCache("no such encoder", dict(prompts.states))
-    assert torch.equal(again.batch(["Remove haze."])[0][0], first)
-    assert again.loaded is None
-    with pytest.raises(InputError, match="no such encoder"):
-        again.get("Remove rain.")
-
-
-def test_t5_encodes_without_its_decoder(tmp_path: Path) -> None:
-    encoder = load_text_encoder(tiny_t5(tmp_path))
-    states = encoder.encode("Remove haze.")
-    assert encoder.width == 16
-    assert states.shape == (3, 16)
-    assert type(encoder.model).__name__ == "T5EncoderModel"  # type: ignore[attr-defined]
-
-
-def test_pickled_text_weights_are_refused(tmp_path: Path, bert: str) -> None:
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / name).write_bytes((Path(bert) / name).read_bytes())
-    torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match="text encoder"):
-        load_text_encoder(str(tmp_path))

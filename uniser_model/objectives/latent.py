@@ -70,6 +70,7 @@ class LatentObjective(ABC):
         x, clean = noise, noise
         for now, after in pairwise(torch.linspace(self.last_t, 0, steps + 1).tolist()):
             t_B = torch.full((len(noise),), now, device=noise.device)
-            clean = self.clean(self._said(model, codec, condition, x, t_B), x, *self.path(t_B)).clamp(-1, 1)
+            clean = self.clean(self._said(model, codec, condition, x, t_B), x, *self.path(t_B))
+            clean = clean.clamp(*codec.range)
             x = step_down(x, clean, t_B, torch.full_like(t_B, after), self.path)
         return codec.decode(clean)
