@@ -63,6 +63,10 @@ class BucketOrder:
         first = int(self._bounds[place - 1]) if place else 0
         return place, epoch * (int(self._bounds[place]) - first) + at - first
 
+    def rows_of(self) -> dict[int, Int64]:
+        """Rows of each bucket."""
+        return {bucket: order.rows for bucket, order in zip(self.buckets, self._orders, strict=True)}
+
     def bucket(self, number: int) -> int:
         """The bucket of a sample number, the same for all samples of a step."""
         return self.buckets[self._step(number // self.batch)[0]]

@@ -157,6 +157,13 @@ def read_config(checkpoint: Path) -> tuple[TrainConfig, dict[str, Any]]:
     return config, state
 
 
+def write_prompts(folder: Path, prompts: Mapping[str, Tensor]) -> None:
+    """Token states by prompt, as `read_prompts` reads them. Raises OSError when the disk is full."""
+    order = sorted(prompts)
+    states = {f"{i:06d}": prompts[p] for i, p in enumerate(order)}
+    write_tensors(folder / "prompts.safetensors", states, {"prompts": json.dumps(order)})
+
+
 def read_prompts(checkpoint: Path) -> dict[str, Tensor]:
     """Token states of the prompts that the run saw."""
     tensors, metadata = read_tensors(checkpoint / "prompts.safetensors")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from uniser_core.errors import InputError
+from uniser_core.errors import ConfigMismatchError, InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Values that are fixed once made, and no others than the fields say."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ModelConfig(_Strict):
+class ModelConfig(Strict):
     """Size of the transformer; `patch` latent pixels a side make one token."""
 
     width: int = Field(128, gt=0)
@@ -27,7 +32,7 @@ class ModelConfig(_Strict):
         return self
 
 
-class SupervisionConfig(_Strict):
+class SupervisionConfig(Strict):
     """Shares of the draws in [0, 1]. What is neither `whole` nor `empty` gets a random shape.
 
     `paraphrases` may be given as a YAML file, or as `default` (the one that comes along); it is read once, and the
@@ -62,7 +67,7 @@ class SupervisionConfig(_Strict):
         return self
 
 
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """Crops of `crop_px` (height = width) out of pictures resized to a short side drawn from `short_side_px`."""
 
     crop_px: int = Field(128, gt=0)
@@ -76,6 +81,8 @@ class DataConfig(_Strict):
     exposure_ev: float = Field(0.0, ge=0, le=3, description="both pictures darkened by up to so many stops")
     tint: float = Field(0.0, ge=0, le=1, description="both pictures' channels scaled by up to exp(+-tint)")
     cache_mb: int = Field(2048, ge=0)
+    latent_cache: str | None = Field(None, description="folder of `uniser cache`: latents and text instead of pictures")
+    latent_draw: bool = Field(False, description="cached targets drawn from the codec's distribution, not its mean")
     most_bad_rows: int = Field(100, ge=0, description="rows that cannot be read are skipped, up to so many")
 
     @model_validator(mode="after")
@@ -86,7 +93,7 @@ class DataConfig(_Strict):
         return self
 
 
-class OptimConfig(_Strict):
+class OptimConfig(Strict):
     """AdamW (Loshchilov & Hutter 2019), its schedule, clipping over all weights, and the averages of the weights.
 
     `ema` is the decay of the exponential average that is used; `ema_power` are relative widths of averages of power
@@ -114,7 +121,7 @@ class OptimConfig(_Strict):
         return self
 
 
-class ComputeConfig(_Strict):
+class ComputeConfig(Strict):
     """How the work is done, not what is learnt: all of it may change when a run goes on.
 
     `parallel`: `ddp` keeps a whole copy on each rank, `fsdp` spreads it over all ranks, `hsdp` over groups of
@@ -132,7 +139,7 @@ class ComputeConfig(_Strict):
     peak_tflops: float | None = Field(None, gt=0, description="of the card, for the MFU; default: what is known of it")
 
 
-class WatchConfig(_Strict):
+class WatchConfig(Strict):
     """What is looked at meanwhile, on the averaged weights; 0 steps: never."""
 
     validate_every: int = Field(1000, ge=0)
@@ -142,48 +149,66 @@ class WatchConfig(_Strict):
     wandb: str | None = Field(None, description="project of Weights & Biases to log to as well")
 
 
-class TrainConfig(_Strict):
-    """Everything that the weights follow from. `steps` is fixed before the first step, also under `--minutes`."""
+class RunConfig(Strict):
+    """What every run that fits something has. `steps` is fixed before the first step, also under `--minutes`."""
 
-    preset: str = "demo"
     data_uri: str
     corpus_id: str = ""
     split: str = "train"
     seed: int = Field(0, ge=0)
     steps: int | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)
+    data: DataConfig = DataConfig()
+    optim: OptimConfig = OptimConfig()
+    watch: WatchConfig = WatchConfig()
+    checkpoint_every: int = Field(200, gt=0)
+    log_every: int = Field(10, gt=0)
+
+    # How the work is done and watched, not what is learnt.
+    free: ClassVar[frozenset[str]] = frozenset({"watch", "checkpoint_every", "log_every"})
+
+    def learnt_from(self) -> dict[str, Any]:
+        """The fields that the weights follow from: what must be the same when a run goes on."""
+        return self.model_dump(mode="json", exclude=set(self.free))
+
+
+class TrainConfig(RunConfig):
+    """Everything that the weights follow from."""
+
+    preset: str = "demo"
     objective: str = "anchored"
     codec: str = "pixel"
     text: str = "minilm"
     pure_noise: float = Field(0.5, ge=0, le=1, description="share of draws at t = 1")
     model: ModelConfig = ModelConfig()
-    data: DataConfig = DataConfig()
     supervision: SupervisionConfig = SupervisionConfig()
-    optim: OptimConfig = OptimConfig()
     compute: ComputeConfig = ComputeConfig()
-    watch: WatchConfig = WatchConfig()
-    checkpoint_every: int = Field(200, gt=0)
     keep: int = Field(2, gt=0, description="checkpoints that stay, the newest")
-    log_every: int = Field(10, gt=0)
 
-    def learnt_from(self) -> dict[str, Any]:
-        """The fields that the weights follow from: what must be the same when a run goes on."""
-        return self.model_dump(mode="json", exclude={"compute", "watch", "checkpoint_every", "keep", "log_every"})
+    free: ClassVar[frozenset[str]] = RunConfig.free | {"compute", "keep"}
 
 
-def build_config(values: dict[str, Any]) -> TrainConfig:
-    """Validate; raises InputError naming the field, its value and the rule it breaks."""
+Config = TypeVar("Config", bound=Strict)
+Run = TypeVar("Run", bound=RunConfig)
+
+
+def validated(kind: type[Config], values: dict[str, Any], command: str) -> Config:
+    """A configuration of `kind`; raises InputError naming the field, its value and the rule it breaks."""
     try:
-        return TrainConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(p) for p in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise InputError(
-                f"unknown setting '{name}'", "it is no field of the configuration", "see uniser train --help"
-            ) from None
+            rule = "it is no field of the configuration"
+            raise InputError(f"unknown setting '{name}'", rule, f"see {command} --help") from None
         rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         raise InputError(f"{name}={first.get('input')!r}", rule, "choose a value in the range") from None
+
+
+def build_config(values: dict[str, Any]) -> TrainConfig:
+    """Validate; raises InputError naming the field, its value and the rule it breaks."""
+    return validated(TrainConfig, values, "uniser train")
 
 
 def set_field(values: dict[str, Any], assignment: str) -> None:
@@ -220,3 +245,18 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         elif a != b:
             lines.append(f"{prefix}{key}: {a}, now {b}")
     return lines
+
+
+def continued(path: Path, asked: Run, where: str) -> Run | None:
+    """The configuration with which the run whose own is at `path` goes on, or None when there is none yet.
+
+    Raises ConfigMismatchError naming what differs of what its weights follow from.
+    """
+    if not path.is_file():
+        return None
+    stored = type(asked).model_validate_json(path.read_text())
+    asked = asked if asked.steps is not None else asked.model_copy(update={"steps": stored.steps})
+    lines = differences(stored.learnt_from(), asked.learnt_from())
+    if lines:
+        raise ConfigMismatchError(f"{where} holds another run", "; ".join(lines), "choose another --out")
+    return asked

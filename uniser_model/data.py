@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import torch
 from uniser_core.color import linear_to_srgb, srgb_to_linear
 from uniser_core.errors import InputError
 from uniser_core.loader import BadRows
@@ -21,15 +20,13 @@ from uniser_core.order import EpochOrder
 from uniser_core.seeding import derive_seed, generator
 
 from uniser_model.buckets import BucketOrder, bucket_order
-from uniser_model.model import TASKS
-from uniser_model.objectives import Condition
+from uniser_model.latents import LatentCache
+from uniser_model.samples import Batch, Drawn, Sample, View, stacked, with_prompts
 from uniser_model.supervision import compose, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import numpy.typing as npt
-    from torch import Tensor
+    from uniser_core.order import Place
 
     from uniser_model.config import DataConfig, TrainConfig
     from uniser_model.masks import Float32
@@ -56,67 +53,6 @@ class CorpusReader(Protocol):
     def read(self, row: int) -> dict[str, Any]:
         """`input_HWC`, `target_HWC` uint8 (H, W, 3), `prompt`, `effect`, `pair_id`, `group_id`."""
         ...
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One training sample, float32: pictures (3, H, W) encoded sRGB, masks (1, H, W), noise (C, h, w)."""
-
-    pair_id: str
-    effect: str
-    prompt: str
-    task: str
-    t: float
-    input_CHW: Float32
-    target_CHW: Float32
-    mask_CHW: Float32
-    blend_CHW: Float32
-    noise_CHW: Float32
-
-
-class Drawn(NamedTuple):
-    """A rank's samples of one step, stacked, before their prompts are read: what a worker hands over."""
-
-    input_B3HW: Tensor
-    target_B3HW: Tensor
-    mask_B1HW: Tensor
-    blend_B1HW: Tensor
-    noise_BCHW: Tensor
-    t_B: Tensor
-    task_B: Tensor
-    prompts: tuple[str, ...]
-    pair_ids: tuple[str, ...]
-    effects: tuple[str, ...]
-    bad_rows: dict[int, str]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A rank's share of what one step trains on."""
-
-    condition: Condition
-    target_B3HW: Tensor
-    noise_BCHW: Tensor
-    t_B: Tensor
-    pair_ids: tuple[str, ...]
-    effects: tuple[str, ...]
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        tensors = (x.to(device, non_blocking=True) for x in (self.target_B3HW, self.noise_BCHW, self.t_B))
-        target, noise, t_B = tensors
-        return Batch(self.condition.to(device), target, noise, t_B, self.pair_ids, self.effects)
-
-    def parts(self, count: int) -> Iterator[Batch]:
-        """Micro-batches of equal size, in order; `count` divides the batch."""
-        size = len(self.pair_ids) // count
-        for i in range(count):
-            cut = slice(i * size, (i + 1) * size)
-            condition = Condition(**{f.name: getattr(self.condition, f.name)[cut] for f in fields(Condition)})
-            yield Batch(
-                condition, self.target_B3HW[cut], self.noise_BCHW[cut], self.t_B[cut],
-                self.pair_ids[cut], self.effects[cut],
-            )  # fmt: skip
 
 
 class PictureCache:
@@ -178,6 +114,40 @@ def chw(picture_HWC: Float32) -> Float32:
     return np.ascontiguousarray(np.atleast_3d(picture_HWC).transpose(2, 0, 1), np.float32)
 
 
+class Cut(NamedTuple):
+    """A part of a picture that is resized to `width` x `height` first, its upper left corner at (x, y), maybe mirrored.
+
+    All in pixels; `crop` is (width, height) of the part.
+    """
+
+    width: int
+    height: int
+    x: int
+    y: int
+    crop: tuple[int, int]
+    mirrored: bool
+
+    def of(self, picture_HWC: UInt8) -> Float32:
+        """The part as float32 in [0, 1]."""
+        part = resized(picture_HWC, self.width, self.height)
+        part = part[self.y : self.y + self.crop[1], self.x : self.x + self.crop[0]]
+        return (part[:, ::-1] if self.mirrored else part).astype(np.float32) / np.float32(255)
+
+
+def draw_cut(rng: np.random.Generator, size: tuple[int, int], crop: tuple[int, int], data: DataConfig) -> Cut:
+    """A random part of a picture of `size` (height, width): its scale within `data.short_side_px`, place, and flip."""
+    low, high = data.short_side_px
+    (height, width), (crop_w, crop_h) = size, crop
+    short = min(height, width)
+    # Log-uniform over what the picture can give without growing; a small picture grows to the crop.
+    top = max(low, min(high, short))
+    side = low * (top / low) ** rng.random()
+    grow = max(side / short, crop_h / height, crop_w / width)
+    height, width = max(crop_h, round(height * grow)), max(crop_w, round(width * grow))
+    y, x = int(rng.integers(0, height - crop_h + 1)), int(rng.integers(0, width - crop_w + 1))
+    return Cut(width, height, x, y, crop, bool(rng.random() < 0.5) and data.flip)
+
+
 class PairStream:
     """Endless samples of one split. `latent` is (channels, factor) of the codec, for the noise's shape.
 
@@ -200,6 +170,7 @@ class PairStream:
             self.order = bucket_order(corpus, rows, config.seed, weights, data.buckets_px, data.batch)
         self.bad = BadRows(data.most_bad_rows, len(rows))
         self.cache = PictureCache(corpus, data.short_side_px[1], data.cache_mb << 20)
+        self.latents = LatentCache(data.latent_cache, config) if data.latent_cache else None
 
     def crop(self, number: int) -> tuple[int, int]:
         """(width, height) in pixels of a sample, the same for all of a step."""
@@ -207,87 +178,58 @@ class PairStream:
             return self.config.data.buckets_px[self.order.bucket(number)]
         return self.config.data.crop_px, self.config.data.crop_px
 
+    def view(self, place: Place, crop: tuple[int, int]) -> View:
+        """The view of a row that an epoch shows, cropped to (width, height); always the same one.
+
+        A row that an epoch has more than once, for its weight, is cropped and masked anew each time. Raises InputError
+        for a row that cannot be read.
+        """
+        config, read = self.config, self.cache.get(place.row)
+        pair_id, effect = str(read["pair_id"]), str(read["effect"])
+        rng = generator(derive_seed("train-draw", config.seed, place.epoch, pair_id, place.repeat))
+        cut = draw_cut(rng, read["input_HWC"].shape[:2], crop, config.data)
+        degraded, clean = augmented(cut.of(read["input_HWC"]), cut.of(read["target_HWC"]), rng, config.data)
+        asked = draw(rng, crop[1], crop[0], str(read["prompt"]), config.supervision, effect)
+        example = compose(degraded, clean, asked, max(cut.width, cut.height))
+        return View(
+            pair_id=pair_id, effect=effect, prompt=asked.prompt, task=asked.task,
+            input_CHW=chw(example.input_HWC), target_CHW=chw(example.target_HWC),
+            mask_CHW=chw(example.mask_HW), blend_CHW=chw(example.blend_HW),
+        )  # fmt: skip
+
     def sample(self, number: int) -> Sample:
         """The sample of that number, always the same one; a row that cannot be read is noted, and the next one taken.
 
         Raises InputError when too many rows cannot be read.
         """
-        config, read, place = self.config, None, self.order.where(number)
-        crop_w, crop_h = self.crop(number)
-        while read is None:
+        crop, config, view = self.crop(number), self.config, None
+        while view is None:
+            place = self.order.where(number)
             try:
-                read = self.cache.get(place.row)
+                view = self.latents.view(place) if self.latents else self.view(place, crop)
             except InputError as error:
                 self.bad.add(place.row, error)
                 number += 1
-                place = self.order.where(number)
-        # A row that an epoch has more than once, for its weight, is cropped and masked anew each time.
-        key = derive_seed("train-draw", config.seed, place.epoch, str(read["pair_id"]), place.repeat)
-        rng = generator(key)
-        low, high = config.data.short_side_px
-        height, width = read["input_HWC"].shape[:2]
-        short = min(height, width)
-        # Log-uniform over what the picture can give without growing; a small picture grows to the crop.
-        top = max(low, min(high, short))
-        side = low * (top / low) ** rng.random()
-        grow = max(side / short, crop_h / height, crop_w / width)
-        height, width = max(crop_h, round(height * grow)), max(crop_w, round(width * grow))
-        y, x = int(rng.integers(0, height - crop_h + 1)), int(rng.integers(0, width - crop_w + 1))
-        mirrored = bool(rng.random() < 0.5) and config.data.flip
-        cut = (slice(y, y + crop_h), slice(x, x + crop_w))
-        pictures = []
-        for name in ("input_HWC", "target_HWC"):
-            picture = resized(read[name], width, height)[cut]
-            picture = picture[:, ::-1] if mirrored else picture
-            pictures.append(picture.astype(np.float32) / np.float32(255))
-        degraded, clean = augmented(pictures[0], pictures[1], rng, config.data)
-        asked = draw(rng, crop_h, crop_w, str(read["prompt"]), config.supervision, str(read["effect"]))
-        example = compose(degraded, clean, asked, max(height, width), soft=config.supervision.soft)
+        # Of its own generator: views out of a cache come again, their noise does not.
+        rng = generator(derive_seed("train-noise", config.seed, place.epoch, view.pair_id, place.repeat))
         pure, t = rng.random(2)
         channels, factor = self.latent
-        noise = rng.standard_normal((channels, crop_h // factor, crop_w // factor), np.float32)
-        return Sample(
-            pair_id=str(read["pair_id"]),
-            effect=str(read["effect"]),
-            prompt=asked.prompt,
-            task=asked.task,
-            t=1.0 if pure < config.pure_noise else float(t),
-            input_CHW=chw(example.input_HWC),
-            target_CHW=chw(example.target_HWC),
-            mask_CHW=chw(example.mask_HW),
-            blend_CHW=chw(example.blend_HW),
-            noise_CHW=noise,
-        )
+        noise = rng.standard_normal((channels, crop[1] // factor, crop[0] // factor), np.float32)
+        if config.data.latent_draw and view.deviation_CHW is not None:
+            drawn = view.deviation_CHW * rng.standard_normal(noise.shape, np.float32)
+            view = replace(view, target_CHW=view.target_CHW + drawn)
+        return Sample(**vars(view), t=1.0 if pure < config.pure_noise else float(t), noise_CHW=noise)
 
     def drawn(self, step: int) -> Drawn:
         """This rank's samples of step `step` (from 0)."""
         rank, ranks = self.part
         size = self.config.data.batch // ranks
         first = step * self.config.data.batch + rank * size
-        samples = [self.sample(first + i) for i in range(size)]
-
-        def stack(pick: Callable[[Sample], Float32]) -> Tensor:
-            return torch.from_numpy(np.stack([pick(s) for s in samples]))
-
-        return Drawn(
-            stack(lambda s: s.input_CHW), stack(lambda s: s.target_CHW), stack(lambda s: s.mask_CHW),
-            stack(lambda s: s.blend_CHW), stack(lambda s: s.noise_CHW),
-            torch.tensor([s.t for s in samples], dtype=torch.float32),
-            torch.tensor([TASKS.index(s.task) for s in samples]),
-            tuple(s.prompt for s in samples), tuple(s.pair_id for s in samples), tuple(s.effect for s in samples),
-            dict(self.bad.reasons),
-        )  # fmt: skip
+        return stacked([self.sample(first + i) for i in range(size)], self.bad.reasons)
 
     def batch(self, step: int, prompts: PromptCache) -> Batch:
         """This rank's share of what step `step` (from 0) trains on."""
         return with_prompts(self.drawn(step), prompts)
-
-
-def with_prompts(drawn: Drawn, prompts: PromptCache) -> Batch:
-    """The samples with the token states of their prompts."""
-    text, keep = prompts.batch(drawn.prompts)
-    condition = Condition(drawn.input_B3HW, drawn.mask_B1HW, drawn.blend_B1HW, text, keep, drawn.task_B)
-    return Batch(condition, drawn.target_B3HW, drawn.noise_BCHW, drawn.t_B, drawn.pair_ids, drawn.effects)
 
 
 def augmented(

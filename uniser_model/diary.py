@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from uniser_model.config import TrainConfig
+    from uniser_model.config import RunConfig
 
 # Lines of progress where there is no terminal for a bar.
 TOLD = 10
@@ -38,7 +38,7 @@ def _board(out: Path, first: int) -> Any:
     return SummaryWriter(str(out / "tensorboard"), purge_step=first)
 
 
-def _wandb(out: Path, config: TrainConfig) -> Any:
+def _wandb(out: Path, config: RunConfig) -> Any:
     """The run at Weights & Biases, gone on with when the folder is. Raises InputError when it is not installed."""
     if config.watch.wandb is None:
         return None
@@ -55,7 +55,7 @@ def _wandb(out: Path, config: TrainConfig) -> Any:
 class Diary:
     """Of the steps after `done`. Lines of later steps in an old log are dropped: those steps are run again."""
 
-    def __init__(self, out: Path, done: int, config: TrainConfig, quiet: bool) -> None:
+    def __init__(self, out: Path, done: int, config: RunConfig, quiet: bool) -> None:
         self.out, self.first, self.config, self.quiet = out, done, config, quiet
         self.total = config.steps or 0
         self.recent: list[float] = []

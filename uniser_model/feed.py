@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from uniser_core.ahead import in_order
 from uniser_core.errors import InputError
 
-from uniser_model.data import Batch, Drawn, PairStream, with_prompts
+from uniser_model.data import PairStream
 from uniser_model.safety import HEARD
+from uniser_model.samples import Batch, Drawn, with_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from uniser_model.config import OptimConfig, TrainConfig
+    from uniser_model.config import OptimConfig
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
@@ -38,7 +38,21 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     return {f"{key}/{names[p]}": value for p, state in optimizer.state.items() for key, value in state.items()}
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
+class Scheduled(Protocol):
+    """A run's configuration, as far as its learning rate follows from it."""
+
+    @property
+    def optim(self) -> OptimConfig:
+        """The schedule and its peak."""
+        ...
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in all."""
+        ...
+
+
+def learning_rate(config: Scheduled, step: int) -> float:
     """Of step `step` (from 0): linear warm-up, then cosine, constant, or constant and a fall at the end.
 
     The fall of `wsd` is 1 - sqrt(part of the fall), which Hägele et al. 2024 found best.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from uniser_model.data import Batch
+    from uniser_model.samples import Batch
     from uniser_model.world import World
 
 # Clusters announce the end of an allocation by either of the last two.
@@ -96,8 +96,7 @@ class Skips:
             {"pair_id": pair, "effect": effect, "t": t, "loss": repr(value), "finite_pixels": bool(finite)}
             for pair, effect, t, value, finite in zip(
                 batch.pair_ids, batch.effects, batch.t_B.tolist(), losses,
-                (batch.target_B3HW.isfinite() & batch.condition.input_B3HW.isfinite()).all(dim=(1, 2, 3)).tolist(),
-                strict=True,
+                batch.finite(), strict=True,
             )
         ]  # fmt: skip
         told = {"step": step, "loss": repr(loss), "grad_norm": repr(norm), "samples": samples}

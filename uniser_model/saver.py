@@ -78,9 +78,7 @@ class Saver:
             shards.result()
             for part in facts["whole"]:
                 checkpoint.write_tensors(hidden / f"{part}.safetensors", checkpoint.read_part(hidden, part))
-            order = sorted(prompts)
-            states = {f"{i:06d}": prompts[p] for i, p in enumerate(order)}
-            checkpoint.write_tensors(hidden / "prompts.safetensors", states, {"prompts": json.dumps(order)})
+            checkpoint.write_prompts(hidden, prompts)
             (hidden / "config.json").write_text(self.config.model_dump_json(indent=2))
             (hidden / "state.json").write_text(json.dumps(dict(facts)))
             for file in (*hidden.glob("*.*"), hidden / checkpoint.STATE, hidden):

@@ -6,19 +6,19 @@ The same code for one process and for the ranks that torchrun starts: what a ste
 from __future__ import annotations
 
 import contextlib
-import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from uniser_core.errors import ConfigMismatchError, InputError
+from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed
 from uniser_core.storage import storage_errors
 
 from uniser_model import checkpoint
 from uniser_model.build import build_model, codec_and_objective
-from uniser_model.config import TrainConfig, build_config, differences
-from uniser_model.data import Batch, CorpusReader, PairStream
+from uniser_model.config import TrainConfig, continued
+from uniser_model.data import CorpusReader, PairStream
 from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.feed import feed
@@ -32,11 +32,11 @@ from uniser_model.world import World, open_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from torch import Tensor
 
     from uniser_model.model import DiT
+    from uniser_model.samples import Batch
 
 __all__ = ["StoppedError", "Trainer", "TrainingError", "learning_rate", "steps_for", "train"]
 
@@ -68,6 +68,8 @@ class Trainer:
         self.model = model.to(self.device)
         latent = (self.codec.channels, self.codec.factor)
         self.stream = PairStream(corpus, config, latent, (self.world.rank, self.world.size))
+        if self.stream.latents:
+            self.stream.latents.check_codec(self.codec)
         self.network = Network(self.model, config.compute, self.world)
         self.optimizer = make_optimizer(self.model, config.optim)
         self._averages_begin()
@@ -85,7 +87,7 @@ class Trainer:
             here = part.to(self.device)
             with self.network.last_of_step(number + 1 == parts):
                 losses = self.objective.loss(
-                    cast("DiT", self.network), self.codec, here.condition, here.target_B3HW, here.noise_BCHW, here.t_B
+                    cast("DiT", self.network), self.codec, here.condition, here.target_BCHW, here.noise_BCHW, here.t_B
                 )
                 (losses.mean() / parts).backward()  # type: ignore[no-untyped-call]
             each.append(losses.detach())
@@ -158,17 +160,9 @@ def steps_for(
 
 def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
     """The configuration with which the run folder goes on, or None when it is new."""
-    path = out / "config.json"
     with storage_errors(str(out)):
         (out / checkpoint.FOLDER).mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        return None
-    stored = build_config(json.loads(path.read_text()))
-    asked = config if config.steps is not None else config.model_copy(update={"steps": stored.steps})
-    lines = differences(stored.learnt_from(), asked.learnt_from())
-    if lines:
-        raise ConfigMismatchError(f"{out} holds another run", "; ".join(lines), "choose another --out")
-    return asked
+    return continued(out / "config.json", config, str(out))
 
 
 def train(
@@ -186,6 +180,8 @@ def train(
         stored = _open_run(config, out)
         world.barrier()
         prompts = prompts or PromptCache(config.text)
+        if config.data.latent_cache:
+            prompts.states |= checkpoint.read_prompts(Path(config.data.latent_cache))
         begun = stored and (out / checkpoint.FOLDER / checkpoint.LATEST).is_file()
         resumed = checkpoint.find(out) if begun else None
         if resumed:

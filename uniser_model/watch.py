@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from uniser_model.data import Batch, CorpusReader
+    from uniser_model.data import CorpusReader
+    from uniser_model.samples import Batch
     from uniser_model.trainer import Trainer
 
     UInt8 = npt.NDArray[np.uint8]

@@ -83,7 +83,7 @@ def test_bucketed_steps_have_their_crops_and_train(bert: str, tmp_path: Path) ->
     seen = set()
     for step in range(12):
         drawn = stream.drawn(step)
-        size = (drawn.input_B3HW.shape[3], drawn.input_B3HW.shape[2])
+        size = (drawn.input_BCHW.shape[3], drawn.input_BCHW.shape[2])
         rows = [stream.order.where(step * 2 + i)[1] for i in range(2)]
         aspects = {math.copysign(1, s[1] - s[0]) if s[0] != s[1] else 0 for s in
                    (corpus.pairs[r]["target_HWC"].shape for r in rows)}  # fmt: skip

@@ -178,7 +178,7 @@ def test_fine_tuning_begins_with_the_given_weights(run: str, bert: str, corpus: 
 
 def broken_batch(trainer: Trainer) -> Batch:
     batch = trainer.stream.batch(trainer.step, trainer.prompts)
-    batch.target_B3HW[1, 0, 0, 0] = float("nan")
+    batch.target_BCHW[1, 0, 0, 0] = float("nan")
     return batch
 
 

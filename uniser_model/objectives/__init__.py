@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor
 
@@ -24,6 +26,7 @@ class Condition:
 
     `input_B3HW` float32 in [0, 1], display-encoded sRGB; `mask_B1HW` alpha * M in [0, 1], as drawn;
     `blend_B1HW` alpha * M_blur in [0, 1]; `text_BLE` token states, `text_keep_BL` bool, `task_B` int64.
+    `latents`: input and mask as the codec has them, where they come from a cache; then H = W = 0.
     """
 
     input_B3HW: Tensor
@@ -32,10 +35,23 @@ class Condition:
     text_BLE: Tensor
     text_keep_BL: Tensor
     task_B: Tensor
+    latents: tuple[Tensor, Tensor] | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """The same condition with every tensor changed."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "latents"}
+        latents = None if self.latents is None else (change(self.latents[0]), change(self.latents[1]))
+        return Condition(**{name: change(x) for name, x in tensors.items()}, latents=latents)
 
     def to(self, device: torch.device) -> Condition:
         """The same condition on a device."""
-        return Condition(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        return self.each(lambda x: x.to(device, non_blocking=True))
+
+    def encoded(self, codec: Codec) -> tuple[Tensor, Tensor]:
+        """Latents of the input and of the mask, which is a picture to the codec: (B, C, h, w) each."""
+        if self.latents is not None:
+            return self.latents
+        return codec.encode(self.input_B3HW), codec.encode(self.mask_B1HW.expand(-1, 3, -1, -1))
 
 
 class Objective(Protocol):
@@ -51,7 +67,10 @@ class Objective(Protocol):
     def loss(
         self, model: DiT, codec: Codec, condition: Condition, target: Tensor, noise: Tensor, t_B: Tensor
     ) -> Tensor:
-        """Loss of each sample (B,). `target` (B, 3, H, W) encoded sRGB, `noise` of the latent's shape."""
+        """Loss of each sample (B,). `noise` is of the latent's shape.
+
+        `target` is (B, 3, H, W) encoded sRGB, or where the condition has `latents` the target's, as `noise` is.
+        """
         ...
 
     def restore(self, model: DiT, codec: Codec, condition: Condition, noise: Tensor, steps: int) -> Tensor:
@@ -61,11 +80,8 @@ class Objective(Protocol):
 
 def predict(model: DiT, codec: Codec, condition: Condition, noisy_BCHW: Tensor, t_B: Tensor) -> Tensor:
     """The model's head for this condition: (B, N, out_features)."""
-    mask = codec.encode(condition.mask_B1HW.expand(-1, 3, -1, -1))
-    head: Tensor = model(
-        noisy_BCHW, codec.encode(condition.input_B3HW), mask, condition.text_BLE, condition.text_keep_BL, t_B,
-        condition.task_B,
-    )  # fmt: skip
+    picture, mask = condition.encoded(codec)
+    head: Tensor = model(noisy_BCHW, picture, mask, condition.text_BLE, condition.text_keep_BL, t_B, condition.task_B)
     return head
 
 

@@ -60,7 +60,7 @@ class LatentObjective(ABC):
     ) -> Tensor:
         """See `Objective.loss`: the weighted squared error of what the head says."""
         t_B = t_B.clamp_max(self.last_t)
-        clean = codec.encode(target)
+        clean = codec.encode(target) if condition.latents is None else target
         said = self._said(model, codec, condition, add_noise(clean, noise, t_B, self.path), t_B)
         wanted = self.wanted(clean, noise, *self.path(t_B))
         return self.weight(t_B) * (said - wanted).square().mean(dim=(1, 2, 3))
