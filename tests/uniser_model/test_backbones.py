@@ -15,6 +15,7 @@ from tests.uniser_model.small import SMALL, MemoryCorpus
 from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_model import checkpoint
 from uniser_model.backbones import base_id
+from uniser_model.backbones.export import merge
 from uniser_model.build import build_model
 from uniser_model.config import TrainConfig, build_config
 from uniser_model.cost import step_flops
@@ -153,14 +154,19 @@ def test_what_does_not_fit_is_new_and_silent(tmp_path: Path, kind: str, channels
     network = getattr(tiny, kind)(channels=channels)
     config = config_of(f"{kind}:{tiny.saved(network, tmp_path)}", objective="anchored", model={"lora_rank": 0})
     model = made(config, text_width=16)
-    assert model.new == ["role", "task", "text_in", "head", "patches"]
+    assert model.new == ["role", "task", "text_in", "patches", "head"]
     said = model(*inputs(text_width=16))
     assert said.shape == (2, ROWS * COLUMNS // 4, 96)
     assert not said.any()
-    trained = trained_weights(model)
-    ends = {n for n, m in model.named_modules() for end in model.ends.values() if m is end}
-    assert {n.rpartition(".")[0] or n for n in trained} == {"role", "task", "text_in", *ends}
-    assert torch.equal(made(config, text_width=16).ends["patches"].weight, model.ends["patches"].weight)  # type: ignore[arg-type]
+    trained = {"role", "task.weight", *(f"{n}.{w}" for n in model.new[2:] for w in ("weight", "bias"))}
+    assert set(trained_weights(model)) == trained
+    again = made(config, text_width=16)
+    assert torch.equal(again.patches.weight, model.patches.weight)  # type: ignore[union-attr]
+    # All that is trained takes part in what comes out: many ranks wait for every gradient.
+    whole = made(config_of(config.model.backbone or "", objective="anchored"), text_width=16)
+    torch.nn.init.normal_(whole.head.weight)  # type: ignore[union-attr]
+    whole(*inputs(text_width=16)).square().mean().backward()
+    assert [n for n, p in whole.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
 @pytest.mark.parametrize("kind", ["wan", "cogvideox"])
@@ -281,3 +287,41 @@ def test_names_that_cannot_be_are_refused(places: dict[str, str], tmp_path: Path
     (pickled / "diffusion_pytorch_model.safetensors").rename(pickled / "diffusion_pytorch_model.bin")
     with pytest.raises(InputError, match="holds no safetensors file"):
         made(config_of(f"wan:{pickled}"))
+
+
+@pytest.mark.parametrize("kind", ["wan", "cogvideox"])
+def test_merged_adapters_do_what_they_did_beside_the_base(
+    places: dict[str, str], bert: str, corpus: MemoryCorpus, tmp_path: Path, kind: str
+) -> None:
+    import diffusers
+
+    config = config_of(places[kind], bert, {"lora_rank": 2, "lora_alpha": 16}, objective="anchored")
+    trainer = Trainer(config, corpus, PromptCache(bert))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in trained_weights(trainer.model).values():
+            weight.normal_(std=0.1)
+    folder = tmp_path / "adapters"
+    folder.mkdir()
+    tensors = trained_weights(trainer.model)
+    checkpoint.write_tensors(folder / "ema.safetensors", tensors)
+    checkpoint.write_tensors(folder / "prompts.safetensors", {}, {"prompts": "[]"})
+    (folder / "config.json").write_text(config.model_dump_json())
+    (folder / "state.json").write_text(json.dumps({"step": 1, "text_width": tiny.TEXT_WIDTH}))
+    merged = merge(str(folder), str(tmp_path / "merged"))
+    both = [Restorer.load(where) for where in (folder, merged)]
+    picture = corpus.read(0)["input_HWC"]
+    given = inputs()
+    with torch.no_grad():
+        a, b = (one.model(*given) for one in both)
+    assert torch.allclose(a, b, atol=1e-4)
+    assert not any("lora" in n for n, _ in both[1].model.named_parameters())
+    assert (both[0].run(picture).astype(int) - both[1].run(picture)).__abs__().max() <= 1
+    # Its base is one that diffusers loads, and is no longer what it was.
+    reloaded = getattr(diffusers, both[1].model.class_name).from_pretrained(merged / "transformer")  # type: ignore[union-attr]
+    before = made(config_of(places[kind])).base.state_dict()
+    differing = [n for n, w in reloaded.state_dict().items() if not torch.equal(w, before[n])]
+    assert differing
+    assert all(".to_" in n or "ff" in n for n in differing)
+    with pytest.raises(InputError, match="is there already"):
+        merge(str(folder), str(merged))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from uniser_model.schedule import Path as NoisePath
 
 
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
 @dataclass(frozen=True)
 class Fit:
     """What a backbone is fitted to: the codec's channels, the text encoder's width, the objective and its head."""
@@ -37,6 +40,15 @@ class Fit:
     text_width: int
     out_features: int
     objective: Objective
+
+
+class Own(NamedTuple):
+    """What the pretrained network takes and gives: channels of latents in and out, widths of text and time."""
+
+    latent_in: int
+    latent_out: int
+    text_width: int
+    time_width: int
 
 
 class Native(NamedTuple):
@@ -49,7 +61,9 @@ class Native(NamedTuple):
 
 
 class Backbone(nn.Module, ABC):
-    """A pretrained network, called as `model.DiT` is. `new` names the parts that the pretrained weights do not hold.
+    """A pretrained network, called as `model.DiT` is. `new` names the parts that are not pretrained.
+
+    Patches and head are new where the codec's channels, or what the objective asks for, are not the pretrained ones.
 
     Each kind says where its patches, text, time and blocks are (`tokens`), and on which path from clean to noise, with
     which prediction, it was pretrained (`native`, `both`).
@@ -63,17 +77,34 @@ class Backbone(nn.Module, ABC):
     # Frozen weights in bfloat16 take nothing else; those in float32 are the caller's to cast.
     base_in_bf16 = False
 
-    def __init__(self, base: nn.Module, fit: Fit, shape: ModelShape, time_width: int, text_width: int) -> None:
+    def __init__(self, base: nn.Module, fit: Fit, shape: ModelShape, own: Own) -> None:
         super().__init__()
         self.base, self.shape = base, shape
         self.frames = tuple(int(ROLE_FRAME[role]) for role in ROLES[1:])
         self.role = nn.Parameter(torch.zeros(len(ROLES), shape.width))
-        self.task = nn.Embedding(len(TASKS), time_width)
+        self.task = nn.Embedding(len(TASKS), own.time_width)
         nn.init.zeros_(self.task.weight)
-        self.text_in = nn.Linear(fit.text_width, text_width) if fit.text_width != text_width else nn.Identity()
-        self.new = ["role", "task", "text_in"]
+        self.new = ["role", "task"]
+        self.text_in = self.patches = self.head = None
+        if fit.text_width != own.text_width:
+            self.text_in = self._new("text_in", nn.Linear(fit.text_width, own.text_width))
+        if fit.latent_channels != own.latent_in:
+            p = (1, shape.patch, shape.patch)
+            self.patches = self._new("patches", nn.Conv3d(fit.latent_channels, shape.width, p, p))
+        if fit.out_features != own.latent_out * shape.patch**2 or fit.latent_channels != own.latent_out:
+            self.head = self._new("head", nn.Linear(shape.width, fit.out_features))
+            # Silent at first: it begins at the identity.
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
         self._objective = fit.objective
         self._path: NoisePath = getattr(fit.objective, "path", alpha_sigma)
+
+    def _new(self, name: str, module: _Module) -> _Module:
+        """Take note of a part that stands in for a pretrained one, which then rests."""
+        self.new.append(name)
+        if name in self.ends:
+            self.ends[name].requires_grad_(False)
+        return module
 
     @classmethod
     @abstractmethod
@@ -83,7 +114,7 @@ class Backbone(nn.Module, ABC):
     @property
     @abstractmethod
     def ends(self) -> dict[str, nn.Module]:
-        """The pretrained network's own `patches` and `head`, which are new where the codec or the objective differ."""
+        """The pretrained network's own `patches` and `head`."""
 
     @property
     @abstractmethod
@@ -118,10 +149,11 @@ class Backbone(nn.Module, ABC):
         alpha, sigma = self._path(t_B)
         at = self.native(noisy_BCHW, alpha, sigma)
         frames = torch.stack((input_BCHW, mask_BCHW, at.latent_BCHW), dim=2)
+        text = text_BLE if self.text_in is None else self.text_in(text_BLE)
         cast_down = torch.autocast(noisy_BCHW.device.type, torch.bfloat16)
         with cast_down if self.base_in_bf16 else contextlib.nullcontext():
-            said = self.tokens(frames, self.text_in(text_BLE), text_keep_BL, at.time_B, task_B).float()
-        if "head" in self.new:
+            said = self.tokens(frames, text, text_keep_BL, at.time_B, task_B).float()
+        if self.head is not None:
             return said
         p, size = self.shape.patch, noisy_BCHW.shape[2:]
         clean, noise = self.both(unpatchify(said, p, *size), at)
@@ -132,18 +164,6 @@ class Backbone(nn.Module, ABC):
         self.base.requires_grad_(False)
         if adapters:
             lora.add_adapters(self.blocks, *adapters)
-        for name, module in self.ends.items():
-            module.requires_grad_(name in self.new)
-
-    def fitted_head(self, pretrained: nn.Linear, fit: Fit, latent_channels: int) -> nn.Linear:
-        """The pretrained head where it says what is asked for, else a silent new one, which begins at the identity."""
-        if fit.out_features == pretrained.out_features and fit.latent_channels == latent_channels:
-            return pretrained
-        self.new.append("head")
-        head = nn.Linear(pretrained.in_features, fit.out_features)
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
-        return head
 
 
 def linear_weights(module: nn.Module, *without: str) -> int:

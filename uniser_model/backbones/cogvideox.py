@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from uniser_core.errors import InputError
 
-from uniser_model.backbones.base import Backbone, Fit, Native, linear_weights
+from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights
 from uniser_model.model import ModelShape
 
 if TYPE_CHECKING:
@@ -33,12 +33,9 @@ class CogVideoX(Backbone):
             latent_channels=fit.latent_channels, text_width=fit.text_width, out_features=fit.out_features,
             mlp_ratio=4.0,
         )  # fmt: skip
-        one = cls(base, fit, shape, config.time_embed_dim, config.text_embed_dim)
+        own = Own(config.in_channels, config.out_channels, config.text_embed_dim, config.time_embed_dim)
+        one = cls(base, fit, shape, own)
         one.register_buffer("alphas", noise_levels(folder), persistent=False)
-        base.proj_out = one.fitted_head(base.proj_out, fit, config.out_channels)
-        if fit.latent_channels != config.in_channels:
-            base.patch_embed.proj = nn.Conv2d(fit.latent_channels, width, shape.patch, shape.patch)
-            one.new.append("patches")
         return one
 
     @property
@@ -73,9 +70,12 @@ class CogVideoX(Backbone):
         """See `Backbone.tokens`."""
         base: Any = self.base
         embed = base.patch_embed
-        x_BFDhw = torch.stack([embed.proj(frame) for frame in frames_BCFHW.unbind(2)], dim=1)
-        rows, columns = x_BFDhw.shape[3:]
-        x_BTD = (x_BFDhw + self.role[1:, :, None, None]).flatten(3).transpose(2, 3).flatten(1, 2)
+        if self.patches is not None:
+            x_BDFhw = self.patches(frames_BCFHW)
+        else:
+            x_BDFhw = torch.stack([embed.proj(frame) for frame in frames_BCFHW.unbind(2)], dim=2)
+        rows, columns = x_BDFhw.shape[3:]
+        x_BTD = (x_BDFhw + self.role[1:].T[:, :, None, None]).flatten(2).transpose(1, 2)
         if embed.use_positional_embeddings:
             x_BTD = x_BTD + self._places(rows, columns, x_BTD)
         text_BLD = embed.text_proj(text_BLE) + self.role[0]
@@ -86,7 +86,7 @@ class CogVideoX(Backbone):
         for block in self.blocks:
             x_BTD, text_BLD = block(x_BTD, text_BLD, time_BE, rotary, attention)
         target_BND = base.norm_final(x_BTD[:, -rows * columns :])
-        return cast("Tensor", base.proj_out(base.norm_out(target_BND, temb=time_BE)))
+        return cast("Tensor", (self.head or base.proj_out)(base.norm_out(target_BND, temb=time_BE)))
 
     def _of_frames(self, places: Tensor, per_frame: int) -> Tensor:
         """Of (T of all frames from 0, K), those of our frames."""

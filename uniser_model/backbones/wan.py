@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from uniser_model.backbones.base import Backbone, Fit, Native, linear_weights, padded_to
+from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights, padded_to
 from uniser_model.model import ModelShape
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Wan(Backbone):
 
     @classmethod
     def build(cls, base: Any, fit: Fit, folder: Path) -> Wan:
-        """See `Backbone.build`. A patch embedding for other latents is new, and drawn."""
+        """See `Backbone.build`."""
         config = base.config
         width = config.num_attention_heads * config.attention_head_dim
         shape = ModelShape(
@@ -38,12 +38,7 @@ class Wan(Backbone):
             latent_channels=fit.latent_channels, text_width=fit.text_width, out_features=fit.out_features,
             mlp_ratio=config.ffn_dim / width,
         )  # fmt: skip
-        one = cls(base, fit, shape, width, config.text_dim)
-        base.proj_out = one.fitted_head(base.proj_out, fit, config.out_channels)
-        if fit.latent_channels != config.in_channels:
-            base.patch_embedding = nn.Conv3d(fit.latent_channels, width, config.patch_size, config.patch_size)
-            one.new.append("patches")
-        return one
+        return cls(base, fit, shape, Own(config.in_channels, config.out_channels, config.text_dim, width))
 
     @property
     def ends(self) -> dict[str, nn.Module]:
@@ -69,7 +64,7 @@ class Wan(Backbone):
     def tokens(self, frames_BCFHW: Tensor, text_BLE: Tensor, keep_BL: Tensor, time_B: Tensor, task_B: Tensor) -> Tensor:
         """See `Backbone.tokens`."""
         base: Any = self.base
-        x_BDFhw = base.patch_embedding(frames_BCFHW)
+        x_BDFhw = (self.patches or base.patch_embedding)(frames_BCFHW)
         rows, columns = x_BDFhw.shape[3:]
         x_BTD = (x_BDFhw + self.role[1:].T[:, :, None, None]).flatten(2).transpose(1, 2).contiguous()
         embed = base.condition_embedder
@@ -82,9 +77,10 @@ class Wan(Backbone):
             x_BTD = block(x_BTD, text_BLD, modulation, rotary)
         shift, scale = (base.scale_shift_table + time_BD[:, None]).chunk(2, dim=1)
         target_BND = base.norm_out(x_BTD[:, -rows * columns :].float()) * (1 + scale) + shift
-        said = base.proj_out(target_BND.type_as(x_BTD))
-        if "head" in self.new:
-            return cast("Tensor", said)
+        target_BND = target_BND.type_as(x_BTD)
+        if self.head is not None:
+            return cast("Tensor", self.head(target_BND))
+        said = base.proj_out(target_BND)
         # Its head orders a patch's values as (y, x, channel).
         return cast("Tensor", said.unflatten(2, (self.shape.patch**2, -1)).transpose(2, 3).flatten(2))
 
