@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from uniser_core.errors import InputError
@@ -24,7 +24,10 @@ def codec_and_objective(config: TrainConfig) -> tuple[Codec, Objective]:
 
 
 def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objective]:
-    """Weights follow from the seed alone. Raises InputError for crops that are no whole number of tokens."""
+    """Weights that are not pretrained follow from the seed alone. A backbone is called as a DiT is, and typed as one.
+
+    Raises InputError for crops that are no whole number of tokens, or a backbone that is not there.
+    """
     codec, objective = codec_and_objective(config)
     step = codec.factor * config.model.patch
     if config.data.crop_px % step:
@@ -32,12 +35,18 @@ def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objec
     for size in config.data.buckets_px:
         if size[0] % step or size[1] % step or min(size) < step:
             raise InputError(f"data.buckets_px {size[0]}x{size[1]}", f"must be multiples of {step}", "choose another")
-    shape = ModelShape(
-        **config.model.model_dump(),
-        latent_channels=codec.channels,
-        text_width=text_width,
-        out_features=objective.out_features(codec, config.model.patch),
-    )
+    out_features = objective.out_features(codec, config.model.patch)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("weights", config.seed) >> 1)
+        if config.model.backbone:
+            from uniser_model.backbones import Fit, load_backbone
+
+            fit = Fit(codec.channels, text_width, out_features, objective)
+            return cast("DiT", load_backbone(config.model, fit)), codec, objective
+        shape = ModelShape(
+            **config.model.model_dump(include={"width", "depth", "heads", "patch"}),
+            latent_channels=codec.channels,
+            text_width=text_width,
+            out_features=out_features,
+        )
         return DiT(shape), codec, objective

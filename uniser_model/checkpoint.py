@@ -3,7 +3,7 @@
 RUN/config.json                 the run's configuration
 RUN/checkpoints/step_00000200/
     state/shard-*.safetensors   weights, averages and optimizer, each rank's part (torch.distributed.checkpoint)
-    model, ema .safetensors     the weights and their averages, whole: what everything but a resume reads
+    model, ema .safetensors     the trained weights and their averages, whole: what everything but a resume reads
     prompts.safetensors, state.json, config.json
 RUN/checkpoints/latest          name of the newest whole one, replaced atomically
 """
@@ -192,9 +192,10 @@ def refuse_other(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Load whole weights; raises InputError naming what differs when they are another architecture's."""
+    """Load the whole of the trained weights; raises InputError naming what differs from those of this architecture."""
+    from uniser_model.optim import trained_weights
     from uniser_model.parallel import as_sharded
 
-    ours = model.state_dict()
+    ours = trained_weights(model)
     refuse_other({k: tuple(v.shape) for k, v in ours.items()}, {k: tuple(v.shape) for k, v in tensors.items()}, where)
-    model.load_state_dict(as_sharded(tensors, ours))
+    model.load_state_dict(as_sharded(tensors, ours), strict=False)

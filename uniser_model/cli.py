@@ -1,4 +1,4 @@
-"""`uniser train`, `remove`, `add` and `eval`: light here, everything heavy is imported when it runs."""
+"""`uniser train`, `remove`, `add`, `eval` and `merge`: light here, everything heavy is imported when it runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ remove_app = typer.Typer(pretty_exceptions_enable=False)
 add_app = typer.Typer(pretty_exceptions_enable=False)
 eval_app = typer.Typer(pretty_exceptions_enable=False)
 ablate_app = typer.Typer(pretty_exceptions_enable=False)
+merge_app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @train_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
@@ -142,3 +143,14 @@ def ablate(
     run_ablate(preset, data, out, studies=study or ["single"], seeds=seeds, steps=steps, budget=budget, pairs=pairs,
                unseen=unseen or [], settings=settings or [], objectives=objective or ["eps", "v", "flow", "x0"],
                device=device, as_json=as_json)  # fmt: skip
+
+
+@merge_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
+def merge(
+    checkpoint: Annotated[str, typer.Argument(help="run folder of a backbone with adapters", metavar="CHECKPOINT")],
+    out: Annotated[str, typer.Option(help="new folder: a checkpoint, and in transformer/ what diffusers loads")],
+) -> None:
+    """Merge a backbone's adapters into its weights."""
+    from uniser_model.backbones.export import merge as merged
+
+    typer.echo(str(merged(checkpoint, out)))

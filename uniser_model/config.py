@@ -17,16 +17,43 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+# The size of the network, which with a backbone is its own.
+_SIZE = ("width", "depth", "heads")
+
+
 class ModelConfig(Strict):
-    """Size of the transformer; `patch` latent pixels a side make one token."""
+    """The transformer: our own of the given size, or a pretrained `backbone`; `patch` latent pixels a side a token.
+
+    `backbone` is KIND:ID_OR_FOLDER (`uniser_model.backbones`); `width`, `depth` and `heads` are then its own.
+    `base_id` is the fingerprint of its weights, filled in when a run begins.
+    """
 
     width: int = Field(128, gt=0)
     depth: int = Field(4, gt=0)
     heads: int = Field(4, gt=0)
     patch: int = Field(2, gt=0)
+    backbone: str | None = None
+    base_id: str = ""
+    lora_rank: int | None = Field(
+        None, ge=0, description="None: all weights are trained; 0: new parts alone; else those and adapters of the rank"
+    )
+    lora_alpha: float | None = Field(None, gt=0, description="adapters' scale times their rank; default: the rank")
+    lora_targets: tuple[str, ...] = Field((), description="names of linear layers; default: attention, feed-forward")
+    base_dtype: Literal["fp32", "bf16"] = Field("fp32", description="of the backbone's weights that are not trained")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_is_the_backbones(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("backbone"):
+            return {k: v for k, v in values.items() if k not in _SIZE}
+        return values
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> ModelConfig:
+    def _backbone_fits(self) -> ModelConfig:
+        if self.backbone is None and (self.lora_rank is not None or self.base_dtype != "fp32"):
+            raise ValueError("adapters and frozen weights need a backbone to begin with")
+        if self.lora_rank is None and self.base_dtype != "fp32":
+            raise ValueError("weights that are trained stay fp32: bf16 goes with lora_rank")
         if self.width % self.heads or (self.width // self.heads) % 2 or self.width // self.heads < 16:
             raise ValueError(f"width {self.width} over {self.heads} heads must be an even number of at least 16")
         return self

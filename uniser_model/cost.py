@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from uniser_model.model import ModelShape
+    from uniser_model.backbones import Backbone
+    from uniser_model.model import DiT, ModelShape
 
 # Dense bfloat16 with fp32 sums, TFLOP/s, as the makers say; the first name that the card's holds counts.
 PEAK_TFLOPS = {
@@ -15,8 +17,8 @@ PEAK_TFLOPS = {
     "A100": 312.0, "A800": 312.0, "L40S": 362.0, "L40": 181.0, "L4": 121.0, "A10": 125.0, "A6000": 155.0,
     "RTX 5090": 209.5, "RTX 4090": 165.2, "RTX 3090": 71.0, "V100": 125.0,
 }  # fmt: skip
-# The backward pass multiplies twice as much as the forward one.
-PASSES = 3
+# The backward pass multiplies twice as much as the forward one, or as much where weights are frozen.
+PASSES, PASSES_FROZEN = 3, 2
 
 
 def forward_flops(shape: ModelShape, picture_tokens: int, text_tokens: int) -> float:
@@ -29,6 +31,13 @@ def forward_flops(shape: ModelShape, picture_tokens: int, text_tokens: int) -> f
     ends = 2 * (text_tokens * shape.text_width * D + picture_tokens * shape.token_features * D)
     head = 2 * picture_tokens / 3 * D * shape.out_features
     return float(shape.depth * block + ends + head)
+
+
+def step_flops(model: DiT | Backbone, picture_tokens: int, text_tokens: int) -> float:
+    """Of one sample's forward and backward pass."""
+    frozen = any(not p.requires_grad for p in model.blocks.parameters())
+    own = getattr(model, "forward_flops", partial(forward_flops, model.shape))
+    return float((PASSES_FROZEN if frozen else PASSES) * own(picture_tokens, text_tokens))
 
 
 def peak_flops(device: torch.device, told_tflops: float | None = None) -> float | None:

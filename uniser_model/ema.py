@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from uniser_model.optim import trained_weights
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -25,7 +27,7 @@ def power_of(relative_width: float) -> float:
 
 
 class Ema:
-    """Averages every weight; each of `states` maps names to tensors as `model.state_dict()` does.
+    """Averages every weight that is trained; each of `states` maps names to tensors as `trained_weights` does.
 
     The exponential one (`state`) is warmed up so that the first steps do not linger. That of a power function weighs
     step s as s^gamma: whatever the length of the run, its width is the same share of it.
@@ -35,7 +37,7 @@ class Ema:
         self.decay = decay
         self.powers = {f"{MAIN}_{width:g}": power_of(width) for width in relative_widths}
         self.states: dict[str, dict[str, Tensor]] = {
-            name: {k: v.detach().clone() for k, v in model.state_dict().items()} for name in (MAIN, *self.powers)
+            name: {k: v.clone() for k, v in trained_weights(model).items()} for name in (MAIN, *self.powers)
         }
 
     @property
@@ -51,7 +53,7 @@ class Ema:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """After step `step` (from 0)."""
-        current = model.state_dict()
+        current = trained_weights(model)
         for name, share in self._shares(step):
             for key, average in self.states[name].items():
                 average.lerp_(current[key], share)

@@ -32,6 +32,14 @@ def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     return optimizer
 
 
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights that are trained, by name, sharing their memory: what is averaged and saved.
+
+    All of our own model's; a frozen backbone's are its base's and stay there.
+    """
+    return {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+
+
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """AdamW's own tensors by name: `exp_avg/NAME`, `exp_avg_sq/NAME`, `step/NAME`."""
     names: dict[Tensor, str] = {p: n for n, p in model.named_parameters()}

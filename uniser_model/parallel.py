@@ -78,6 +78,9 @@ class Network:
             checkpoint_activations(block, config.checkpointing)
             if config.compile:
                 block.compile()
+        # Shards go to the device block by block, so that a large backbone is never whole on a card.
+        if self.kind in ("none", "ddp"):
+            model.to(world.device)
         self.forward: Callable[..., Any] = model
         if self.kind == "ddp":
             from torch.nn.parallel import DistributedDataParallel

@@ -5,17 +5,23 @@ No weight is made and no text encoder loaded: shapes alone are followed, on fake
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import nn
 from uniser_core.errors import InputError
 
 from uniser_model import cost
 from uniser_model.build import build_model
-from uniser_model.model import Block, ModelShape
+from uniser_model.model import Block, DiT, ModelShape
 from uniser_model.parallel import bf16, checkpoint_activations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uniser_model.backbones import Backbone
     from uniser_model.config import TrainConfig
     from uniser_model.data import CorpusReader
 
@@ -25,75 +31,106 @@ TEXT_WIDTH, TEXT_TOKENS = 384, 8
 FP32_BYTES, ADAM_MOMENTS = 4, 2
 
 
-def block_bytes(shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none") -> int:
-    """Bytes that one block keeps for its backward pass, its weights left out.
+def kept_bytes(
+    block: nn.Module, make_inputs: Callable[[], tuple[Any, ...]], in_bf16: bool, checkpointing: str = "none"
+) -> int:
+    """Bytes that a block keeps for its backward pass, its weights left out; tokens are the first of its inputs.
 
-    A fake block is run (shapes without values), and what autograd saves is added up, each storage once.
+    It is run on fake tensors (shapes without values), and what autograd saves is added up, each storage once.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    block = copy.copy(block)
+    checkpoint_activations(block, checkpointing)
     held: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        held[storage._cdata] = storage
+        return tensor
+
     with FakeTensorMode():
-        block = Block(shape)
-        own = {p.untyped_storage()._cdata for p in block.parameters()}
-        checkpoint_activations(block, checkpointing)
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            held[storage._cdata] = storage
-            return tensor
-
-        x_BTD = torch.zeros(samples, tokens, shape.width, requires_grad=True)
-        condition = torch.zeros(samples, shape.width)
-        angles = torch.zeros(tokens, shape.width // shape.heads // 2)
+        weights = {
+            n: torch.zeros(p.shape, dtype=p.dtype, requires_grad=p.requires_grad) for n, p in block.named_parameters()
+        }
+        own = {w.untyped_storage()._cdata for w in weights.values()}
+        inputs = make_inputs()
+        inputs[0].requires_grad_(True)
         with (
             torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
             torch.autocast("cpu", torch.bfloat16, in_bf16),
         ):
-            block(x_BTD, condition, angles, angles, None)
+            torch.func.functional_call(block, weights, inputs)
         return sum(s.nbytes() for name, s in held.items() if name not in own)
 
 
-def activation_bytes(config: TrainConfig, shape: ModelShape, tokens: int, in_bf16: bool) -> int:
+def block_bytes(shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none") -> int:
+    """`kept_bytes` of a block of our own model."""
+
+    def inputs() -> tuple[Any, ...]:
+        angles = torch.zeros(tokens, shape.width // shape.heads // 2)
+        return torch.zeros(samples, tokens, shape.width), torch.zeros(samples, shape.width), angles, angles, None
+
+    with torch.device("meta"):
+        block = Block(shape)
+    return kept_bytes(block, inputs, in_bf16, checkpointing)
+
+
+def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> int:
     """Bytes of activations at the end of a micro-batch's forward pass, on one rank that does all of `data.batch`."""
     samples = max(1, config.data.batch // config.compute.accumulate)
-    full = block_bytes(shape, samples, tokens, in_bf16)
+    tokens = picture_tokens + TEXT_TOKENS
+    if isinstance(model, DiT):
+        full = block_bytes(model.shape, samples, tokens, in_bf16)
+    else:
+        inputs = partial(model.block_inputs, samples, picture_tokens, TEXT_TOKENS)
+        full = kept_bytes(model.blocks[0], inputs, in_bf16)
     if config.compute.checkpointing == "none":
-        return shape.depth * full
-    entry = samples * tokens * shape.width * FP32_BYTES
+        return model.shape.depth * full
+    entry = samples * tokens * model.shape.width * FP32_BYTES
     if config.compute.checkpointing == "full":
         # One block at a time is worked out again.
-        return shape.depth * entry + full
-    kept = samples * tokens * (6 * shape.width + 2 * shape.hidden_width) * (2 if in_bf16 else FP32_BYTES)
-    return shape.depth * (entry + kept) + full
+        return model.shape.depth * entry + full
+    kept = samples * tokens * _product_features(model.blocks[0], model.shape.width) * (2 if in_bf16 else FP32_BYTES)
+    return model.shape.depth * (entry + kept) + full
+
+
+def _product_features(block: nn.Module, width: int) -> int:
+    """Values a token that selective checkpointing keeps: what attention, and layers that meet every token, give."""
+    attentions = sum(hasattr(m, "qkv") or hasattr(m, "to_q") for m in block.modules())
+    layers = [(n, m) for n, m in block.named_modules() if isinstance(m, nn.Linear)]
+    return sum(m.out_features for n, m in layers if not n.startswith(("modulation", "norm"))) + attentions * width
 
 
 def training_plan(config: TrainConfig, corpus: CorpusReader, card: str | None = None) -> dict[str, Any]:
     """What `--dry-run` prints. `card` names one of `cost.PEAK_TFLOPS`. Raises InputError for another."""
     with torch.device("meta"):
         model, codec, _ = build_model(config, TEXT_WIDTH)
-    parameters = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     tokens = 3 * (config.data.crop_px // (codec.factor * config.model.patch)) ** 2
-    flops = cost.PASSES * config.data.batch * cost.forward_flops(model.shape, tokens, TEXT_TOKENS)
+    flops = config.data.batch * cost.step_flops(model, tokens, TEXT_TOKENS)
     averages = 1 + len(config.optim.ema_power)
-    weights_mb = parameters * FP32_BYTES / 2**20
+    weights_mb = sum(p.nbytes for p in model.parameters()) / 2**20
+    trained_mb = trained * FP32_BYTES / 2**20
     in_bf16 = bf16(config.compute, torch.device("cuda" if card else "cpu"))
-    activations_mb = activation_bytes(config, model.shape, tokens + TEXT_TOKENS, in_bf16) / 2**20
+    activations_mb = activation_bytes(config, model, tokens, in_bf16) / 2**20
     pairs = len(corpus.rows(config.split))
     plan: dict[str, Any] = {
-        "parameters": parameters,
+        "parameters": sum(p.numel() for p in model.parameters()),
         "picture_tokens": tokens,
         "gflop_a_step": round(flops / 1e9, 2),
         "weights_mb": round(weights_mb, 1),
-        "gradients_mb": round(weights_mb, 1),
-        "adam_mb": round(ADAM_MOMENTS * weights_mb, 1),
-        "averages_mb": round(averages * weights_mb, 1),
+        "gradients_mb": round(trained_mb, 1),
+        "adam_mb": round(ADAM_MOMENTS * trained_mb, 1),
+        "averages_mb": round(averages * trained_mb, 1),
         "activations_mb": round(activations_mb, 1),
-        "memory_mb": round((2 + ADAM_MOMENTS + averages) * weights_mb + activations_mb, 1),
+        "memory_mb": round(weights_mb + (1 + ADAM_MOMENTS + averages) * trained_mb + activations_mb, 1),
         "pairs": pairs,
         "samples_a_step": config.data.batch,
         "steps": config.steps if config.steps is not None else f"what fits in {config.minutes:g} minutes",
     }
+    if config.model.backbone:
+        plan |= {"trained_parameters": trained, "new_parts": ", ".join(cast("Backbone", model).new)}
     if card:
         peak = next((p for name, p in cost.PEAK_TFLOPS.items() if name.lower() == card.lower()), None)
         if peak is None:

@@ -22,7 +22,7 @@ from uniser_model.data import CorpusReader, PairStream
 from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.feed import feed
-from uniser_model.optim import learning_rate, make_optimizer, optimizer_tensors
+from uniser_model.optim import learning_rate, make_optimizer, optimizer_tensors, trained_weights
 from uniser_model.parallel import Network, whole
 from uniser_model.safety import Skips, Stop, StoppedError, TrainingError
 from uniser_model.saver import Saver
@@ -64,8 +64,7 @@ class Trainer:
         if share % config.compute.accumulate:
             rule = f"must divide a rank's {share} samples of a step"
             raise InputError(f"compute.accumulate={config.compute.accumulate}", rule, "choose another, or data.batch")
-        model, self.codec, self.objective = build_model(config, prompts.width())
-        self.model = model.to(self.device)
+        self.model, self.codec, self.objective = build_model(config, prompts.width())
         latent = (self.codec.channels, self.codec.factor)
         self.stream = PairStream(corpus, config, latent, (self.world.rank, self.world.size))
         if self.stream.latents:
@@ -115,7 +114,7 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resume needs beside the step, by name, sharded as it is: `model/NAME`, `ema/NAME`, …"""
-        parts = {"model": self.model.state_dict(), **self.ema.states}
+        parts = {"model": trained_weights(self.model), **self.ema.states}
         named = {f"{part}/{k}": v for part, state in parts.items() for k, v in state.items()}
         return {**named, **{f"optimizer/{k}": v for k, v in optimizer_tensors(self.model, self.optimizer).items()}}
 
@@ -158,6 +157,16 @@ def steps_for(
     return int(trial.world.of_main(max(10, int(left_s / step_s))))
 
 
+def _named_base(config: TrainConfig) -> TrainConfig:
+    """With the fingerprint of the backbone's weights: a run goes on, and is used, with the same base alone."""
+    if config.model.backbone is None or config.model.base_id:
+        return config
+    from uniser_model.backbones import base_id
+
+    model = config.model.model_copy(update={"base_id": base_id(config.model)})
+    return config.model_copy(update={"model": model})
+
+
 def _open_run(config: TrainConfig, out: Path) -> TrainConfig | None:
     """The configuration with which the run folder goes on, or None when it is new."""
     with storage_errors(str(out)):
@@ -176,6 +185,7 @@ def train(
     StoppedError after Ctrl-C or SIGTERM (saved), StorageError when `out` cannot be written.
     """
     codec_and_objective(config)  # names that do not go together are told before anything is made
+    config = _named_base(config)
     with open_world(device) as world:
         stored = _open_run(config, out)
         world.barrier()

@@ -11,7 +11,7 @@ import torch
 from uniser_core.metrics import psnr_db, ssim
 from uniser_core.sheet import contact_sheet, write_picture
 
-from uniser_model import cost
+from uniser_model import checkpoint, cost
 from uniser_model.build import build_model
 from uniser_model.evaluate import held_out_rows, restored
 from uniser_model.infer import Restorer
@@ -59,8 +59,8 @@ class Tally:
         shape = self.trainer.model.shape
         *_, height, width = batch.noise_BCHW.shape
         tokens = 3 * (height // shape.patch) * (width // shape.patch)
-        each = cost.forward_flops(shape, tokens, batch.condition.text_BLE.shape[1])
-        self._flops += cost.PASSES * each * len(losses)
+        text_tokens = batch.condition.text_BLE.shape[1]
+        self._flops += cost.step_flops(self.trainer.model, tokens, text_tokens) * len(losses)
         self._waited_s += waited_s
         self._steps += 1
         self._samples += len(losses)
@@ -124,7 +124,7 @@ class HeldOut:
         trainer = self.trainer
         averages = {k: whole(v) for k, v in trainer.ema.state.items()}
         model, _, _ = build_model(trainer.config, trainer.prompts.width())
-        model.load_state_dict(averages)
+        checkpoint.load_weights(model, averages, "averages")
         restorer = Restorer(model, trainer.config, trainer.prompts, str(self.world.device))
         facts = self._measure(restorer) if self._measures(step) else {}
         sheet = None

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.uniser_model.small import MemoryCorpus, small_config, tiny_bert
+from tests.cli import uniser
+from tests.uniser_model.small import MemoryCorpus, picture, save, small_config, tiny_bert
 from uniser_model.text import PromptCache
 from uniser_model.trainer import train
 
@@ -37,3 +38,15 @@ def run(bert: str, corpus: MemoryCorpus, tmp_path_factory: pytest.TempPathFactor
     out = tmp_path_factory.mktemp("run") / "run"
     train(small_config(bert, steps=4), out, corpus, prompts=PromptCache(bert), quiet=True)
     return str(out)
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A corpus of a few photos with something in front of them, made as a user makes it."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for i in range(3):
+        save(folder / "photos" / f"{i}.png", picture(str(i)))
+    uniser("synth", "occlude", "--source", folder / "photos", "--variants", 2, "--out", folder / "pairs")
+    (folder / "recipe.yaml").write_text(f"sources: ['{folder / 'pairs'}']\n")
+    uniser("corpus", "build", folder / "recipe.yaml", "--out", folder / "corpus")
+    return str(folder / "corpus")

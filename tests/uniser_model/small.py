@@ -38,6 +38,12 @@ def hazy(rgb8: np.ndarray, transmission: float, airlight: float) -> np.ndarray:
     return encode_srgb8((decode_srgb8(rgb8) * transmission + airlight * (1 - transmission)).astype(np.float32))
 
 
+def save(path: Path, rgb8: np.ndarray) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.ascontiguousarray(rgb8[..., [2, 1, 0, *range(3, rgb8.shape[2])]]))
+    return str(path)
+
+
 class MemoryCorpus:
     """Pairs in memory behind the interface of `uniser_core.corpus.Corpus`."""
 

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from tests.cli import uniser
-from tests.uniser_model.small import hazy, picture
+from tests.uniser_model.small import hazy, picture, save
 from uniser_core.errors import EXIT_BAD_INPUT, UniserError
 from uniser_model.cli import add_app, remove_app, train_app
 
@@ -23,12 +23,6 @@ ROOT = Path(__file__).parents[2]
 HAZY = hazy(picture("photo", 90, 140), 0.5, 0.9)
 SMALL = ("--set", "model.width=32", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "data.crop_px=32",
          "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2")  # fmt: skip
-
-
-def save(path: Path, rgb8: np.ndarray) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.ascontiguousarray(rgb8[..., [2, 1, 0, *range(3, rgb8.shape[2])]]))
-    return str(path)
 
 
 def load(path: Path) -> np.ndarray:
@@ -47,17 +41,6 @@ def refusal(*arguments: object) -> str:
     assert "\n" not in line
     assert " -> " in line
     return line
-
-
-@pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("corpus")
-    for i in range(3):
-        save(folder / "photos" / f"{i}.png", picture(str(i)))
-    uniser("synth", "occlude", "--source", folder / "photos", "--variants", 2, "--out", folder / "pairs")
-    (folder / "recipe.yaml").write_text(f"sources: ['{folder / 'pairs'}']\n")
-    uniser("corpus", "build", folder / "recipe.yaml", "--out", folder / "corpus")
-    return str(folder / "corpus")
 
 
 @pytest.fixture(scope="module")
