@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from uniser_core.errors import InputError
 from uniser_core.seeding import derive_seed
 
@@ -23,8 +25,6 @@ from uniser_model.supervision import check_strength, prompt_for
 from uniser_model.text import PromptCache
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from uniser_model.config import TrainConfig
     from uniser_model.masks import Float32
     from uniser_model.model import DiT
@@ -50,6 +50,31 @@ class Restorer:
         model, _, _ = build_model(config, int(state["text_width"]))
         checkpoint.load_weights(model, checkpoint.read_tensors(folder / "ema.safetensors")[0], str(folder))
         return cls(model, config, PromptCache(config.text, checkpoint.read_prompts(folder)), device)
+
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_id: str | Path, device: str = "cpu") -> Restorer:
+        """From a local folder, or a repository of the hub by its id. Raises InputError."""
+        if not Path(folder_or_hub_id).exists() and str(folder_or_hub_id).count("/") == 1:
+            from huggingface_hub import snapshot_download
+
+            folder_or_hub_id = snapshot_download(str(folder_or_hub_id))
+        return cls.load(folder_or_hub_id, device)
+
+    def __call__(
+        self, image: Image.Image, effect: str = "haze", mask: Image.Image | Float32 | None = None,
+        strength: float = 1.0, task: str = "remove", prompt: str | None = None, seed: int = 0,
+        steps: int | None = None,
+    ) -> Image.Image:  # fmt: skip
+        """Remove (or add) an effect of a Pillow picture; a picture of its size comes back. Raises InputError."""
+        where = None
+        if isinstance(mask, Image.Image):
+            where = np.asarray(mask.convert("L"), np.float32) / np.float32(255)
+        elif mask is not None:
+            where = np.asarray(mask, np.float32)
+        rgb8 = np.asarray(image.convert("RGB"), np.uint8)
+        result = self.run(rgb8, effect=effect, task=task, mask_HW=where, strength=strength, prompt=prompt, seed=seed,
+                          steps=steps)  # fmt: skip
+        return Image.fromarray(result)
 
     def _model_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) at which the model looks: multiples of a token, near the crops' scale."""
