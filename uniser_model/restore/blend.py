@@ -125,7 +125,7 @@ class Blend:
         """alpha M_blur (or alpha M, where `asked`) of some rows of the picture: float32 (rows, W)."""
         if self.everywhere:
             return np.full((rows.stop - rows.start, self.size_hw[1]), self.strength, np.float32)
-        return (self._asked_rows if asked else self._soft_rows).band(rows)[0]
+        return np.asarray((self._asked_rows if asked else self._soft_rows).band(rows)[0], np.float32)
 
     @cached_property
     def _asked_rows(self) -> Rows:
