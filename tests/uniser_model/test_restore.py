@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 HAZY = hazy(picture("photo", 150, 210), 0.5, 0.9)
 
 
-@pytest.fixture(scope="module")
-def lively(bert: str) -> Restorer:
-    """A restorer whose model changes pictures a lot, and differently everywhere."""
-    trainer = Trainer(small_config(bert), MemoryCorpus(), PromptCache(bert))
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, p in trainer.model.named_parameters():
-            p.add_(torch.randn_like(p) * (0.1 if name != "head.bias" else 0.5))
-    return Restorer(trainer.model, trainer.config, trainer.prompts)
-
-
 def mask_of_half(height: int = 150, width: int = 210) -> np.ndarray:
     mask = np.zeros((height, width), np.float32)
     mask[:, : width // 3] = 1

@@ -28,6 +28,8 @@ COARSE_PX = 1536
 SPREAD_CELLS = 2.2
 # Edges narrower than this many coarse cells are worked out at the picture's own size.
 NARROW_CELLS = 20
+# What resizing leaves beyond [0, 1].
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +140,15 @@ class Blend:
 
 def _fitted(mask_HW: Float32, size_hw: tuple[int, int], grid_hw: tuple[int, int]) -> Float32:
     (height, width), (h, w) = size_hw, mask_HW.shape[:2]
-    # The picture scaled, each side rounded to a pixel.
-    if abs(h * width - w * height) > 0.5 * (height + width):
+    # The one scaled to the other, each side rounded to a pixel.
+    if abs(h * width - w * height) > 0.5 * max(height + width, h + w):
         rule = f"the picture is {width}x{height}, of another aspect"
         raise InputError(f"mask of {w}x{h}", rule, "draw it on the picture, at any size")
-    if not np.isfinite(mask_HW).all() or mask_HW.min(initial=0) < 0 or mask_HW.max(initial=0) > 1:
+    if not np.isfinite(mask_HW).all() or mask_HW.min(initial=0) < -ROUNDING or mask_HW.max(initial=0) > 1 + ROUNDING:
         raise InputError(f"mask of {w}x{h}", "its values must be from 0 to 1", "scale them; NaN is no place")
+    mask_HW = np.asarray(np.clip(mask_HW, 0, 1), np.float32)
     if (h, w) == grid_hw:
-        return np.asarray(mask_HW, np.float32)
+        return mask_HW
     shrinks = grid_hw[0] * grid_hw[1] < h * w
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(mask_HW, grid_hw[::-1], interpolation=how), np.float32)

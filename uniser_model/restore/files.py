@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # A result has its input's extension.
 WRITABLE = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".exr")
+# PNG colour types without and with alpha.
+_PNG_GREY = (0, 4)
 # TIFF tags: description, maker, model, software, date, author, copyright; and the place of the EXIF directory.
 _DESCRIBING, _EXIF_IFD = (270, 271, 272, 305, 306, 315, 33432), 34665
 
@@ -58,7 +60,6 @@ def read(path: Path) -> Photo:
         header = read_tiff(data, name)
         check_size(header.width, header.height, name, MAX_PIXELS)
         if header.bits > 8:
-            # OpenCV turns TIFF pages upright by itself: they are written so.
             return _deep(data, name, header.profile)
     if kind in ("hdr", "pfm", "jxl"):
         return _as_srgb(data, name)
@@ -114,13 +115,14 @@ def _as_srgb(data: bytes, name: str) -> Photo:
 
 
 def _deep(data: bytes, name: str, profile: bytes | None) -> Photo:
-    """16-bit and float PNG and TIFF."""
+    """16-bit and float PNG and TIFF; TIFF pages come upright, and are written so."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None or pixels.dtype not in (np.uint16, np.float32):
         raise damaged(name, "it is damaged, or in a layout (planes, 32-bit integers, CMYK) that cannot be read")
     pixels = np.atleast_3d(pixels)
-    grey = pixels.shape[2] in (1, 2)
-    alpha = np.ascontiguousarray(pixels[..., -1]) if pixels.shape[2] in (2, 4) else None
+    # OpenCV makes four channels of a PNG's grey and alpha.
+    grey = pixels.shape[2] == 1 or (data.startswith(SIGNATURE) and data[25] in _PNG_GREY)
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
     colours = np.repeat(pixels[..., :1], 3, axis=2) if grey else np.ascontiguousarray(pixels[..., 2::-1])
     if pixels.dtype == np.float32:
         refuse_not_finite(colours, name)

@@ -58,11 +58,10 @@ def local(folder_or_hub_id: str | Path) -> Path:
     if path.exists() or str(folder_or_hub_id).count("/") != 1 or str(folder_or_hub_id).startswith((".", "/", "~")):
         return path
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(str(folder_or_hub_id)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # the client's and its transport's errors have no common base
         reason = str(error).strip().splitlines()[0]
         raise InputError(str(folder_or_hub_id), f"is no folder, and not on the hub ({reason})", "check it") from error
 
@@ -187,7 +186,6 @@ def push(parts: Loaded, repository: str, private: bool) -> str:
     Raises StorageError when the hub refuses, is not reached, or no token is there.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     api = HfApi()
     with tempfile.TemporaryDirectory(prefix="uniser-push-") as place:
@@ -195,7 +193,7 @@ def push(parts: Loaded, repository: str, private: bool) -> str:
         try:
             api.create_repo(repository, private=private, exist_ok=True)
             done = api.upload_folder(repo_id=repository, folder_path=place, commit_message="Weights, codec, prompts")
-        except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        except Exception as error:  # as above
             reason = str(error).strip().splitlines()[0]
             raise StorageError(f"hub repository {repository}", reason, "hf auth login, or see the reason") from error
     return str(done)
