@@ -28,9 +28,8 @@ def adobe_like() -> bytes:
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
-        content += b"\0" * (-len(content) % 4)
         table += name + struct.pack(">II", start + len(body), len(content))
-        body += content
+        body += content + b"\0" * (-len(content) % 4)
     size = start + len(body)
     head = struct.pack(">I4sI4s4s4s12s4s", size, b"none", 0x02400000, b"mntr", b"RGB ", b"XYZ ", b"\0" * 12, b"acsp")
     head = head.ljust(68, b"\0") + fixed(0.9642, 1.0, 0.8249)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -9,6 +9,9 @@ import pytest
 from uniser_core.errors import InputError
 from uniser_model.masks import blur_mask, support_px
 from uniser_model.restore.blend import COARSE_PX, Blend, Region, read_region
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def half(height: int, width: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import OpenEXR
@@ -18,7 +18,11 @@ from uniser_core.png import encode_png
 from uniser_model.restore import files
 from uniser_model.restore.photo import Photo, from_image, to_image
 from uniser_model.restore.space import ProfileSpace, space_of
-from uniser_model.infer import Restorer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from uniser_model.infer import Restorer
 
 RGB = picture("photo", 40, 60)
 ROTATED = 6

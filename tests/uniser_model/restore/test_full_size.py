@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import cv2
@@ -112,7 +113,7 @@ def test_every_way_keeps_the_outside(name: str, control: str, fidelity: str, req
 def test_composite_is_monotone_in_strength_for_any_model(flowing: Restorer) -> None:
     change = [np.abs(flowing.run(HAZY, strength=a, steps=2).astype(int) - HAZY).mean() for a in np.linspace(0, 1, 6)]
     assert change[0] == 0
-    assert all(b > a for a, b in zip(change, change[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(change))
 
 
 def test_batches_give_what_single_pictures_do(lively: Restorer) -> None:

@@ -194,7 +194,7 @@ def test_other_and_damaged_folders_are_refused(exported: Path, tmp_path: Path) -
     other = copy("other")
     weights = other / "transformer" / folder.WEIGHTS
     save_file({k: v for k, v in load_file(weights).items() if k != "head.bias"} | {"more": torch.ones(1)}, weights)
-    with pytest.raises(InputError, match="of another architecture: head.bias is missing"):
+    with pytest.raises(InputError, match=r"of another architecture: head.bias is missing"):
         folder.load(other)
     weights.write_bytes(b"no weights at all")
     with pytest.raises(InputError, match="is no safetensors file"):
