@@ -77,10 +77,10 @@ def decode_picture(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> P
         if header.bits > 8:  # of these Pillow opens grey ones only
             # OpenCV turns TIFF pages upright by itself.
             return _deep(decode_deep.decode_opencv(data, name, header.profile), kind)
-    image = _open(data, name)
+    image = open_image(data, name)
     check_size(image.width, image.height, name, max_pixels)
     check_whole(data, kind, name)
-    orientation = _orientation(image, data, kind)
+    orientation = stored_orientation(image, data, kind)
     if (kind == "png" and data[24] > 8) or image.mode[0] in "IF":
         pixels = decode_deep.decode_opencv(data, name, image.info.get("icc_profile"))
         return _deep(pixels.upright(orientation), kind)
@@ -110,7 +110,8 @@ def _deep(pixels: decode_deep.DeepPixels, kind: str) -> Picture:
 
 
 @contextlib.contextmanager
-def _pillow_errors(name: str) -> Iterator[None]:
+def decoder_errors(name: str) -> Iterator[None]:
+    """Whatever Pillow raises inside becomes one InputError that names the file."""
     try:
         yield
     except InputError:
@@ -123,8 +124,9 @@ def _pillow_errors(name: str) -> Iterator[None]:
         raise damaged(name, str(error) or type(error).__name__) from error
 
 
-def _open(data: bytes, name: str) -> Image.Image:
-    with _pillow_errors(name), _pillow_limit:
+def open_image(data: bytes, name: str) -> Image.Image:
+    """A picture's header by Pillow, whatever its size; pixels are not decoded. Raises InputError."""
+    with decoder_errors(name), _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(io.BytesIO(data))
@@ -132,7 +134,8 @@ def _open(data: bytes, name: str) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _orientation(image: Image.Image, data: bytes, kind: str) -> int:
+def stored_orientation(image: Image.Image, data: bytes, kind: str) -> int:
+    """EXIF orientation 1..8 of an opened picture; 1 where it has none, or none that can be read."""
     try:
         if kind == "png":  # asked for EXIF, Pillow would decode the whole picture
             exif = Image.Exif()
@@ -147,7 +150,7 @@ def _orientation(image: Image.Image, data: bytes, kind: str) -> int:
 
 def _by_pillow(image: Image.Image, name: str, kind: str, profile: bytes | None) -> Picture:
     facts: dict[str, Any] = {"format": kind, "bits": 8, "mode": image.mode}
-    with _pillow_errors(name):
+    with decoder_errors(name):
         image.load()
         with contextlib.suppress(ValueError, KeyError, SyntaxError):  # damaged EXIF, as above
             ImageOps.exif_transpose(image, in_place=True)
@@ -182,24 +185,24 @@ def _straight_colours(image: Image.Image, has_alpha: bool) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode_mask(data: bytes, name: str, size_hw: tuple[int, int]) -> UInt8:
+def decode_mask(data: bytes, name: str, size_hw: tuple[int, int] | None) -> UInt8:
     """An 8-bit mask on the picture's grid: uint8 (H, W), colours by Rec. 601 luma, 16 bits rounded to 8.
 
-    Raises InputError as `decode_picture` does, and when the size is not `size_hw` (H, W) of its picture.
+    Raises InputError as `decode_picture` does, and when the size is not `size_hw` (H, W) of its picture (None: any).
     """
     kind = sniff(data, name)
     if kind in decode_deep.KINDS:
         raise InputError(name, f"a mask is an 8-bit grey picture, not {kind}", "save it as an 8-bit PNG")
-    image = _open(data, name)
+    image = open_image(data, name)
     check_size(image.width, image.height, name, MAX_PIXELS)
     check_whole(data, kind, name)
-    with _pillow_errors(name):
+    with decoder_errors(name):
         image.load()
         if image.mode.startswith("I"):
             mask: UInt8 = np.rint(np.asarray(image, np.float64) / 257.0).clip(0, 255).astype(np.uint8)
         else:
             mask = np.array(image.convert("L"), np.uint8)
-    if mask.shape != size_hw:
+    if size_hw is not None and mask.shape != size_hw:
         found, wanted = f"{mask.shape[1]}x{mask.shape[0]}", f"{size_hw[1]}x{size_hw[0]}"
         raise InputError(f"{name} is {found}", f"a mask has the size of its picture, {wanted}", "resize it")
     return mask

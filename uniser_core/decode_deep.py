@@ -6,7 +6,7 @@ import io
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from uniser_core import icc
 from uniser_core.color import srgb_to_linear
 from uniser_core.decode_checks import check_size, damaged
 from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Float32 = npt.NDArray[np.float32]
 # Its reasons go into our own one-line messages.
@@ -108,16 +111,27 @@ def read_exr(data: bytes, name: str, max_pixels: int) -> dict[str, Float32]:
 
 def _decode_exr(data: bytes, name: str, max_pixels: int) -> DeepPixels:
     channels = read_exr(data, name, max_pixels)
-    layers = sorted({k.rpartition(".")[0] for k in channels if k.rpartition(".")[2] == "R"}, key=lambda n: (n != "", n))
-    layer = next((n for n in layers if all(_join(n, c) in channels for c in "RGB")), None)
+    colours, alpha = exr_colours(channels, name)
+    rgb = np.stack([channels[k] for k in colours], -1)
+    layer = colours[0].rpartition(".")[0]
+    return _linear(rgb, channels.get(alpha), name, {"bits": 32, **({"layer": layer} if layer else {})})
+
+
+def exr_colours(channels: Iterable[str], name: str) -> tuple[tuple[str, str, str], str]:
+    """Names of the channels that are the picture (grey: one name thrice), and of the alpha beside them, if it is there.
+
+    Raises InputError when there are none.
+    """
+    known = set(channels)
+    layers = sorted({k.rpartition(".")[0] for k in known if k.rpartition(".")[2] == "R"}, key=lambda n: (n != "", n))
+    layer = next((n for n in layers if all(_join(n, c) in known for c in "RGB")), None)
     if layer is not None:
-        rgb = np.stack([channels[_join(layer, c)] for c in "RGB"], -1)
-        return _linear(rgb, channels.get(_join(layer, "A")), name, {"bits": 32, **({"layer": layer} if layer else {})})
-    grey = next((channels[k] for k in ("Y", "L", "V") if k in channels), None)
+        return (_join(layer, "R"), _join(layer, "G"), _join(layer, "B")), _join(layer, "A")
+    grey = next((k for k in ("Y", "L", "V") if k in known), None)
     if grey is None:
         found = ", ".join(channels) or "none"
         raise InputError(f"{name} has the channels {found}", "a picture has R, G, B, or Y", "save a colour picture")
-    return _linear(np.repeat(grey[..., None], 3, axis=2), channels.get("A"), name, {"bits": 32})
+    return (grey, grey, grey), "A"
 
 
 def _join(layer: str, channel: str) -> str:

@@ -59,18 +59,29 @@ def linear_from_uint16(pixels_HWC: npt.NDArray[np.uint16], profile: bytes | None
     sRGB curve. Colours outside sRGB are clipped at 0, not at 1.
     """
     tags = _tags(profile) if profile else {}
-    if all(k in tags for k in (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")):
-        curves = [_curve(tags[k]) for k in (b"rTRC", b"gTRC", b"bTRC")]
-        if all(c is not None for c in curves):
-            colorants = np.stack([_xyz(tags[k]) for k in (b"rXYZ", b"gXYZ", b"bXYZ")], 1)
-            to_srgb_matrix = np.linalg.inv(SRGB_D50) @ colorants
-            linear = np.stack([c[pixels_HWC[..., i]] for i, c in enumerate(curves) if c is not None], -1)
-            mixed = linear @ to_srgb_matrix.T.astype(np.float32)
-            return np.maximum(mixed, np.float32(0)), "by its matrix profile"
+    if profile and (found := matrix_profile(profile)) is not None:
+        curves, to_srgb_matrix = found
+        linear = np.stack([curve[pixels_HWC[..., i]] for i, curve in enumerate(curves)], -1)
+        return np.maximum(linear @ to_srgb_matrix.T, np.float32(0)), "by its matrix profile"
     if b"kTRC" in tags and (grey := _curve(tags[b"kTRC"])) is not None:
         return grey[pixels_HWC], "by its grey profile"
     table = srgb_to_linear(np.arange(65536) / 65535.0).astype(np.float32)
     return table[pixels_HWC], "unreadable profile ignored, taken as sRGB" if profile else "taken as sRGB"
+
+
+def matrix_profile(profile: bytes) -> tuple[Float32, Float32] | None:
+    """(light of each 16-bit code, float32 (3, 65536); matrix (3, 3) of that light to linear sRGB) of a matrix profile.
+
+    None for profiles of another kind.
+    """
+    tags = _tags(profile)
+    if not all(k in tags for k in (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")):
+        return None
+    curves = [c for c in (_curve(tags[k]) for k in (b"rTRC", b"gTRC", b"bTRC")) if c is not None]
+    if len(curves) < 3:
+        return None
+    colorants = np.stack([_xyz(tags[k]) for k in (b"rXYZ", b"gXYZ", b"bXYZ")], 1)
+    return np.stack(curves), (np.linalg.inv(SRGB_D50) @ colorants).astype(np.float32)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -19,6 +19,7 @@ add_app = typer.Typer(pretty_exceptions_enable=False)
 eval_app = typer.Typer(pretty_exceptions_enable=False)
 ablate_app = typer.Typer(pretty_exceptions_enable=False)
 merge_app = typer.Typer(pretty_exceptions_enable=False)
+export_app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @train_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
@@ -49,17 +50,29 @@ def train(
               profile=profile, card=card)  # fmt: skip
 
 
-Images = Annotated[list[str], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
-Out = Annotated[str, typer.Option(help="folder for the results, named as the inputs are")]
-Checkpoint = Annotated[str | None, typer.Option(help="run folder or checkpoint folder of `uniser train`")]
-Effect = Annotated[str, typer.Option(help="flare, haze, shadow, reflection, …")]
-Mask = Annotated[str | None, typer.Option(help="where: an 8-bit picture of the same size, white = there")]
+Images = Annotated[
+    list[str], typer.Argument(help="pictures, folders of them, globs, or - (names from stdin)", metavar="IMAGE...")
+]
+Out = Annotated[str, typer.Option(help="folder for the results, named as the inputs are; the same again resumes it")]
+Checkpoint = Annotated[str | None, typer.Option(help="run, checkpoint or exported folder, or OWNER/NAME of the hub")]
+Effect = Annotated[str, typer.Option(help="flare, haze, shadow, reflection, …; auto: whatever is there")]
+Masks = Annotated[
+    list[str] | None, typer.Option(help="where: a grey picture, white = there; a.png:0.4 b.png:1 for several")
+]
+Feather = Annotated[float | None, typer.Option(help="width of the masks' soft edge in pixels; default: as trained")]
 Strength = Annotated[float, typer.Option(help="how much: 0 nothing … 1 the whole effect")]
 Prompt = Annotated[str | None, typer.Option(help='instead of "Remove haze."; "Remove effects." names none')]
+Control = Annotated[str | None, typer.Option(help="composite or network; default: what the checkpoint does better")]
+Fidelity = Annotated[str | None, typer.Option(help="transfer or tiles; default: what the checkpoint does better")]
+Tile = Annotated[int | None, typer.Option("--tile", help="side of a tile in pixels; default: as trained")]
 Steps = Annotated[int | None, typer.Option(help="sampler steps; default: the objective's own")]
+Sampler = Annotated[str, typer.Option(help="x0, ddim, dpm++ or heun")]
+Guidance = Annotated[float, typer.Option(help="towards the prompt; 1: none")]
 Seed = Annotated[int, typer.Option(help="of the noise that sampling starts from")]
+Batch = Annotated[int, typer.Option(help="pictures looked at together")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite results that are there")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, …")]
+Precision = Annotated[str, typer.Option(help="fp32 or bf16")]
 Json = Annotated[bool, typer.Option("--json", help="print what was written as JSON")]
 
 
@@ -67,14 +80,19 @@ def _restore_command(verb: str) -> Callable[..., None]:
     """The command that removes or adds: they take the same options."""
 
     def command(
-        images: Images, out: Out, checkpoint: Checkpoint = None, effect: Effect = "haze", mask: Mask = None,
-        strength: Strength = 1.0, prompt: Prompt = None, steps: Steps = None, seed: Seed = 0, force: Force = False,
-        device: Device = "cpu", as_json: Json = False,
+        images: Images, out: Out, checkpoint: Checkpoint = None, effect: Effect = "haze", prompt: Prompt = None,
+        mask: Masks = None, feather: Feather = None, strength: Strength = 1.0, control: Control = None,
+        fidelity: Fidelity = None, tile: Tile = None, sampler: Sampler = "ddim", steps: Steps = None,
+        guidance: Guidance = 1.0, seed: Seed = 0, batch: Batch = 1, force: Force = False, device: Device = "cpu",
+        precision: Precision = "fp32", as_json: Json = False,
     ) -> None:  # fmt: skip
         from uniser_model.commands import run_restore
 
-        run_restore(verb, images, out, checkpoint, effect=effect, mask=mask, strength=strength, prompt=prompt,
-                    steps=steps, seed=seed, force=force, device=device, as_json=as_json)  # fmt: skip
+        asked = {"effect": effect, "prompt": prompt, "strength": strength, "feather_px": feather, "control": control,
+                 "fidelity": fidelity, "tile_px": tile, "sampler": sampler, "steps": steps, "guidance": guidance,
+                 "seed": seed}  # fmt: skip
+        run_restore(verb, images, out, checkpoint, asked=asked, masks=mask or [], force=force, batch=batch,
+                    device=device, precision=precision, as_json=as_json)  # fmt: skip
 
     return command
 
@@ -154,3 +172,16 @@ def merge(
     from uniser_model.backbones.export import merge as merged
 
     typer.echo(str(merged(checkpoint, out)))
+
+
+@export_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="run folder or checkpoint folder", metavar="CHECKPOINT")],
+    out: Annotated[str, typer.Option(help="folder of transformer/, codec/, text_encoder/ and model_index.json")],
+    text_encoder: Annotated[bool, typer.Option("--text-encoder", help="with the encoder of further prompts")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+) -> None:
+    """Write the averaged weights as the folder that Restorer.from_pretrained and the hub take."""
+    from uniser_model.commands import run_export
+
+    run_export(checkpoint, out, text_encoder, as_json)

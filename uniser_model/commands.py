@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-from uniser_core.errors import EXIT_ITEMS_FAILED, InputError
-from uniser_core.output import print_facts, print_json
+from uniser_core.errors import InputError
+from uniser_core.output import print_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,45 +81,38 @@ def run_train(
 
 
 def run_restore(
-    task: str, images: Sequence[str], out: str, checkpoint: str | None, *, effect: str, mask: str | None,
-    strength: float, prompt: str | None, steps: int | None, seed: int, force: bool, device: str, as_json: bool,
+    task: str, images: Sequence[str], out: str, checkpoint: str | None, *, asked: dict[str, Any],
+    masks: Sequence[str], force: bool, batch: int, device: str, precision: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """`uniser remove` and `uniser add`."""
-    from uniser_model import pictures
-    from uniser_model.checkpoint import find
-    from uniser_model.supervision import check_strength
+    """`uniser remove` and `uniser add`; `asked` are the fields of `Ask` that the command line gives."""
+    from uniser_model.restore import folder, inputs, job
+    from uniser_model.restore.ask import Ask
 
-    check_strength(strength)
     if checkpoint is None:
         raise InputError("no checkpoint", "--checkpoint names the run folder of a trained model",
                          "train one: uniser train demo --data C --out D --minutes 3")  # fmt: skip
-    find(checkpoint)
-    tasks = pictures.plan(images, out, force)
-    if steps is not None and steps < 1:
-        raise InputError(f"--steps {steps}", "must be 1 or more", "leave it out")
+    ask = Ask(task=task, **asked, regions=job.regions_of(masks))
+    if batch < 1:
+        raise InputError(f"--batch {batch}", "must be 1 or more", "leave it out")
+    found = folder.locate(folder.local(checkpoint))
+    plan = inputs.plan(images, out)
     check_device(device)
-    from uniser_model.infer import Restorer
+    report = job.Report(as_json)
+    made_by = {"checkpoint": job.identity(str(found)), "task": task, **asked, "masks": list(masks),
+               "precision": precision}  # fmt: skip
+    tasks = job.remaining(plan, out, made_by, force, report)
+    for source, error in plan.refused:
+        report.bad(source, error)
+    if tasks:
+        from uniser_model.infer import Restorer
 
-    restorer = Restorer.load(checkpoint, device)
-    written: list[dict[str, str]] = []
-    failed: list[dict[str, str]] = []
-    for one in tasks:
-        try:
-            rgb8, alpha = pictures.read(one.source)
-            where = None if mask is None else pictures.read_mask(mask, (rgb8.shape[0], rgb8.shape[1]))
-            result = restorer.run(rgb8, effect=effect, task=task, mask_HW=where, strength=strength, prompt=prompt,
-                                  steps=steps, seed=seed)  # fmt: skip
-        except InputError as error:
-            if len(tasks) == 1:
-                raise
-            failed.append({"picture": str(one.source), "error": str(error)})
-            typer.echo(f"uniser: {error}", err=True)
-            continue
-        pictures.write(one.result, result, alpha)
-        written.append({"picture": str(one.source), "result": str(one.result)})
-        if not as_json:
-            typer.echo(str(one.result))
-    if as_json:
-        print_json({"written": written, "failed": failed})
-    if failed:
-        raise typer.Exit(EXIT_ITEMS_FAILED)
+        job.run(Restorer.load(found, device, precision), tasks, ask, batch, report, plan.many)
+    report.close()
+
+
+def run_export(checkpoint: str, out: str, text_encoder: bool, as_json: bool) -> None:
+    """`uniser export`."""
+    from uniser_model.restore import folder
+
+    folder.save(folder.load(folder.local(checkpoint)), out, text_encoder)
+    print_facts({"folder": out}, as_json)

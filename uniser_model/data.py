@@ -190,7 +190,7 @@ class PairStream:
         cut = draw_cut(rng, read["input_HWC"].shape[:2], crop, config.data)
         degraded, clean = augmented(cut.of(read["input_HWC"]), cut.of(read["target_HWC"]), rng, config.data)
         asked = draw(rng, crop[1], crop[0], str(read["prompt"]), config.supervision, effect)
-        example = compose(degraded, clean, asked, max(cut.width, cut.height))
+        example = compose(degraded, clean, asked, max(cut.width, cut.height), soft=config.supervision.soft)
         return View(
             pair_id=pair_id, effect=effect, prompt=asked.prompt, task=asked.task,
             input_CHW=chw(example.input_HWC), target_CHW=chw(example.target_HWC),

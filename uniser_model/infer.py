@@ -2,113 +2,180 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from uniser_core.errors import InputError
-from uniser_core.seeding import derive_seed
 
-from uniser_model import checkpoint
-from uniser_model.build import build_model, codec_and_objective
-from uniser_model.data import chw, resized
-from uniser_model.full_size import apply_at_full_size, guided_planes
-from uniser_model.masks import blur_mask
-from uniser_model.model import TASKS
-from uniser_model.objectives import Condition
-from uniser_model.objectives.anchored import Anchored
-from uniser_model.supervision import check_strength, prompt_for
-from uniser_model.text import PromptCache
+from uniser_model.restore import folder
+from uniser_model.restore.ask import Ask
+from uniser_model.restore.blend import Blend, Region
+from uniser_model.restore.change import carry
+from uniser_model.restore.network import Network, View
+from uniser_model.restore.photo import Photo, from_image, to_image
+from uniser_model.restore.tiles import Tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from PIL import Image
+    from torch import Tensor
 
     from uniser_model.config import TrainConfig
     from uniser_model.masks import Float32
     from uniser_model.model import DiT
+    from uniser_model.restore.folder import Habits
+    from uniser_model.text import PromptCache
 
 UInt8 = npt.NDArray[np.uint8]
 
 
 class Restorer:
-    """A trained model and what it needs to be asked. Make one by `Restorer.load`."""
+    """A trained model and what it needs to be asked. Make one by `Restorer.from_pretrained`."""
 
-    def __init__(self, model: DiT, config: TrainConfig, prompts: PromptCache, device: str = "cpu") -> None:
-        self.config, self.prompts, self.device = config, prompts, torch.device(device)
-        self.codec, self.objective = codec_and_objective(config)
-        self.model = model.to(self.device).eval()
+    def __init__(
+        self, model: DiT, config: TrainConfig, prompts: PromptCache, device: str = "cpu", precision: str = "fp32",
+        habits: Habits | None = None,
+    ) -> None:  # fmt: skip
+        self.network = Network(model, config, prompts, device, precision)
+        self.config, self.prompts, self.habits = config, prompts, habits or folder.Habits()
         # The smallest of the training: a crop was then the whole picture. Larger was worse on held-out photos.
         self.short_side_px = config.data.short_side_px[0]
 
     @classmethod
-    def load(cls, where: str | Path, device: str = "cpu") -> Restorer:
-        """From a run folder or checkpoint folder (the averaged weights). Raises InputError."""
-        folder = checkpoint.find(where)
-        config, state = checkpoint.read_config(folder)
-        model, _, _ = build_model(config, int(state["text_width"]))
-        checkpoint.load_weights(model, checkpoint.read_tensors(folder / "ema.safetensors")[0], str(folder))
-        return cls(model, config, PromptCache(config.text, checkpoint.read_prompts(folder)), device)
+    def load(cls, where: str | Path, device: str = "cpu", precision: str = "fp32") -> Restorer:
+        """From a run folder, a checkpoint folder (the averaged weights) or an exported folder. Raises InputError."""
+        found = folder.load(where)
+        return cls(found.model, found.config, found.prompts, device, precision, found.habits)
 
-    def _model_size(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) at which the model looks: multiples of a token, near the crops' scale."""
-        unit = self.codec.factor * self.config.model.patch
-        scale = self.short_side_px / min(height, width)
-        # Long panoramas: the token count grows with the aspect, so it is held.
-        scale = min(scale, 4 * self.short_side_px / max(height, width))
-        return max(1, round(height * scale / unit)) * unit, max(1, round(width * scale / unit)) * unit
+    @classmethod
+    def from_pretrained(cls, folder_or_hub_id: str | Path, device: str = "cpu", precision: str = "fp32") -> Restorer:
+        """As `load`, or from a repository of the hub by its id (OWNER/NAME). Raises InputError."""
+        return cls.load(folder.local(folder_or_hub_id), device, precision)
 
-    @torch.no_grad()
+    def save_pretrained(self, out: str | Path, text_encoder: bool = False) -> None:
+        """Write the folder that `from_pretrained` reads; `text_encoder`: with the encoder of prompts not seen yet.
+
+        Raises StorageError.
+        """
+        parts = folder.Loaded(self.network.model, self.config, self.prompts, self.habits)
+        folder.save(parts, out, text_encoder)
+
+    def push_to_hub(self, repository: str, private: bool = False) -> str:
+        """Write that folder to the hub, by its own client and the user's own token; the commit's address."""
+        return folder.push(folder.Loaded(self.network.model, self.config, self.prompts, self.habits),
+                           repository, private)  # fmt: skip
+
+    def __call__(
+        self, image: Image.Image, effect: str = "haze", mask: Image.Image | Float32 | None = None,
+        strength: float = 1.0, task: str = "remove", prompt: str | None = None, seed: int = 0,
+        steps: int | None = None,
+    ) -> Image.Image:  # fmt: skip
+        """Remove (or add) an effect: a picture of the size, mode, profile and EXIF of the given one.
+
+        `effect` names one, or is `auto`; `mask` (float32 in [0, 1], or grey) says where, at any size of the picture's
+        aspect; `strength` in [0, 1] says how much. Raises InputError.
+        """
+        regions = () if mask is None else (Region(_mask_of(mask)),)
+        ask = Ask(effect, task, strength, prompt, seed, steps, regions=regions)
+        return to_image(self.restore([from_image(image)], [ask])[0])
+
     def run(
         self, rgb8_HWC: UInt8, *, effect: str = "haze", task: str = "remove", mask_HW: Float32 | None = None,
         strength: float = 1.0, prompt: str | None = None, seed: int = 0, steps: int | None = None,
+        control: str | None = None, fidelity: str | None = None,
     ) -> UInt8:  # fmt: skip
         """Remove (or add) an effect; uint8 (H, W, 3) sRGB in and out, any size.
 
         `mask_HW` float32 in [0, 1] says where (None: everywhere), `strength` in [0, 1] how much. Outside
         the support of the mask's soft edge the output is the input, bit for bit. Raises InputError.
         """
-        check_strength(strength)
-        if task not in TASKS:
-            raise InputError(f"task '{task}'", f"known: {', '.join(TASKS)}", "check the spelling")
-        height, width = rgb8_HWC.shape[:2]
-        mask = np.ones((height, width), np.float32) if mask_HW is None else np.asarray(mask_HW, np.float32)
-        if mask.shape != (height, width):
-            rule = f"the picture is {width}x{height}"
-            raise InputError(f"mask of {mask.shape[1]}x{mask.shape[0]}", rule, "make it of the picture's size")
-        blend = np.float32(strength) * blur_mask(mask, max(height, width))
-        if not blend.any():
-            return rgb8_HWC.copy()
-        h, w = self._model_size(height, width)
-        small = resized(rgb8_HWC, w, h).astype(np.float32) / np.float32(255)
-        condition = self._condition(small, mask * np.float32(strength), blend, prompt or prompt_for(task, effect), task)
-        dice = torch.Generator().manual_seed(derive_seed("restore", seed) >> 1)
-        noise = torch.randn(1, self.codec.channels, h // self.codec.factor, w // self.codec.factor, generator=dice)
-        noise, steps = noise.to(self.device), steps or self.objective.sampler_steps
-        if isinstance(self.objective, Anchored):
-            *_, (gain, offset) = self.objective.steps(self.model, self.codec, condition, noise, steps)
-            guide = small.mean(axis=2)
-            planes = [guided_planes(f[0].cpu().numpy(), guide) for f in (gain, offset)]
-            return apply_at_full_size(rgb8_HWC, planes[0], planes[1], blend)
-        small_out = self.objective.restore(self.model, self.codec, condition, noise, steps)
-        return blend_change(rgb8_HWC, small_out[0].cpu().numpy().transpose(1, 2, 0), small, blend)
+        regions = () if mask_HW is None else (Region(np.asarray(mask_HW, np.float32)),)
+        ask = Ask(effect, task, strength, prompt, seed, steps, control=control, fidelity=fidelity, regions=regions)
+        return np.asarray(self.restore([Photo(rgb8_HWC)], [ask])[0].codes_HWC, np.uint8)
 
-    def _condition(self, small: Float32, mask: Float32, blend: Float32, prompt: str, task: str) -> Condition:
-        size = (small.shape[1], small.shape[0])
-        mask, blend = (np.clip(cv2.resize(m, size, interpolation=cv2.INTER_AREA), 0, 1) for m in (mask, blend))
-        text, keep = self.prompts.batch([prompt])
-        picture, asked, share = (torch.from_numpy(chw(x))[None] for x in (small, mask, blend))
-        condition = Condition(picture, asked, share, text, keep, torch.tensor([TASKS.index(task)]))
-        return condition.to(self.device)
+    def batch(
+        self, images_B3HW: Tensor, effect: str = "haze", mask_B1HW: Tensor | None = None, strength: float = 1.0,
+        task: str = "remove", prompt: str | None = None, seed: int = 0, steps: int | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Remove (or add) an effect of many pictures at once: float32 in [0, 1] encoded sRGB in and out.
+
+        Each comes out as it would alone. Raises InputError.
+        """
+        pictures = images_B3HW.detach().float().cpu().permute(0, 2, 3, 1).numpy()
+        masks = None if mask_B1HW is None else mask_B1HW.detach().float().cpu().numpy()[:, 0]
+        asks = [
+            Ask(effect, task, strength, prompt, seed, steps, regions=() if masks is None else (Region(masks[i]),))
+            for i in range(len(pictures))
+        ]
+        done = self.restore([Photo(np.ascontiguousarray(p)) for p in pictures], asks)
+        stacked = torch.from_numpy(np.stack([p.codes_HWC for p in done])).permute(0, 3, 1, 2)
+        return stacked.clamp(0, 1).contiguous().to(images_B3HW.device)
+
+    def restore(self, photos: Sequence[Photo], asks: Sequence[Ask], batch: int | None = None) -> list[Photo]:
+        """Photos as they are asked for; those that the model sees at one size are looked at together.
+
+        `batch`: how many at most (default: all). Raises InputError.
+        """
+        blends = [Blend(p.size_hw, a.regions, a.strength, a.feather_px) for p, a in zip(photos, asks, strict=True)]
+        groups: dict[object, list[int]] = defaultdict(list)
+        done = [replace(p, codes_HWC=p.codes_HWC.copy()) if b.nothing else p
+                for p, b in zip(photos, blends, strict=True)]  # fmt: skip
+        for i, (photo, ask, blend) in enumerate(zip(photos, asks, blends, strict=True)):
+            if not blend.nothing:
+                how = (ask.steps, ask.sampler, ask.guidance, self._control(ask))
+                groups[self._model_size(*photo.size_hw), how].append(i)
+        for members in groups.values():
+            most = batch or len(members)
+            for some in (members[i : i + most] for i in range(0, len(members), most)):
+                for i, photo in zip(some, self._group(photos, asks, blends, some, most), strict=True):
+                    done[i] = photo
+        return done
+
+    def _group(
+        self, photos: Sequence[Photo], asks: Sequence[Ask], blends: Sequence[Blend], some: Sequence[int], batch: int
+    ) -> list[Photo]:
+        views = [self._view(photos[i], blends[i]) for i in some]
+        control = self._control(asks[some[0]])
+        answers = self.network.answer(views, [asks[i] for i in some], control)
+        done = []
+        for i, view, answer in zip(some, views, answers, strict=True):
+            if self._tiled(asks[i], photos[i]):
+                tiles = Tiles(self.network, photos[i], blends[i], asks[i].tile_px or self._tile_px())
+                change = tiles.change(asks[i], control, answer, view, batch)
+            else:
+                change = answer.change(view, photos[i].size_hw)
+            done.append(carry(photos[i], change, blends[i]))
+        return done
+
+    def _control(self, ask: Ask) -> str:
+        return ask.control or self.habits.control
+
+    def _tile_px(self) -> int:
+        """The largest picture that training showed, of a side."""
+        return max(self.config.data.crop_px, self.config.data.short_side_px[1])
+
+    def _tiled(self, ask: Ask, photo: Photo) -> bool:
+        return (ask.fidelity or self.habits.fidelity) == "tiles" and self._model_size(*photo.size_hw) != photo.size_hw
+
+    def _view(self, photo: Photo, blend: Blend) -> View:
+        height, width = self._model_size(*photo.size_hw)
+        return View(photo.small(width, height), *blend.small(width, height))
+
+    def _model_size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) at which the model looks: multiples of a token, near the crops' scale."""
+        unit = self.network.unit_px
+        scale = self.short_side_px / min(height, width)
+        # Long panoramas: the token count grows with the aspect, so it is held.
+        scale = min(scale, 4 * self.short_side_px / max(height, width))
+        return max(1, round(height * scale / unit)) * unit, max(1, round(width * scale / unit)) * unit
 
 
-def blend_change(rgb8_HWC: UInt8, small_out_HWC: Float32, small_in_HWC: Float32, blend_HW: Float32) -> UInt8:
-    """What the model changed at its own size, enlarged and added to the picture; for objectives without fields.
-
-    The model was asked with alpha M, so its change already fades; the blend only guards what lies outside.
-    """
-    height, width = blend_HW.shape
-    change = cv2.resize(small_out_HWC - small_in_HWC, (width, height), interpolation=cv2.INTER_CUBIC)
-    changed = np.rint(np.clip(rgb8_HWC / 255.0 + change, 0, 1) * 255)
-    return np.asarray(np.where(blend_HW[..., None] > 0, changed, rgb8_HWC), np.uint8)
+def _mask_of(mask: Image.Image | Float32) -> Float32:
+    if isinstance(mask, np.ndarray):
+        return np.asarray(mask, np.float32)
+    return np.asarray(mask.convert("L"), np.float32) / np.float32(255)

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from tests.cli import uniser
 from tests.uniser_model.small import MemoryCorpus, picture, save, small_config, tiny_bert
+from uniser_model.infer import Restorer
 from uniser_model.text import PromptCache
-from uniser_model.trainer import train
+from uniser_model.trainer import Trainer, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +52,14 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "recipe.yaml").write_text(f"sources: ['{folder / 'pairs'}']\n")
     uniser("corpus", "build", folder / "recipe.yaml", "--out", folder / "corpus")
     return str(folder / "corpus")
+
+
+@pytest.fixture(scope="session")
+def lively(bert: str) -> Restorer:
+    """A restorer whose model changes pictures a lot, and differently everywhere."""
+    trainer = Trainer(small_config(bert), MemoryCorpus(), PromptCache(bert))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, p in trainer.model.named_parameters():
+            p.add_(torch.randn_like(p) * (0.1 if name != "head.bias" else 0.5))
+    return Restorer(trainer.model, trainer.config, trainer.prompts)

@@ -132,11 +132,21 @@ def test_remove_writes_beside_nothing_and_keeps_names(trained: str, tmp_path: Pa
     done = uniser("remove", photos, "--checkpoint", trained, "--effect", "haze", "--out", out, "--json")
     assert len(json.loads(done.stdout)["written"]) == 3
     assert load(out / "a.png").shape == load(out / "deep" / "b.jpg").shape == load(out / "c.webp").shape == HAZY.shape
-    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["a.png", "b.jpg", "c.webp"]
-    again = refusal("remove", photos, "--checkpoint", trained, "--out", out)
-    assert "exists" in again
-    assert "--force" in again
+    assert sorted(p.name for p in out.rglob("[!.]*") if p.is_file()) == ["a.png", "b.jpg", "c.webp"]
+    single = refusal("remove", photos / "a.png", "--checkpoint", trained, "--out", out)
+    assert "exists" in single
+    assert "--force" in single
+    # A folder goes on from where it stopped, but not from what other options made.
+    (out / "c.webp").unlink()
+    stamp = (out / "a.png").stat().st_mtime_ns
+    done = json.loads(uniser("remove", photos, "--checkpoint", trained, "--out", out, "--json").stdout)
+    assert [Path(x["result"]).name for x in done["written"]] == ["c.webp"]
+    assert len(done["skipped"]) == 2
+    assert (out / "a.png").stat().st_mtime_ns == stamp
+    other = refusal("remove", photos, "--checkpoint", trained, "--out", out, "--strength", 0.5)
+    assert "holds results of another run: strength: 1.0, now 0.5" in other
     uniser("remove", "--checkpoint", trained, photos / "a.png", "--out", out, "--force")
+    assert (out / "a.png").stat().st_mtime_ns > stamp
 
 
 def test_mask_strength_and_alpha(trained: str, tmp_path: Path) -> None:

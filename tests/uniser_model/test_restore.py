@@ -15,10 +15,13 @@ from tests.uniser_model.small import MemoryCorpus, hazy, picture, small_config
 from uniser_core.color import decode_srgb8, linear_to_srgb
 from uniser_core.errors import InputError
 from uniser_model import checkpoint
-from uniser_model.full_size import BAND_PX, apply_at_full_size, guided_planes, plain_planes
 from uniser_model.infer import Restorer
 from uniser_model.masks import blur_mask, support_px
 from uniser_model.objectives.anchored import apply_fields
+from uniser_model.restore.blend import Blend
+from uniser_model.restore.change import FieldChange, carry, guided_planes, plain_planes
+from uniser_model.restore.photo import Photo
+from uniser_model.restore.planes import BAND_PX
 from uniser_model.text import PromptCache
 from uniser_model.trainer import Trainer, train
 
@@ -26,17 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HAZY = hazy(picture("photo", 150, 210), 0.5, 0.9)
-
-
-@pytest.fixture(scope="module")
-def lively(bert: str) -> Restorer:
-    """A restorer whose model changes pictures a lot, and differently everywhere."""
-    trainer = Trainer(small_config(bert), MemoryCorpus(), PromptCache(bert))
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, p in trainer.model.named_parameters():
-            p.add_(torch.randn_like(p) * (0.1 if name != "head.bias" else 0.5))
-    return Restorer(trainer.model, trainer.config, trainer.prompts)
 
 
 def mask_of_half(height: int = 150, width: int = 210) -> np.ndarray:
@@ -57,8 +49,8 @@ def test_fields_at_full_size_are_what_training_applies(lively: Restorer) -> None
     rgb8 = picture("tall", BAND_PX + 90, 75)
     rgb = torch.from_numpy(rgb8).permute(2, 0, 1)[None].float() / 255
     wanted = apply_fields(rgb, gain, offset).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255
-    whole = np.ones(rgb8.shape[:2], np.float32)
-    out = apply_at_full_size(rgb8, plain_planes(gain[0].numpy()), plain_planes(offset[0].numpy()), whole)
+    change = FieldChange(plain_planes(gain[0].numpy()), plain_planes(offset[0].numpy()), rgb8.shape[:2])
+    out = carry(Photo(rgb8), change, Blend(rgb8.shape[:2])).codes_HWC
     assert np.abs(out.astype(float) - wanted).max() <= 0.51
 
 
@@ -129,7 +121,12 @@ def test_bad_requests_are_refused(lively: Restorer) -> None:
         ({"strength": 1.5}, "strength 1.5: must be from 0"),
         ({"strength": float("nan")}, "must be from 0"),
         ({"task": "mend"}, "task 'mend'"),
-        ({"mask_HW": np.ones((3, 4), np.float32)}, "mask of 4x3: the picture is 210x150"),
+        ({"mask_HW": np.ones((30, 30), np.float32)}, "mask of 30x30: the picture is 210x150, of another aspect"),
+        ({"mask_HW": np.full((150, 210), np.nan, np.float32)}, "its values must be from 0 to 1"),
+        ({"control": "magic"}, "control 'magic': known: composite, network"),
+        ({"fidelity": "magic"}, "fidelity 'magic'"),
+        ({"steps": 0}, "steps 0: must be 1 or more"),
+        ({"task": "add", "effect": "auto"}, "names nothing that could be added"),
     ):
         with pytest.raises(InputError, match=words):
             lively.run(HAZY, **wrong)
@@ -179,7 +176,8 @@ def test_pickled_missing_and_damaged_checkpoints_are_refused(run: str, tmp_path:
 def test_linear_light_is_where_the_change_happens() -> None:
     grey = np.full((20, 20, 3), 128, np.uint8)
     gain = np.full((3, 2, 2), np.log(2.0), np.float32)
-    out = apply_at_full_size(grey, plain_planes(gain), plain_planes(gain * 0), np.ones((20, 20), np.float32))
+    change = FieldChange(plain_planes(gain), plain_planes(gain * 0), (20, 20))
+    out = carry(Photo(grey), change, Blend((20, 20))).codes_HWC
     wanted = round(float(linear_to_srgb(decode_srgb8(np.uint8(128)) * 2)) * 255)
     assert (out == wanted).all()
 
