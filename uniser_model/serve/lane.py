@@ -82,11 +82,13 @@ class Lane:
                     return done
         finally:
             guard.cancel()
-        self._process = None
-        why = self._killed_for or f"the work ended unexpectedly (exit code {await process.wait()})"
+        code = await process.wait()
+        why = self._killed_for or f"the work ended unexpectedly (exit code {code})"
         raise WorkError(why, "", "try a smaller picture or other settings")
 
     async def _alive(self) -> asyncio.subprocess.Process:
+        if self._killed_for and self._process is not None:
+            await self._process.wait()
         if self._process is None or self._process.returncode is not None:
             self._killed_for = ""
             self._process = await asyncio.create_subprocess_exec(
@@ -113,11 +115,9 @@ class Lane:
             self._killed_for = why
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        self._process = None
 
     async def close(self) -> None:
         """End the worker and wait until it is gone."""
-        process = self._process
         self.kill("the server stops")
-        if process is not None:
-            await process.wait()
+        if self._process is not None:
+            await self._process.wait()

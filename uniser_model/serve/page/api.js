@@ -51,3 +51,10 @@ export async function work(path, body, tell, signal) {
   if (job.state === "failed") throw new Error(job.error);
   return job.result;
 }
+
+// Put both pictures of a result under a figure's slider; done when they can be seen.
+export async function compared(figure, made) {
+  const pictures = [...figure.querySelectorAll("img")], names = ["before.jpg", "after.jpg"];
+  pictures.forEach((picture, i) => { picture.src = made.files[names[i]]; });
+  await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
+}

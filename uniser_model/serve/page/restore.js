@@ -1,5 +1,5 @@
 // Removing and adding with a checkpoint where the brush painted.
-import { upload, work } from "./api.js";
+import { compared, upload, work } from "./api.js";
 import { Brush } from "./brush.js";
 import { offerIn } from "./synthesise.js";
 
@@ -71,13 +71,12 @@ async function go() {
     const mask = painted && (await upload(painted, () => {})).id;
     const prompt = own || (effect === ANY ? "Remove effects." : null);
     const wish = { picture: of.id, mask, checkpoint: $("checkpoint").value, task: task(), effect: effect === OWN || effect === ANY ? "haze" : effect, prompt, strength: Number($("strength").value), seed: Number($("restore-seed").value) || 0 };
-    return work("/api/restoration", wish, tell, signal);
+    const result = await work("/api/restoration", wish, tell, signal);
+    if (photo === of) await compared(figure, result);
+    return result;
   });
   $("go").disabled = !ready || !photo;
   if (!made || photo !== of) return;
-  const [left, right] = figure.querySelectorAll("img");
-  left.src = made.files["before.jpg"];
-  right.src = made.files["after.jpg"];
   $("show-compare").disabled = false;
   compare(true);
   offerIn($("restore-files"), [[made.files["result.png"], of.stem + "-" + (task() === "add" ? "added" : "restored") + ".png", "Result (PNG, " + made.width + " × " + made.height + ")"]]);

@@ -1,5 +1,5 @@
 // An effect on the photo: drawn by a seed, changed by sliders, shown at once, made at full size when asked.
-import { work } from "./api.js";
+import { compared, work } from "./api.js";
 import { Form } from "./form.js";
 
 const $ = (id) => document.getElementById(id);
@@ -44,16 +44,17 @@ async function preview() {
   running = true;
   offer(null);
   const wish = asked("preview"), of = photo;
-  const made = await busy("Making the preview", (tell, signal) => work("/api/synthesis", wish, tell, signal));
+  const made = await busy("Making the preview", async (tell, signal) => {
+    const result = await work("/api/synthesis", wish, tell, signal);
+    if (photo === of) await compared(figure, result);
+    return result;
+  });
   running = false;
   if (made && photo === of) showPreview(wish, made);
   if (again) { again = false; preview(); }
 }
 
 function showPreview(wish, made) {
-  const [left, right] = figure.querySelectorAll("img");
-  left.src = made.files["before.jpg"];
-  right.src = made.files["after.jpg"];
   figure.hidden = false;
   panel.querySelector(".empty").hidden = true;
   const strength = made.psnr_db === null ? "no change" : made.psnr_db.toFixed(1) + " dB";
