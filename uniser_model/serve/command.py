@@ -16,8 +16,6 @@ from uniser_model.serve.restoration import checkpoint_labels
 if TYPE_CHECKING:
     from uniser_model.serve.settings import Settings
 
-# Connections beyond this many are answered 503 at once.
-MAX_CONNECTIONS = 64
 MAX_HEADER_BYTES = 16_384
 
 
@@ -57,7 +55,7 @@ def _serve(settings: Settings, checkpoints: dict[str, str], listening: socket.so
         typer.echo("uniser: no checkpoint, so nothing to restore with -> add --checkpoint DIR", err=True)
     config = uvicorn.Config(
         Server(settings, checkpoints).app(), http=PatientProtocol, ws="none", lifespan="on", access_log=False,
-        log_level="error", limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=3,
+        log_level="error", timeout_keep_alive=5, timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES, server_header=False, proxy_headers=False,
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it is stopped

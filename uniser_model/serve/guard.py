@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEY_HEADER = "x-uniser-token"
 READING = ("GET", "HEAD")
+# Requests answered at once, waiting ones included; a page has a few.
+MAX_REQUESTS = 64
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -37,7 +39,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         """`token` is new in each server; only its own page knows it."""
-        self.app, self.settings, self.token = app, settings, secrets.token_urlsafe(24)
+        self.app, self.settings, self.token, self.open = app, settings, secrets.token_urlsafe(24), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what may not be asked; hand everything else on."""
@@ -54,12 +56,18 @@ class Guard:
                     headers["connection"] = "close"
             await send(message)
 
-        fault = self._fault(scope["method"], Headers(scope=scope))
-        if fault:
+        if self.open >= MAX_REQUESTS:
+            await JSONResponse({"error": "too many requests at once -> try again in a moment"}, 503,
+                               {"Retry-After": "2"})(scope, receive, sealed)  # fmt: skip
+        elif fault := self._fault(scope["method"], Headers(scope=scope)):
             await JSONResponse({"error": fault}, 403)(scope, receive, sealed)
         else:
             scope.setdefault("state", {})["token"] = self.token
-            await self.app(scope, receive, sealed)
+            self.open += 1
+            try:
+                await self.app(scope, receive, sealed)
+            finally:
+                self.open -= 1
 
     def _fault(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "")

@@ -5,7 +5,7 @@ import * as synthesise from "./synthesise.js";
 
 const $ = (id) => document.getElementById(id);
 const panels = { synthesise, restore };
-const state = await ask("GET", "/api/state");
+const state = await ask("GET", "/api/state").catch((error) => { fault(error.message); throw error; });
 let shown = "synthesise", photo = null, stopped = null;
 
 // --- what is going on
