@@ -18,8 +18,13 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: ap
 
 
 @contextmanager
-def opened(path: Path, width: int, scheme: str = "light") -> Iterator[Any]:
-    """The page of a file, so wide; leaving it asserts no script error, no broken picture, no request, no overflow."""
+def opened(place: Path | str, width: int, scheme: str = "light") -> Iterator[Any]:
+    """The page of a file or URL, so wide.
+
+    Leaving it asserts no script error, no broken picture, no overflow, and no request to anywhere else.
+    """
+    url = place if isinstance(place, str) else place.as_uri()
+    own = (url, "data:", "blob:") if isinstance(place, str) else ("file:", "data:")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -29,10 +34,11 @@ def opened(path: Path, width: int, scheme: str = "light") -> Iterator[Any]:
         errors: list[str] = []
         tab.on("request", lambda r: asked.append(r.url))
         tab.on("pageerror", lambda e: errors.append(str(e)))
-        tab.goto(path.as_uri())
+        tab.goto(url)
         yield tab
-        assert tab.evaluate("[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length") == 0
+        shown = "[...document.images].filter(i => i.hasAttribute('src'))"
+        assert tab.evaluate(f"{shown}.filter(i => !i.complete || i.naturalWidth === 0).length") == 0
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
         assert not errors
-        assert all(u.startswith(("file:", "data:")) for u in asked)
+        assert all(u.startswith(own) for u in asked)
         browser.close()

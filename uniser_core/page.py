@@ -32,8 +32,13 @@ _NUMBER = re.compile(r"[-+]?[0-9][0-9.,–]*%?")
 
 def page(title: str, body: str) -> str:
     """A whole page."""
-    template = Template(files("uniser_core").joinpath("pages/base.html").read_text())
-    return template.substitute(title=escape(title), body=body)
+    template, style, script = (page_part(name) for name in ("base.html", "base.css", "slider.js"))
+    return Template(template).substitute(title=escape(title), body=body, style=style, script=script)
+
+
+def page_part(name: str) -> str:
+    """One of the files that pages are made of: the frame `base.html`, the style `base.css`, `slider.js`."""
+    return files("uniser_core").joinpath("pages", name).read_text()
 
 
 def write_page(path: Path, title: str, body: str) -> None:
@@ -44,14 +49,19 @@ def write_page(path: Path, title: str, body: str) -> None:
         raise InputError(str(path), error.strerror or str(error), "choose another place") from None
 
 
-def picture_uri(rgb8_HWC: UInt8, max_size_px: int = PREVIEW_PX) -> str:
-    """A picture as a data: URI (JPEG preview, at most `max_size_px` on its long side)."""
+def preview_jpeg(rgb8_HWC: UInt8, max_size_px: int = PREVIEW_PX) -> bytes:
+    """A picture, uint8 (H, W, 3) sRGB, as a JPEG of at most `max_size_px` on its long side."""
     scale = max_size_px / max(rgb8_HWC.shape[:2])
     if scale < 1:
         size = (max(1, round(rgb8_HWC.shape[1] * scale)), max(1, round(rgb8_HWC.shape[0] * scale)))
         rgb8_HWC = np.asarray(cv2.resize(rgb8_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
     _, data = cv2.imencode(".jpg", rgb8_HWC[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PREVIEW_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return data.tobytes()
+
+
+def picture_uri(rgb8_HWC: UInt8, max_size_px: int = PREVIEW_PX) -> str:
+    """A picture as a data: URI (JPEG preview, at most `max_size_px` on its long side)."""
+    return "data:image/jpeg;base64," + base64.b64encode(preview_jpeg(rgb8_HWC, max_size_px)).decode()
 
 
 def slider(

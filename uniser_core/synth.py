@@ -105,10 +105,13 @@ class SynthJob:
         """One item a picture."""
         return [item.key for item in self._items()]
 
+    def frame(self, index: int) -> Frame:
+        """One picture as the effect sees it: with a depth where it asks for one."""
+        return self._with_depth(self._source().load(self._items()[index]), self._effect())
+
     def process(self, index: int) -> engine.Rendered:
         """All variants of one picture."""
-        effect = self._effect()
-        frame = self._with_depth(self._source().load(self._items()[index]), effect)
+        effect, frame = self._effect(), self.frame(index)
         options = engine.RenderOptions(
             self.seed, self.variants, self.store, self.encoder, self.dither, self.sensor_noise, self.overrides
         )

@@ -1,0 +1,1 @@
+"""`uniser serve`: one local page on which effects are put on photos and taken off them."""
