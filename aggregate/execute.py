@@ -7,6 +7,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from uniser_core.cluster import connect, share
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,12 +43,7 @@ class Executor:
 
     def share(self, value: Any) -> Any:
         """`value` for the arguments of many tasks: sent to a cluster once, workers pass it on."""
-        # Scattered data dies with the worker that holds its last copy; what a task returns is made again.
-        return value if self.client is None else self.client.submit(_itself, value, pure=False)
-
-
-def _itself(value: Any) -> Any:
-    return value
+        return value if self.client is None else share(self.client, value)
 
 
 def flatten(parts: list[list[Any]]) -> list[Any]:
@@ -76,14 +72,7 @@ def executor(workers: int = 0, scheduler: str | None = None) -> Iterator[Executo
     except ImportError as error:
         raise InputError("corpus build", "needs Dask", "pip install 'uniser[aggregate]'") from error
     if scheduler:
-        from distributed import Client
-
-        try:
-            client = Client(scheduler, timeout="15s")
-        except (OSError, ValueError) as error:
-            remedy = "start one: dask scheduler, dask worker tcp://HOST:8786"
-            raise InputError(f"--scheduler {scheduler}", "does not answer", remedy) from error
-        with client:
+        with connect(scheduler) as client:
             yield Executor(client)
     elif workers > 1:
         from distributed import Client, LocalCluster

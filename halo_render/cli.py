@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from uniser_core.cli_synth import front_door, synth_command
+from uniser_core.cli_synth import Scheduler, front_door, synth_command
 
 app = typer.Typer(no_args_is_help=True, help="HALO: Blender scenes to HDR frames with lights, and flare on them.")
 
@@ -61,6 +61,7 @@ def frames(
     limit: Annotated[int | None, typer.Option(help="only the first frames of the plan")] = None,
     workers: Annotated[int, typer.Option(help="Blender processes side by side")] = 1,
     shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
+    scheduler: Scheduler = None,
     retries: Annotated[int, typer.Option(help="more tries of a frame that fails")] = 1,
     item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside a frame after this")] = 3600.0,
     memory_mb: Annotated[int | None, typer.Option(help="kill a Blender that grows beyond this")] = None,
@@ -89,7 +90,8 @@ def frames(
         cost = measure(len(job.item_keys()), 1, settings, seed, scene)
         print_facts({row["name"]: row["value"] for row in cost.rows()}, as_json)
         return
-    finish_run(run_job(job, out, RunOptions(workers, parse_shard(shard), retries, limits, not as_json)), as_json)
+    options = RunOptions(workers, parse_shard(shard), retries, limits, not as_json, scheduler)
+    finish_run(run_job(job, out, options), as_json)
 
 
 @app.command()

@@ -98,7 +98,11 @@ def _run(job: Job, given: dict[str, Any]) -> None:
     from uniser_core.runner import RunOptions, run_job
 
     options = RunOptions(
-        worker_count(given["workers"]), parse_shard(given["shard"]), given["retries"], progress=not given["as_json"]
+        worker_count(given["workers"]),
+        parse_shard(given["shard"]),
+        given["retries"],
+        progress=not given["as_json"],
+        scheduler=given["scheduler"],
     )
     finish_run(run_job(job, given["out"], options), given["as_json"])
 

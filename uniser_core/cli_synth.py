@@ -21,6 +21,7 @@ Out = Annotated[str | None, typer.Option(help="run folder: a path or an s3://, g
 Sheet = Annotated[
     str | None, typer.Option(help="write a contact sheet: .png, .jpg or .webp; without --out, of a few pairs alone")
 ]
+Scheduler = Annotated[str | None, typer.Option(help="make the shards on a Dask cluster: tcp://HOST:8786")]
 # Without --out a sheet shows this much of `photos`, unless told otherwise.
 SHEET_SOURCE, SHEET_VARIANTS, SHEET_SIZE_PX, SHEET_CELL_PX = "photos", 6, 512, 240
 
@@ -68,6 +69,7 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
         plugin: Annotated[list[str] | None, typer.Option(help="a .py file that registers effects")] = None,
         workers: Annotated[int | None, typer.Option(help="processes on this machine; default: its cores")] = None,
         shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
+        scheduler: Scheduler = None,
         retries: Annotated[int, typer.Option(help="more tries of an item that fails")] = 1,
         item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside an item after this")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
@@ -103,7 +105,7 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
             options={k: v for k, v in own.items() if v is not None},
         )
         limits = WorkerLimits(item_timeout_s=item_timeout_s)
-        options = RunOptions(worker_count(workers), parse_shard(shard), retries, limits, progress=not as_json)
+        options = RunOptions(worker_count(workers), parse_shard(shard), retries, limits, not as_json, scheduler)
         if sheet is not None:
             from uniser_core.sheet import check_picture_name
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import time
 from calendar import timegm
@@ -11,10 +13,13 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from uniser_core.run_folder import RunFolder, shard_name
+from uniser_core.errors import InputError
+from uniser_core.run_folder import DASHBOARD_FILE, RunFolder, shard_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from uniser_core.storage import Store
 
 # The rate is that of the last stretch of work, so that a pause of last night does not count.
 RATE_WINDOW_S = 3600.0
@@ -60,6 +65,7 @@ class FarmStatus:
     eta_seconds: float | None = None
     slowest_s: dict[str, float] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
+    dashboard: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -84,6 +90,8 @@ class FarmStatus:
         if self.shards_per_hour is not None and self.rows_per_hour is not None:
             eta = "" if self.eta_seconds is None else f", {_duration(self.eta_seconds)} left at this rate"
             text.append(f"rate: {self.shards_per_hour:.4g} shards, {self.rows_per_hour:.4g} rows an hour{eta}")
+        if self.dashboard is not None:
+            text.append(f"dashboard: {self.dashboard}")
         for run in self.running or ():
             silent = f", wrote nothing for {_duration(run.silent_seconds)}" if run.silent_seconds > SILENT_S else ""
             text.append(f"running: shard {run.shard} by {run.holder}, for {_duration(run.seconds)}{silent}")
@@ -118,7 +126,15 @@ def farm_status(uri: str) -> FarmStatus:
         eta_seconds=3600 * len(missing) / shard_rate if shard_rate and missing else None,
         slowest_s=_slowest(log),
         causes=group_failures(failed),
+        dashboard=_dashboard(folder.store),
     )
+
+
+def _dashboard(store: Store) -> str | None:
+    """Where the Dask cluster that works on a run shows itself; None when there is none."""
+    with contextlib.suppress(InputError, ValueError, KeyError, TypeError):
+        return str(json.loads(store.read(DASHBOARD_FILE))["dashboard"])
+    return None
 
 
 def retry_failed(uri: str) -> list[int]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Says where things came from, but moving a folder of pictures does not make another run.
 INFORMATIVE_KEYS = ("source",)
+# Where the dashboard of the cluster at work is found while that lasts, for `uniser farm status`.
+DASHBOARD_FILE = "_run/dashboard.json"
 LIST_SCHEMAS = {
     "failed": pa.schema([(k, pa.string()) for k in ("item", "error", "traceback")] + [("attempts", pa.int32())]),
     "refused": pa.schema([(k, pa.string()) for k in ("item", "reason")]),

@@ -1,4 +1,4 @@
-"""Run a job: this process, N local processes, or one part of a farm. The same bytes whichever way."""
+"""Run a job: this process, N local processes, a Dask cluster, or one part of a farm. The same bytes whichever way."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class RunOptions:
     retries: int = 1
     limits: WorkerLimits = field(default_factory=WorkerLimits)
     progress: bool = True
+    scheduler: str | None = None
 
 
 @dataclass
@@ -121,7 +122,14 @@ def _outcomes(job: Job, plan: Plan, folder: RunFolder, todo: list[int], options:
     def on_event(_what: str, _item: int) -> None:
         bar.update(1)
 
-    if options.workers > 1 or options.limits != WorkerLimits() or getattr(job, "isolated", False):
+    guarded = options.limits != WorkerLimits() or getattr(job, "isolated", False)
+    if options.scheduler is not None:
+        from uniser_core.cluster import Share, cluster_outcomes
+
+        shared = Share(job, plan, folder, options.retries, options.limits, guarded)
+        yield from cluster_outcomes(options.scheduler, shared, todo, on_event)
+        return
+    if options.workers > 1 or guarded:
         supervisor = Supervisor(job, plan, folder, options.workers, options.retries, options.limits, on_event=on_event)
         yield from supervisor.run(todo)
         return

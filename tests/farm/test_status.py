@@ -128,7 +128,7 @@ class Slow:
         return self.Params()
 
     def apply(self, frame, params):
-        time.sleep(1.5)
+        time.sleep(1.0)
         return Layers(degraded=frame.rgb_HWC)
 '''
 
