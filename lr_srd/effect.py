@@ -14,6 +14,7 @@ from uniser_core.effect import Layers, effect
 from uniser_core.errors import RefusedError
 
 from lr_srd import cast
+from lr_srd.frame_light import LEAST_LIGHT, LOWEST_DEG, strongest_light
 from lr_srd.light import Horizon, facing, find_light, lit_share
 from lr_srd.occluders import KINDS, kind_of
 from lr_srd.params import OffScreen, Pasted, ShadowParams
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from uniser_core.cutout import Cutout, ObjectProvider
     from uniser_core.frame import Frame
 
+    from lr_srd.frame_light import FrameLight
     from lr_srd.paste import Placed
-    from lr_srd.receivers import Receivers
+    from lr_srd.receivers import Receivers, Vector
 
 Float32 = npt.NDArray[np.float32]
 
@@ -131,18 +133,14 @@ class Shadow:
 
     def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | str:
         """Parameters, or why there are none."""
-        azimuth, elevation, known = draw_light(rng, frame, receivers)
-        size_deg = 0.53 * math.exp(rng.exponential(0.6))
-        values = {
+        own = strongest_light(frame, receivers)
+        values: dict[str, Any] = draw_light(rng, frame, receivers, own) | {
             "focal_px": receivers.focal_px,
             "up": receivers.up,
-            "sun_azimuth_deg": azimuth,
-            "sun_elevation_deg": elevation,
-            "sun_size_deg": round(min(size_deg, 30.0), 4),
-            "light_source": known,
             "ambient_ratio": round(float(rng.uniform(0.1, 0.45)), 4),
             "ambient_rgb": _tint(rng.uniform(0.0, 0.25)),
         }
+        target = None
         if self._options.objects is not None:
             pasted = self._draw_object(rng, frame, receivers)
             if isinstance(pasted, str):
@@ -155,11 +153,18 @@ class Shadow:
                 "contact_m": round(0.12 * pasted.height_m, 4),
                 "plane": tuple(round(v, 6) for v in plane),
             }
+            target = pasted.contact_m
         if self._options.occluders:
             found = self._draw_occluder(rng, frame, receivers, values)
             if found is None:
                 return "the light reaches none of its surfaces"
             values |= found
+            target = target or found["occluders"][0].target_m
+        if own is not None and target is not None:
+            aimed = aim(own, target, receivers, values["ambient_ratio"])
+            if aimed is None:
+                return f"its {own.kind} hardly reaches the place"
+            values |= aimed
         return ShadowParams.model_validate(values)
 
     def _draw_object(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> Pasted | str:
@@ -195,7 +200,9 @@ class Shadow:
         kind = self._options.occluders[int(rng.integers(len(self._options.occluders)))]
         ranges = kind_of(kind)
         found: dict[str, Any] = {} if values.get("pasted") else {"variant": "occluder"}
-        if kind in ("window", "hand"):  # indoors: a broader light, warm from the walls
+        if (
+            kind in ("window", "hand") and values["light_source"] != "frame"
+        ):  # indoors: a broader light, warm from the walls
             found["sun_size_deg"] = round(math.exp(rng.uniform(0, math.log(12.0))), 4)
             found["ambient_ratio"] = round(float(rng.uniform(0.12, 0.55)), 4)
             found["ambient_rgb"] = _tint(rng.uniform(-0.12, 0.05))
@@ -219,14 +226,45 @@ def _tint(blue: float) -> tuple[float, float, float]:
     return round(1 - blue, 4), 1.0, round(1 + blue, 4)
 
 
-def draw_light(rng: np.random.Generator, frame: Frame, receivers: Receivers) -> tuple[float, float, str]:
-    """(azimuth_deg, elevation_deg, where from): near the picture's own light where one is found, else any."""
+def draw_light(
+    rng: np.random.Generator, frame: Frame, receivers: Receivers, own: FrameLight | None = None
+) -> dict[str, Any]:
+    """Parameters of the light: a frame's own, else near the one that the picture's shading tells of, else any."""
+    if own is not None:
+        azimuth, elevation, size_deg = own.seen_from(own.middle_m, receivers.up)
+        return _light_values(azimuth, elevation, size_deg, "frame") | {"light_kind": own.kind}
     found = find_light(frame, receivers)
     if found is None:
-        return round(float(rng.uniform(0, 360)), 3) % 360, round(float(rng.uniform(18, 70)), 3), "assumed"
-    spread = rng.uniform(-FOUND_TOLERANCE_DEG, FOUND_TOLERANCE_DEG, 2)
-    elevation = float(np.clip(found.elevation_deg + spread[1], 12, 80))
-    return round((found.azimuth_deg + float(spread[0])) % 360, 3) % 360, round(elevation, 3), "estimated"
+        azimuth, elevation, source = float(rng.uniform(0, 360)), float(rng.uniform(18, 70)), "assumed"
+    else:
+        spread = rng.uniform(-FOUND_TOLERANCE_DEG, FOUND_TOLERANCE_DEG, 2)
+        azimuth, source = found.azimuth_deg + float(spread[0]), "estimated"
+        elevation = float(np.clip(found.elevation_deg + spread[1], 12, 80))
+    return _light_values(azimuth, elevation, min(0.53 * math.exp(rng.exponential(0.6)), 30.0), source)
+
+
+def aim(own: FrameLight, target_m: Vector, receivers: Receivers, ambient_ratio: float) -> dict[str, Any] | None:
+    """The frame's light as a place sees it; None where it stands too low or gives too little of the light there.
+
+    `ambient_ratio` is what bounces and sky leave of a lone light; beside others it leaves more.
+    """
+    azimuth, elevation, size_deg = own.seen_from(target_m, receivers.up)
+    height, width = receivers.valid_HW.shape
+    share = own.share_at(*receivers.project(np.asarray(target_m)), width, height)
+    if elevation < LOWEST_DEG or share < LEAST_LIGHT:
+        return None
+    return _light_values(azimuth, elevation, size_deg, "frame") | {
+        "ambient_ratio": round(1 - share * (1 - ambient_ratio), 4)
+    }
+
+
+def _light_values(azimuth_deg: float, elevation_deg: float, size_deg: float, source: str) -> dict[str, Any]:
+    return {
+        "sun_azimuth_deg": round(azimuth_deg % 360, 3) % 360,
+        "sun_elevation_deg": round(elevation_deg, 3),
+        "sun_size_deg": round(size_deg, 4),
+        "light_source": source,
+    }
 
 
 def _lit_point(
