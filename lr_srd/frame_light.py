@@ -37,15 +37,17 @@ LEAST_ALBEDO, LEAST_FACING = 0.03, 0.2
 class FrameLight:
     """A light of the table: its kind there, and where it stands.
 
-    `position_m` in camera space, for a sun a point far away; `middle_m` a point amid the surfaces; `share_hw` float32
-    (h, w) in [0, 1] is its share of the light at each place of a coarse grid over the picture.
+    `position_m` in camera space, for a sun a point far away; `middle_m` a point amid the surfaces. On a coarse grid
+    over the picture, float32 (h, w) in [0, 1]: `share_hw` its share of the light, `part_hw` its part in its group's.
     """
 
     kind: str
+    group: str
     position_m: Vector
     diameter_m: float
     middle_m: Vector
     share_hw: Float32
+    part_hw: Float32
 
     def seen_from(self, point_m: Vector, up: Vector) -> tuple[float, float, float]:
         """(azimuth_deg, elevation_deg, size_deg) of the light as that point of the scene sees it."""
@@ -56,6 +58,20 @@ class FrameLight:
         azimuth = math.degrees(math.atan2(float(offset @ horizon.right), float(offset @ horizon.ahead))) % 360
         size_deg = math.degrees(2 * math.atan2(self.diameter_m / 2, distance))
         return azimuth, math.degrees(math.asin(sine)), float(np.clip(size_deg, *SIZES_DEG))
+
+    def share_HWC(self, frame: Frame) -> Float32:
+        """Share of each pixel's light that comes from this one, float32 (H, W, 3) in [0, 1], made once a frame."""
+
+        def make() -> Float32:
+            part = cv2.resize(self.part_hw, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)[..., None]
+            pictures = frame.get("light_groups") if frame.has("light_groups") else {}
+            if self.group not in pictures:
+                return np.broadcast_to(part, (frame.height, frame.width, 3))
+            # Over a few pixels, so that what the renderer left of noise in a group does not go into the shadow.
+            given, whole = (cv2.blur(np.maximum(v, 0), (3, 3)) for v in (pictures[self.group], frame.rgb_HWC))
+            return np.asarray(np.clip(given / np.maximum(whole, 1e-6), 0, 1) * part, np.float32)
+
+        return frame.memo(("shadow frame light share", self.kind, self.position_m), make)
 
     def share_at(self, x_px: float, y_px: float, width: int, height: int) -> float:
         """Share of the light there that comes from this one, [0, 1]."""
@@ -138,14 +154,16 @@ def _shares(surfaces: _Surfaces, frame: Frame) -> list[FrameLight]:
             entry = table[number]
             if entry["group"] != name:
                 continue
-            part = share * irradiance / np.maximum(total, 1e-12)
-            if _is_sun(entry) and name in groups:
-                part = part * _shines_in(groups[name], irradiance)
+            part = irradiance / np.maximum(total, 1e-12)
+            reached = _shines_in(groups[name], irradiance) if _is_sun(entry) and name in groups else 1
             distance_m = _distance_m(entry)
             x, y, z = (float(v) * distance_m for v in entry["direction"])
             diameter_m = 2 * distance_m * math.tan(math.radians(min(float(entry["size_deg"]), 170.0)) / 2)
+            of_all = np.asarray(share * part * reached, np.float32)
             found.append(
-                FrameLight(str(entry["kind"]), (x, y, z), diameter_m, surfaces.middle(), np.asarray(part, np.float32))
+                FrameLight(
+                    str(entry["kind"]), name, (x, y, z), diameter_m, surfaces.middle(), of_all, part.astype(np.float32)
+                )
             )
     return found
 

@@ -1,17 +1,18 @@
 """A Blender frame's own lights: which of them casts the shadow, from where, and how much of the light it is."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 
-from lr_srd.cast import disc_of
+from lr_srd.cast import disc_of, shade
 from lr_srd.effect import Shadow
 from lr_srd.frame_light import strongest_light
+from lr_srd.occluders import kind_of
+from lr_srd.params import ShadowParams
 from lr_srd.receivers import receivers_of
 from tests.lr_srd.scenes import axes, floor_frame
-from uniser_core import engine
+from tests.lr_srd.test_hard_cases import pasting
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 from uniser_core.sources import open_source
@@ -59,20 +60,46 @@ def over_floor(ahead_m: float, right_m: float, height_m: float) -> np.ndarray:
 def test_a_street_takes_its_sun(frames):
     street = frames["street_03"]
     sun = next(e for e in street.get("lights") if e["kind"] == "sun")
-    params = Shadow().sample(generator(1), street)
+    params = pasting(mesh=False).sample(generator(1), street)
     assert (params.light_source, params.light_kind) == ("frame", "sun")
     towards = disc_of(params, receivers_of(street)).direction
     assert math.degrees(math.acos(min(1.0, float(np.dot(towards, sun["direction"]))))) < 0.2
     assert params.sun_size_deg == pytest.approx(sun["size_deg"], abs=1e-3)
 
 
-def test_rows_of_frames_say_whose_light_it_is(frames):
-    made = engine.render_rows(Shadow(), frames["street_03"], engine.RenderOptions(variants=3))
-    assert made.rows, made.refused
-    for row in made.rows:
-        params = json.loads(row["params"])
-        assert params["light_source"] == "frame"
-        assert params["light_kind"] == "sun"
+@pytest.mark.parametrize("kind", ["foliage", "building", "person"])
+def test_what_stands_outside_the_picture_is_outside_it(frames, kind):
+    """The street's sun stands in the picture, and so would all that hides it from the road: another is assumed."""
+    effect = Shadow().with_options(occluders=kind)
+    for frame in (frames["street_03"], floor_frame(wall_m=6.0)):
+        receivers = receivers_of(frame)
+        for seed in range(3):
+            params = effect.sample(generator(seed), frame)
+            assert params.light_source == "assumed"
+            occluder, towards = params.occluders[0], np.array(disc_of(params, receivers).direction)
+            for ground in (0.0, 1.0) if kind_of(kind).stands else (0.0,):
+                up = np.array(receivers.up)
+                away = occluder.distance_m * (towards - ground * (towards @ up) * up)
+                place = np.array(occluder.target_m) + away
+                x, y = receivers.project(place)
+                assert place[2] >= -0.05 or not (0 <= x < frame.width and 0 <= y < frame.height)
+
+
+def test_a_lamps_reflection_stays_when_another_light_is_hidden():
+    """Two groups: where all light is the other lamp's, the shadow of this one takes nothing."""
+    near, far = over_floor(3, 1, 2.5), over_floor(6, -4, 2.5)
+    frame = lit_floor([lamp(far, 50, "a", "tube"), lamp(near, 100, "b", "spot")], {"a": 0.38, "b": 0.02})
+    frame.get("light_groups")["a"][60:80, 40:60] = 0
+    frame.get("light_groups")["b"][60:80, 40:60] = 0.4
+    receivers = receivers_of(frame)
+    params = ShadowParams(
+        focal_px=receivers.focal_px, up=receivers.up, sun_azimuth_deg=0, sun_elevation_deg=60, ambient_ratio=0.3,
+        light_source="frame",
+    )  # fmt: skip
+    hidden = np.zeros((120, 160), np.float32)
+    _, strength = shade(frame, params, hidden, disc_of(params, receivers))
+    assert strength[62:78, 42:58].max() == 0
+    assert strength[100, 100] > 0.4
 
 
 def test_the_stronger_lamp_is_chosen_and_its_place_seen_from_where_the_shadow_falls():
