@@ -22,7 +22,7 @@ Float64 = npt.NDArray[np.float64]
 
 # A broad light needs many directions, or its penumbra shows steps; a small one fine maps, or their texels blur it.
 DIRECTIONS = ((1.2, 12), (4.0, 24), (180.0, 40))
-FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 480, 960, 12.0
+FEWEST_TEXELS, MOST_TEXELS, TEXELS_TIMES_TANGENT = 480, 960, 8.0
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 # A point this share of the mesh's size nearer to the light than the mesh is not its own shadow.
 BIAS = 2e-3
