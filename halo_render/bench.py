@@ -107,9 +107,9 @@ def _plain_render(scene: Any, settings: Any, seed: int) -> None:
 
 def _memory(count: int) -> dict[str, Any]:
     """Least-squares slope of resident memory over frames of many seeds, after the first tenth."""
-    import numpy as np
+    from uniser_core.bench import memory_trend
     from uniser_core.seeding import generator
-    from uniser_core.supervisor import resident_mb, tune_process
+    from uniser_core.supervisor import tune_process
 
     from halo_render.blender import build, frame, session
     from halo_render.scenes import find_scenes
@@ -117,13 +117,12 @@ def _memory(count: int) -> dict[str, Any]:
     tune_process()
     ref = find_scenes(SCENE)[0]
     settings = session.RenderSettings(MEMORY_SIZE_PX, MEMORY_SIZE_PX, samples=4, min_samples=1)
-    used = []
-    for number in range(count):
+
+    def one(number: int) -> None:
         built = build.build_scene(ref, generator(number), 1)
         frame.render_frame(built.scene, settings, number)
-        used.append(resident_mb())
-    settled = np.array(used[count // 10 :])
-    return {"slope_mb": float(np.polyfit(np.arange(len(settled)), settled, 1)[0]), "last_mb": used[-1]}
+
+    return {"slope_mb": memory_trend(one, count, count // 10).slope_mb}
 
 
 if __name__ == "__main__":

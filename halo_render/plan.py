@@ -105,9 +105,10 @@ def farm_lines(cost: Cost, settings: RenderSettings, seed: int, out: str = "s3:/
     options += ["--samples", str(settings.samples), "--threads", str(settings.threads), "--device", settings.device]
     options += ["--seed", str(seed), "--out", out]
     command = shlex.join(["uniser", "halo", "frames", *options])
+    array = shlex.quote(f"{command} --shard $SLURM_ARRAY_TASK_ID/{parts}")
     return [
         f"this machine:  {command}",
-        f"SLURM:         sbatch --array=0-{parts - 1} --wrap='{command} --shard $SLURM_ARRAY_TASK_ID/{parts}'",
+        f"SLURM:         sbatch --array=0-{parts - 1} --wrap={array}",
         f"OpenCue:       frame range 0-{parts - 1}, command: {command} --shard #IFRAME#/{parts}",
         f"Deadline:      Frames=0-{parts - 1}, command line job: {command} --shard <STARTFRAME>/{parts}",
         f"Dask:          python -c {shlex.quote(_dask_script(command, parts))}",
@@ -117,11 +118,11 @@ def farm_lines(cost: Cost, settings: RenderSettings, seed: int, out: str = "s3:/
 def _dask_script(command: str, parts: int, scheduler: str = "tcp://SCHEDULER:8786") -> str:
     """A line of Python that hands the parts to a Dask cluster (dask-jobqueue's, for one) and prints their exit codes.
 
-    A part runs in a shell of a Dask worker, so a Blender that dies takes no worker with it.
+    A part runs in a process beside a Dask worker, so a Blender that dies takes no worker with it.
     """
     return (
-        "from subprocess import call; from dask.distributed import Client; "
+        "from shlex import split; from subprocess import call; from dask.distributed import Client; "
         f'client = Client("{scheduler}"); '
-        f"run = lambda i: call({command!r} + ' --shard %d/{parts}' % i, shell=True); "
+        f"run = lambda i: call(split({command!r}) + ['--shard', '%d/{parts}' % i]); "
         f"print(client.gather(client.map(run, range({parts}), pure=False)))"
     )

@@ -1,7 +1,8 @@
 """`uniser bench shadow`: pairs a second of each kind of occluder, and beside Cycles' shadow catcher.
 
 A pair is everything from drawn parameters to encoded pictures, hashes and metrics, at 512 x 512, in processor time of
-one core, depth and ground of the picture known as they are after its first variant.
+one core, depth and ground of the picture known as they are after its first variant. The rate of a whole set is that of
+a real run on photos by two processes, in wall time, and memory that of many small pairs in one process.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from uniser_core import engine
-from uniser_core.bench import BenchLine, least_cpu_seconds
+from uniser_core.bench import BenchLine, least_cpu_seconds, memory_trend, timed_run
 from uniser_core.cutout import Cutout, Mesh
 from uniser_core.depth import quantize_metres
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 from uniser_core.supervisor import tune_process
+from uniser_core.synth import SynthJob
 
 from lr_srd.effect import Options, Shadow
 
@@ -31,6 +33,9 @@ Float32 = npt.NDArray[np.float32]
 SIZE_PX, VARIANTS, TRIANGLES = 512, 8, 20_000
 PAIRS_A_SECOND = {"off-screen": 25.0, "cut-out": 25.0, "mesh": 10.0}
 CATCHER_SAMPLES = 64
+# The whole set in half an hour, told by so many photos with 12 variants each; memory by steps of so many small pairs.
+SET_PAIRS, SET_HOURS, SET_PHOTOS, SET_VARIANTS = 26_000, 0.5, 24, 12
+MEMORY_STEPS, MEMORY_PAIRS, MEMORY_PX = 30, 40, 128
 
 
 class OneObject:
@@ -73,7 +78,28 @@ def bench() -> list[BenchLine]:
     lines.append(
         BenchLine("shadow mesh against a Cycles shadow catcher", catcher / ours, 1 / ours, 1 / catcher, "pairs/s")
     )
-    return lines
+    return [*lines, set_line(), memory_line()]
+
+
+def set_line() -> BenchLine:
+    """Pairs an hour of off-screen shadows on photos by two processes, their start included."""
+    job = SynthJob("shadow", "photos", variants=SET_VARIANTS, max_size_px=SIZE_PX, depth="heuristic", limit=SET_PHOTOS)
+    seconds, pairs = timed_run(job, 2)
+    ours, peer = pairs / seconds * 3600, SET_PAIRS / SET_HOURS
+    return BenchLine(
+        f"{SET_PAIRS} shadow pairs with two workers against 30 minutes", ours / peer, ours, peer, "pairs/h"
+    )
+
+
+def memory_line() -> BenchLine:
+    """Memory after many small pairs beside that after a third of them."""
+    effect: Any = Shadow()
+
+    def some(number: int) -> None:
+        engine.render_rows(effect, floor_frame(MEMORY_PX), engine.RenderOptions(number, MEMORY_PAIRS))
+
+    trend = memory_trend(some, MEMORY_STEPS, MEMORY_STEPS // 3)
+    return trend.line(f"memory after {MEMORY_STEPS * MEMORY_PAIRS} shadow pairs beside a third of them", MEMORY_PAIRS)
 
 
 def _with(objects: ObjectProvider) -> Shadow:
@@ -93,16 +119,16 @@ def pair_seconds(effect: Shadow) -> float:
     return least_cpu_seconds(run, repeats=5) / VARIANTS
 
 
-def floor_frame() -> Frame:
+def floor_frame(size_px: int = SIZE_PX) -> Frame:
     """A paved floor seen from 1.6 m, textured, with exact depth."""
     half = math.tan(math.radians(32.5))
-    v = (1 - (np.arange(SIZE_PX) + 0.5) * 2 / SIZE_PX) * half
+    v = (1 - (np.arange(size_px) + 0.5) * 2 / size_px) * half
     pitch = math.radians(25)
     down = math.sin(pitch) - v * math.cos(pitch)
     depth = np.where(down > 0.03, 1.6 / np.maximum(down, 0.03), np.inf)
-    grain = generator(1).normal(0, 14, (SIZE_PX, SIZE_PX, 1))
+    grain = generator(1).normal(0, 14, (size_px, size_px, 1))
     pixels = np.clip(140 + grain + np.array([6, 0, -8]), 0, 255).astype(np.uint8)
-    metres = np.broadcast_to(depth[:, None], (SIZE_PX, SIZE_PX)).astype(np.float32)
+    metres = np.broadcast_to(depth[:, None], (size_px, size_px)).astype(np.float32)
     pose = np.eye(4)
     pose[:3, :3] = [[1, 0, 0], [0, math.sin(pitch), -math.cos(pitch)], [0, math.cos(pitch), math.sin(pitch)]]
     camera = {"focal_mm": 18 / half, "sensor_mm": 36.0, "pose": pose.tolist()}
@@ -111,7 +137,7 @@ def floor_frame() -> Frame:
         "depth": lambda: quantize_metres(metres, "bench"),
         "camera": lambda: camera,
     }
-    return Frame("bench", SIZE_PX, SIZE_PX, channels)
+    return Frame("bench", size_px, size_px, channels)
 
 
 def torus(triangles: int = TRIANGLES) -> Mesh:

@@ -33,7 +33,8 @@ class Card:
     """A rectangle in camera space with opacity (h, w) float32 in [0, 1]; row 0 is its top.
 
     `origin` is its lower left corner, `right` and `top` unit vectors along its sides, `size_m` their lengths;
-    `outside` is the opacity of the plane around it (1: a wall with a hole).
+    `outside` is the opacity of the plane around it (1: a wall with a hole); one that `goes_on` is beyond its edges what
+    it is at them, as a house is.
     """
 
     opacity_hw: Float32
@@ -42,6 +43,7 @@ class Card:
     top: Float64
     size_m: tuple[float, float]
     outside: float = 0.0
+    goes_on: bool = False
 
     @property
     def normal(self) -> Float64:
@@ -74,10 +76,10 @@ def card_visibility(card: Card, light: Disc, points_HWC: Float32, valid_HW: npt.
     needed = meeting.radii_needed(probe, spread, card.opacity_hw.shape)
     if needed is None:
         return out
-    blurred = _ladder(card.opacity_hw - np.float32(card.outside), *needed)
+    blurred = _ladder(card.opacity_hw - np.float32(card.outside), *needed, card.goes_on)
     _read_card(
         blurred.texels, blurred.places, blurred.radii, points_HWC, valid_HW, meeting.origin_3, meeting.to_card_33,
-        meeting.towards_3, np.float32(spread), np.float32(card.outside), card.opacity_hw.shape, out,
+        meeting.towards_3, np.float32(spread), np.float32(card.outside), card.goes_on, card.opacity_hw.shape, out,
     )  # fmt: skip
     return out
 
@@ -115,12 +117,12 @@ class _Ladder:
     radii: Float32
 
 
-def _ladder(opacity_hw: Float32, smallest: float, largest: float) -> _Ladder:
+def _ladder(opacity_hw: Float32, smallest: float, largest: float, goes_on: bool) -> _Ladder:
     """The card at growing blur radii (texels) around this range, each level with a margin as wide as its blur."""
     first = max(0, math.floor(math.log(max(smallest / RANGE_SLACK, 1e-9) / FIRST_RADIUS_TEXELS) / math.log(LADDER)))
     last = math.ceil(math.log(max(largest * RANGE_SLACK, FIRST_RADIUS_TEXELS) / FIRST_RADIUS_TEXELS) / math.log(LADDER))
     pieces, places, radii = [], [], []
-    start = 0
+    start, border = 0, cv2.BORDER_REPLICATE if goes_on else cv2.BORDER_CONSTANT
     level, scale = np.asarray(opacity_hw, np.float32), 1.0
     for number in range(min(first, LEVELS - 2), min(max(last, first + 1), LEVELS - 1) + 1):
         radius = FIRST_RADIUS_TEXELS * LADDER**number
@@ -130,12 +132,8 @@ def _ladder(opacity_hw: Float32, smallest: float, largest: float) -> _Ladder:
             )
             scale = level.shape[1] / opacity_hw.shape[1]
         margin = math.ceil(radius * scale) + 2
-        framed = cv2.copyMakeBorder(level, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
-        blurred = (
-            cv2.filter2D(framed, -1, _disc(radius * scale), borderType=cv2.BORDER_CONSTANT)
-            if radius * scale > 0.5
-            else framed
-        )
+        framed = cv2.copyMakeBorder(level, margin, margin, margin, margin, border, value=0)
+        blurred = cv2.filter2D(framed, -1, _disc(radius * scale), borderType=border) if radius * scale > 0.5 else framed
         pieces.append(np.asarray(blurred, np.float32).reshape(-1))
         places.append((start, blurred.shape[0], blurred.shape[1], margin))
         radii.append(radius)
@@ -186,6 +184,7 @@ def _read_card(
     towards_3: Float32,
     spread: np.float32,
     outside: np.float32,
+    goes_on: bool,
     size_hw: tuple[int, int],
     out_HW: Float32,
 ) -> None:
@@ -208,6 +207,8 @@ def _read_card(
             across = metres * along_x - (px * to_card_33[0, 0] + py * to_card_33[0, 1] + pz * to_card_33[0, 2])
             up = metres * along_y - (px * to_card_33[1, 0] + py * to_card_33[1, 1] + pz * to_card_33[1, 2])
             radius = metres * spread
+            if goes_on:
+                across, up = min(max(across, np.float32(0)), one), min(max(up, np.float32(0)), one)
             reach_x, reach_y = (radius + one) / np.float32(size_hw[1]), (radius + one) / np.float32(size_hw[0])
             if across < -reach_x or across > one + reach_x or up < -reach_y or up > one + reach_y:
                 out_HW[y, x] = one - outside

@@ -94,6 +94,22 @@ def _render_traced(scene: str | None, resolution: str, samples: int, given: dict
     _run(make(scene=scene, cameras=given["variants"] or 1, resolution=resolution, samples=samples, **kept), given)
 
 
+@app.command()
+def sheet(
+    out: Annotated[str, typer.Argument(help="picture to write: .png, .jpg or .webp")],
+    pairs: Annotated[list[str], typer.Option(help="a run of uniser shadow render; several are a line each")],
+    count: Annotated[int, typer.Option(help="pairs of each run")] = 4,
+    size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 220,
+) -> None:
+    """Write a sheet of shadow pairs: a line a run, what it was beside what it became."""
+    from uniser_core.sheet import write_picture
+
+    from lr_srd.sheet import shadow_sheet
+
+    write_picture(out, shadow_sheet(pairs, count, size))
+    typer.echo(out)
+
+
 def _run(job: Job, given: dict[str, Any]) -> None:
     from uniser_core.runner import RunOptions, run_job
 

@@ -14,9 +14,11 @@ from uniser_core.effect import Layers, effect
 from uniser_core.errors import RefusedError
 
 from lr_srd import cast
-from lr_srd.light import Horizon, facing, find_light, lit_share
+from lr_srd.frame_light import LEAST_LIGHT, LOWEST_DEG, strongest_light
+from lr_srd.light import find_light
 from lr_srd.occluders import KINDS, kind_of
-from lr_srd.params import OffScreen, Pasted, ShadowParams
+from lr_srd.off_screen import draw_occluder
+from lr_srd.params import Pasted, ShadowParams
 from lr_srd.paste import contact, draw_contact, harmonise, paste, place, view_elevation_deg, width_px
 from lr_srd.paste import visibility as object_visibility
 from lr_srd.receivers import receivers_of
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from uniser_core.cutout import Cutout, ObjectProvider
     from uniser_core.frame import Frame
 
+    from lr_srd.frame_light import FrameLight
     from lr_srd.paste import Placed
-    from lr_srd.receivers import Receivers
+    from lr_srd.receivers import Receivers, Vector
 
 Float32 = npt.NDArray[np.float32]
 
@@ -131,15 +134,10 @@ class Shadow:
 
     def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | str:
         """Parameters, or why there are none."""
-        azimuth, elevation, known = draw_light(rng, frame, receivers)
-        size_deg = 0.53 * math.exp(rng.exponential(0.6))
-        values = {
+        own = strongest_light(frame, receivers)
+        values: dict[str, Any] = draw_light(rng, frame, receivers, own) | {
             "focal_px": receivers.focal_px,
             "up": receivers.up,
-            "sun_azimuth_deg": azimuth,
-            "sun_elevation_deg": elevation,
-            "sun_size_deg": round(min(size_deg, 30.0), 4),
-            "light_source": known,
             "ambient_ratio": round(float(rng.uniform(0.1, 0.45)), 4),
             "ambient_rgb": _tint(rng.uniform(0.0, 0.25)),
         }
@@ -155,10 +153,18 @@ class Shadow:
                 "contact_m": round(0.12 * pasted.height_m, 4),
                 "plane": tuple(round(v, 6) for v in plane),
             }
+            aimed = aim(own, pasted.contact_m, receivers)
+            if isinstance(aimed, str):
+                return aimed
+            values |= aimed
         if self._options.occluders:
-            found = self._draw_occluder(rng, frame, receivers, values)
-            if found is None:
-                return "the light reaches none of its surfaces"
+            found = self._draw_occluder(rng, frame, receivers, values, own)
+            if isinstance(found, str) and own is not None and self._options.objects is None:
+                # The frame's own light shows itself in the picture, and so would what hides it: another is assumed.
+                values |= any_light(rng) | {"light_kind": None}
+                found = self._draw_occluder(rng, frame, receivers, values, None)
+            if isinstance(found, str):
+                return found
             values |= found
         return ShadowParams.model_validate(values)
 
@@ -190,28 +196,28 @@ class Shadow:
         )
 
     def _draw_occluder(
-        self, rng: np.random.Generator, frame: Frame, receivers: Receivers, values: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        kind = self._options.occluders[int(rng.integers(len(self._options.occluders)))]
-        ranges = kind_of(kind)
-        found: dict[str, Any] = {} if values.get("pasted") else {"variant": "occluder"}
-        if kind in ("window", "hand"):  # indoors: a broader light, warm from the walls
+        self,
+        rng: np.random.Generator,
+        frame: Frame,
+        receivers: Receivers,
+        values: dict[str, Any],
+        own: FrameLight | None,
+    ) -> dict[str, Any] | str:
+        """Parameters of what stands outside the picture, or why nothing can."""
+        away_m = None if own is None else float(np.linalg.norm(np.subtract(own.position_m, own.middle_m)))
+        light = values["sun_azimuth_deg"], values["sun_elevation_deg"], away_m
+        occluder = draw_occluder(rng, frame, receivers, light, self._options.occluders)
+        if isinstance(occluder, str):
+            return occluder
+        found: dict[str, Any] = {"occluders": (occluder,)}
+        if not values.get("pasted"):
+            found["variant"] = "occluder"
+        if occluder.kind in ("window", "hand") and own is None:  # indoors: a broader light, warm from the walls
             found["sun_size_deg"] = round(math.exp(rng.uniform(0, math.log(12.0))), 4)
             found["ambient_ratio"] = round(float(rng.uniform(0.12, 0.55)), 4)
             found["ambient_rgb"] = _tint(rng.uniform(-0.12, 0.05))
-        direction = Horizon.of(receivers.up).direction(values["sun_azimuth_deg"], values["sun_elevation_deg"])
-        target = _lit_point(rng, frame, receivers, direction)
-        if target is None:
-            return None
-        occluder = OffScreen(
-            kind=kind,
-            seed=int(rng.integers(2**31)),
-            size_m=round(float(rng.uniform(*ranges.size_m)), 4),
-            target_m=target,
-            distance_m=round(float(rng.uniform(*ranges.distance_m)), 4),
-            roll_deg=round(float(rng.uniform(-180, 180) if kind == "foliage" else rng.normal(0, 4)), 3),
-        )
-        return found | {"occluders": (occluder,)}
+        aimed = {} if values.get("pasted") else aim(own, occluder.target_m, receivers)
+        return aimed if isinstance(aimed, str) else found | aimed
 
 
 def _tint(blue: float) -> tuple[float, float, float]:
@@ -219,26 +225,48 @@ def _tint(blue: float) -> tuple[float, float, float]:
     return round(1 - blue, 4), 1.0, round(1 + blue, 4)
 
 
-def draw_light(rng: np.random.Generator, frame: Frame, receivers: Receivers) -> tuple[float, float, str]:
-    """(azimuth_deg, elevation_deg, where from): near the picture's own light where one is found, else any."""
+def draw_light(
+    rng: np.random.Generator, frame: Frame, receivers: Receivers, own: FrameLight | None = None
+) -> dict[str, Any]:
+    """Parameters of the light: a frame's own, else near the one that the picture's shading tells of, else any."""
+    if own is not None:
+        azimuth, elevation, size_deg = own.seen_from(own.middle_m, receivers.up)
+        return _light_values(azimuth, elevation, size_deg, "frame") | {"light_kind": own.kind}
     found = find_light(frame, receivers)
     if found is None:
-        return round(float(rng.uniform(0, 360)), 3) % 360, round(float(rng.uniform(18, 70)), 3), "assumed"
+        return any_light(rng)
     spread = rng.uniform(-FOUND_TOLERANCE_DEG, FOUND_TOLERANCE_DEG, 2)
     elevation = float(np.clip(found.elevation_deg + spread[1], 12, 80))
-    return round((found.azimuth_deg + float(spread[0])) % 360, 3) % 360, round(elevation, 3), "estimated"
+    return _light_values(found.azimuth_deg + float(spread[0]), elevation, _size_deg(rng), "estimated")
 
 
-def _lit_point(
-    rng: np.random.Generator, frame: Frame, receivers: Receivers, light: tuple[float, float, float]
-) -> tuple[float, float, float] | None:
-    """A surface point that the light reaches, drawn where the shadow will show most."""
-    weight = facing(receivers, light) * lit_share(frame, receivers) * receivers.valid_HW
-    rows = weight.sum(axis=1, dtype=np.float64)
-    if rows.sum() <= 0:
-        return None
-    y = int(rng.choice(len(rows), p=rows / rows.sum()))
-    columns = weight[y].astype(np.float64)
-    x = int(rng.choice(len(columns), p=columns / columns.sum()))
-    a, b, c = (round(float(v), 4) for v in receivers.points_HWC[y, x])
-    return a, b, c
+def any_light(rng: np.random.Generator) -> dict[str, Any]:
+    """Parameters of a light that nothing tells of."""
+    azimuth, elevation = float(rng.uniform(0, 360)), float(rng.uniform(18, 70))
+    return _light_values(azimuth, elevation, _size_deg(rng), "assumed")
+
+
+def _size_deg(rng: np.random.Generator) -> float:
+    """A sun's angular size, sometimes behind thin cloud."""
+    return min(0.53 * math.exp(rng.exponential(0.6)), 30.0)
+
+
+def aim(own: FrameLight | None, target_m: Vector, receivers: Receivers) -> dict[str, Any] | str:
+    """Parameters of a frame's light as a place sees it, or why it casts no shadow there; none to change without one."""
+    if own is None:
+        return {}
+    azimuth, elevation, size_deg = own.seen_from(target_m, receivers.up)
+    height, width = receivers.valid_HW.shape
+    share = own.share_at(*receivers.project(np.asarray(target_m)), width, height)
+    if elevation < LOWEST_DEG or share < LEAST_LIGHT:
+        return f"its {own.kind} hardly reaches the place"
+    return _light_values(azimuth, elevation, size_deg, "frame")
+
+
+def _light_values(azimuth_deg: float, elevation_deg: float, size_deg: float, source: str) -> dict[str, Any]:
+    return {
+        "sun_azimuth_deg": round(azimuth_deg % 360, 3) % 360,
+        "sun_elevation_deg": round(elevation_deg, 3),
+        "sun_size_deg": round(size_deg, 4),
+        "light_source": source,
+    }

@@ -27,6 +27,9 @@ LEAST_CORRELATION = 0.35
 # Range of light that the local median tells apart, stops either way; 255 steps of 4%.
 MEDIAN_STOPS = 7.0
 FIT_PX = 96
+# A highlight is a light's mirror image for a surface that leans from half way by less than the second, and none of it
+# beyond the first: normals from depth are off by as much.
+MIRROR_DEG = (35.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,27 @@ def highlight_share(frame: Frame) -> Float32:
         return np.asarray(np.clip(1 - np.float32(1.8) * around / np.maximum(light, 1e-6), 0, 0.9), np.float32)
 
     return frame.memo(("shadow highlights",), make)
+
+
+def mirrored_share(frame: Frame, receivers: Receivers, light: Vector) -> Float32:
+    """Share of each pixel's light that is this light's mirror image, float32 (H, W): not that of other lamps.
+
+    A highlight is its own where the surface lies about half way between it and the camera (Blinn, 1977); a lamp
+    mirrored elsewhere in a wet street stays when this light is hidden.
+    """
+    share = highlight_share(frame)
+    index = frame.memo(("shadow highlight places",), lambda: np.flatnonzero(share))
+    towards_camera = -receivers.points_HWC.reshape(-1, 3)[index]
+    towards_camera /= np.maximum(np.linalg.norm(towards_camera, axis=1, keepdims=True), np.float32(1e-6))
+    half = towards_camera + np.asarray(light, np.float32)
+    cosine = (receivers.normals_HWC.reshape(-1, 3)[index] * half).sum(axis=1) / np.maximum(
+        np.linalg.norm(half, axis=1), np.float32(1e-6)
+    )
+    low, high = (math.cos(math.radians(v)) for v in MIRROR_DEG)
+    near = np.clip((cosine - low) / (high - low), 0, 1)
+    own = np.zeros_like(share)
+    own.reshape(-1)[index] = share.reshape(-1)[index] * near
+    return own
 
 
 @dataclass(frozen=True)

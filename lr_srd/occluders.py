@@ -34,6 +34,8 @@ class Kind:
     distance_m: tuple[float, float]  # range of the way from the card to what it shades
     outside: float = 0.0  # opacity beyond the card: 1 where light comes through a hole only
     layers: int = 1  # cards one behind the other, as leaves are
+    stands: bool = False  # on a foot, that the picture must not show either
+    goes_on: bool = False  # beyond its card's sides and lower edge as at them
 
 
 def draw(kind: str, seed: int, size_m: float) -> Float32:
@@ -228,8 +230,8 @@ def _person(canvas: UInt8, rng: np.random.Generator, per_m: float) -> None:
 KINDS: dict[str, Kind] = {
     "foliage": Kind(_foliage, (2.5, 5.0), (2.0, 9.0), layers=3),
     "window": Kind(_window, (3.0, 4.0), (1.5, 5.0), outside=1.0),
-    "railing": Kind(_railing, (2.5, 5.0), (0.8, 4.0)),
-    "building": Kind(_building, (14.0, 30.0), (6.0, 25.0)),
+    "railing": Kind(_railing, (2.5, 5.0), (0.8, 4.0), stands=True),
+    "building": Kind(_building, (14.0, 30.0), (6.0, 25.0), stands=True, goes_on=True),
     "hand": Kind(_hand, (0.9, 1.4), (0.25, 1.2)),
-    "person": Kind(_person, (2.0, 2.3), (0.8, 4.0)),
+    "person": Kind(_person, (2.0, 2.3), (0.8, 4.0), stands=True),
 }

@@ -50,6 +50,7 @@ class ShadowParams(EffectParams):
     sun_elevation_deg: float = Field(gt=0, le=90)
     sun_size_deg: float = Field(0.53, gt=0, le=60, description="angular diameter of the light")
     light_source: Literal["estimated", "assumed", "frame"] = "assumed"
+    light_kind: str | None = Field(None, description="of a frame's light: its kind in the frame's lights table")
     ambient_ratio: float = Field(gt=0, lt=1, description="ambient over all light on a surface that faces the sun")
     ambient_rgb: Vector = Field((1.0, 1.0, 1.0), description="colour of the ambient light, mean 1")
     contact_m: float = Field(0.0, ge=0, description="reach of the contact shadow around the foot")

@@ -35,6 +35,8 @@ HEIGHT_SHARE = (0.14, 0.6)
 IN_FRONT = 0.9
 # Footprints for contact shadows: texels across, and how dark the ambient light gets right at the foot.
 FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
+# Texels of a cut-out seen from above.
+PLAN_TEXELS = 96
 # A matte pixel this opaque, in the lowest part of the object, stands on the ground.
 FOOT_ALPHA, FOOT_SHARE = 0.5, 0.07
 # With drawn depth: objects stand below this share of the height, where gradients are at most so strong.
@@ -122,8 +124,9 @@ def visibility(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers)
         return mesh_visibility(
             world.astype(np.float32), cutout.mesh.faces, disc, receivers.points_HWC, receivers.valid_HW
         )
-    card = upright_card(pasted, cutout, disc, receivers)
-    return card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW)
+    cards = upright_card(pasted, cutout, disc, receivers), level_card(pasted, cutout, receivers)
+    seen = [card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW) for card in cards]
+    return np.asarray(np.minimum(*seen), np.float32)
 
 
 def _towards(foot: Float64, ground: Horizon) -> tuple[Float64, Float64]:
@@ -160,6 +163,34 @@ def upright_card(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receiver
         foot - across * foot_x * metres_a_pixel * apparent - ground.up * (rows - cutout.foot_px[1]) * metres_a_pixel
     )
     return Card(np.ascontiguousarray(alpha), origin, across, ground.up, size)
+
+
+def level_card(pasted: Pasted, cutout: Cutout, receivers: Receivers) -> Card:
+    """The body as seen from above, at the height where most of it is: what a high light sees of it.
+
+    Each row's opaque stretches are taken as ellipses, `thickness` times as deep as wide.
+    """
+    foot, ground = stand(pasted, receivers)
+    ahead, right = _towards(foot, ground)
+    rows, columns = cutout.rgba_HWC.shape[:2]
+    alpha = cv2.resize(cutout.rgba_HWC[..., 3], (PLAN_TEXELS, PLAN_TEXELS), interpolation=cv2.INTER_AREA)
+    solid = np.pad(alpha > FOOT_ALPHA, ((0, 0), (1, 1))).astype(np.int8)
+    row_N, first_N = np.nonzero(np.diff(solid, axis=1) == 1)
+    last_N = np.nonzero(np.diff(solid, axis=1) == -1)[1]
+    width_m, height_m = (v / cutout.px_per_m * pasted.height_m / cutout.height_m for v in (columns, rows))
+    half_N, middle_N = (last_N - first_N) / 2, (last_N + first_N) / 2
+    across = (np.arange(PLAN_TEXELS) + 0.5)[:, None] - middle_N
+    deep = (pasted.thickness * np.sqrt(np.maximum(half_N**2 - across**2, 0))).max(axis=1, initial=0)
+    reach = max(float(deep.max()), 0.5)
+    lines = np.abs(np.linspace(-reach, reach, PLAN_TEXELS))
+    plan = np.clip((deep - lines[:, None]) * PLAN_TEXELS / (2 * reach) + 0.5, 0, 1).astype(np.float32)
+    plan = plan[:, ::-1] if pasted.flipped else plan
+    above = 1 - float((half_N * (row_N + 0.5)).sum() / max(half_N.sum(), 1e-9)) / PLAN_TEXELS
+    deep_m = 2 * reach / PLAN_TEXELS * width_m
+    foot_share = cutout.foot_px[0] / columns
+    foot_share = 1 - foot_share if pasted.flipped else foot_share
+    origin = foot + ground.up * above * height_m - right * foot_share * width_m - ahead * deep_m / 2
+    return Card(np.ascontiguousarray(plan), origin, right, ahead, (width_m, deep_m))
 
 
 def contact(pasted: Pasted, cutout: Cutout, reach_m: float, receivers: Receivers) -> Float32:

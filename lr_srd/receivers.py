@@ -17,6 +17,8 @@ from uniser_core.lens import focal_px_of
 from uniser_core.seeding import derive_seed, generator
 from uniser_core.sky import Sky, sky_of
 
+from lr_srd.room import Room, find_room
+
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
@@ -60,7 +62,8 @@ class Plane:
 class Receivers:
     """Points (H, W, 3), unit normals (H, W, 3), both float32; `valid` (H, W) marks surfaces within reach.
 
-    `sky` is what takes no shadow, with its share of the pixels along its border.
+    `sky` is what takes no shadow, with its share of the pixels along its border; `room` is known indoors, where
+    depth is metric, and what is seen through its windows is not valid.
     """
 
     points_HWC: Float32
@@ -70,6 +73,7 @@ class Receivers:
     up: tuple[float, float, float]
     ground: Plane | None
     sky: Sky
+    room: Room | None = None
 
     def ray(self, x_px: float, y_px: float) -> Float64:
         """Direction of the view ray through a pixel, its z component -1."""
@@ -104,7 +108,10 @@ def _receivers(frame: Frame, focal_px: float, up: Vector) -> Receivers:
     points = np.stack([metres * u, metres * v[:, None], -metres], axis=2)
     normals = _own_normals(frame) if frame.has("normal") else normals_of_inverse(inverse, u, v, focal_px)
     ground = ground_plane(inverse, normals, u, v, up, derive_seed("ground", frame.frame_id))
-    return Receivers(points, normals, valid, focal_px, up, ground, sky)
+    room = find_room(points, normals, valid, up) if frame.depth.metric else None
+    if room is not None:
+        valid &= ~room.beyond_HW
+    return Receivers(points, normals, valid, focal_px, up, ground, sky, room)
 
 
 def up_of(frame: Frame) -> tuple[float, float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from uniser_core import codecs, engine
-from uniser_core.bench import BenchLine, least_cpu_seconds
+from uniser_core.bench import BenchLine, least_cpu_seconds, memory_trend, timed_run
 from uniser_core.depth import DepthMap, quantize_metres
 from uniser_core.errors import InputError
 from uniser_core.frame import Frame
@@ -41,7 +40,7 @@ def set_lines() -> list[BenchLine]:
     """Lines of everything that is written and read."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        return [*encoded_lines(), workers_line(place), *recipe_lines(place), memory_line()]
+        return [*encoded_lines(), workers_line(), *recipe_lines(place), memory_line()]
 
 
 def encoded_lines() -> list[BenchLine]:
@@ -94,14 +93,12 @@ def _frame(name: str, rgb8_HWC: UInt8, depth: DepthMap) -> Frame:
     return Frame(name, width, height, {"rgb8": lambda: rgb8_HWC, "depth": lambda: depth})
 
 
-def workers_line(folder: Path) -> BenchLine:
+def workers_line() -> BenchLine:
     """Two processes beside one, each less its start: the time that more pictures take, not the first ones."""
 
     def seconds(workers: int, photos: int) -> float:
         job = SynthJob("haze", "photos", variants=24, max_size_px=SIDE_PX, depth=DEPTH, limit=photos)
-        start = time.perf_counter()
-        run_job(job, str(folder / f"workers-{workers}-{photos}"), RunOptions(workers, progress=False))
-        return time.perf_counter() - start
+        return timed_run(job, workers)[0]
 
     few, many = 4, 16
     one, two = (seconds(w, many) - seconds(w, few) for w in (1, 2))
@@ -157,31 +154,23 @@ def _loading(recipe: Path, full: Path) -> list[BenchLine]:
     return lines
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is in use."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def memory_line() -> BenchLine:
     """Resident memory after 10,000 small recipe pairs, made and rendered again, beside that after 2,000."""
     from syn_haze.bench import test_picture
 
     pixels, depth_m = test_picture(96, 64)[0], np.full((64, 96), 9.0, np.float32)
-    measured: list[int] = []
     effect: Any = Haze()
-    for number in range(FLAT_PAIRS // 100):
+
+    def hundred(number: int) -> None:
         depth = quantize_metres(depth_m * (1 + number / 50), "bench")
         frame = _frame(f"p{number}", pixels, depth)
         rows = engine.render_rows(effect, frame, engine.RenderOptions(number, 100, "recipe")).rows
         again = engine.frame_of_row(rows[0])
         for row in rows:
             engine.render_row(row, again)
-        measured.append(resident_bytes())
-    first = FLAT_FROM // 100
-    slope = float(np.polyfit(np.arange(first, len(measured)) * 100, measured[first:], 1)[0])
-    ours, peer = measured[-1] / 1e6, measured[first] / 1e6
-    name = f"memory after {FLAT_PAIRS} haze pairs beside {FLAT_FROM} ({slope:+.0f} bytes a pair)"
-    return BenchLine(name, peer / ours, ours, peer, "MB")
+
+    trend = memory_trend(hundred, FLAT_PAIRS // 100, FLAT_FROM // 100)
+    return trend.line(f"memory after {FLAT_PAIRS} haze pairs beside {FLAT_FROM}", 100)
 
 
 def against_script(script: Path, pictures: int = 8) -> BenchLine:

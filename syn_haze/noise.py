@@ -30,7 +30,8 @@ Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 Int64 = npt.NDArray[np.int64]
 
-CELLS_ACROSS = 48
+# The edge of a rolling bank far away and seen from above is the hardest: 48 cells across leave it 20% wrong, 80 4%.
+CELLS_ACROSS = 80
 SLICES = 96
 # Slices are even in m / (far + NEARNESS m), m metres: finer where haze begins, and quick to invert.
 NEARNESS = 1.7

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import statistics
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from uniser_core.job import Job
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,52 @@ def least_cpu_seconds(run: Callable[[], object], repeats: int) -> float:
         run()
         times.append(time.process_time() - start)
     return min(times[1:])
+
+
+@dataclass(frozen=True)
+class MemoryTrend:
+    """Resident memory of this process after each step of a repeated work, MB, once it has settled."""
+
+    used_mb: tuple[float, ...]
+
+    @property
+    def slope_mb(self) -> float:
+        """Least-squares growth a step, MB."""
+        import numpy as np
+
+        return float(np.polyfit(np.arange(len(self.used_mb)), self.used_mb, 1)[0])
+
+    @property
+    def grown_mb(self) -> float:
+        """Difference of last and first, MB."""
+        return self.used_mb[-1] - self.used_mb[0]
+
+    def line(self, name: str, items_a_step: int = 1) -> BenchLine:
+        """Memory at the end beside memory when it had settled; its slope in bytes an item is in the name."""
+        first, last = self.used_mb[0], self.used_mb[-1]
+        slope = self.slope_mb * 1e6 / items_a_step
+        return BenchLine(f"{name} ({slope:+.0f} bytes each)", first / last, last, first, "MB")
+
+
+def memory_trend(step: Callable[[int], object], steps: int, settled: int) -> MemoryTrend:
+    """Run `step` for 0 … steps - 1 and tell the memory after each from the `settled`-th on."""
+    from uniser_core.supervisor import resident_mb
+
+    used = []
+    for number in range(steps):
+        step(number)
+        used.append(resident_mb())
+    return MemoryTrend(tuple(used[settled:]))
+
+
+def timed_run(job: Job, workers: int) -> tuple[float, int]:
+    """Wall seconds of a whole run into a folder of its own, processes started and all files written, and its rows."""
+    from uniser_core.runner import RunOptions, run_job
+
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        summary = run_job(job, f"{folder}/run", RunOptions(workers, progress=False))
+        return time.perf_counter() - start, int(summary.counts["rows"])
 
 
 def format_lines(lines: Sequence[BenchLine], as_json: bool) -> str:

@@ -88,16 +88,6 @@ def ghost_layer(
     return layer
 
 
-def warm_up() -> None:
-    """Compile the tracer and the rasteriser, once for all processes: numba keeps them on disk beside their source."""
-    from halo_render.optics.aperture import Aperture
-    from halo_render.optics.lens import load_lens
-
-    sensor = Sensor(16, 16, 50.0)
-    light = LightSource(0, sensor.direction(5.0, 6.0), 0.5, (1.0, 1.0, 1.0))
-    ghost_layer(load_lens("cooke_triplet"), [light], sensor, f_number=8.0, aperture=Aperture(6), coating="single")
-
-
 def merged(sources: Sequence[LightSource]) -> list[LightSource]:
     """The lights in front with any power, the strongest first; when many, those close together as one.
 

@@ -171,6 +171,10 @@ def test_farm_lines_are_commands_that_a_shell_can_read():
     script = shlex.split(lines[-1].partition(":")[2])[2]
     compile(script, "dask line", "exec")
     assert "range(10)" in script
+    assert "shell" not in script
+    array = shlex.split(lines[1].partition(":")[2])[-1]
+    assert array.startswith("--wrap=uniser halo frames --scene")
+    assert array.endswith("--shard $SLURM_ARRAY_TASK_ID/10")
 
 
 @pytest.mark.slow

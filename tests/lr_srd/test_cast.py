@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from lr_srd.bench import OneObject
 from lr_srd.cards import Card, Disc, card_visibility
 from lr_srd.cast import disc_of, shade
 from lr_srd.light import Horizon, highlight_share
 from lr_srd.mesh_shadow import mesh_visibility
-from lr_srd.params import ShadowParams
+from lr_srd.params import Pasted, ShadowParams
+from lr_srd.paste import visibility as object_visibility
 from lr_srd.receivers import focal_px_of, receivers_of, up_of
 from lr_srd.shade import Surfaces, shadow_ratio
 from tests.lr_srd.scenes import floor_frame
@@ -190,3 +192,38 @@ def test_a_lamp_in_the_picture_makes_no_highlights_elsewhere():
     floor = elsewhere.copy()
     floor[54:69, 34:49] = False
     assert lamp[floor].max() < 0.1
+
+
+def body_shadow(azimuth_deg: float, elevation_deg: float, thickness: float = 0.5) -> float:
+    """Ground area, square metres, that a cut-out ellipse of 0.42 x 0.9 m shades."""
+    frame = floor_frame(400, 300)
+    receivers = receivers_of(frame)
+    ground = receivers.ground
+    foot = ground.hit(receivers.ray(200, 170))
+    cutout = OneObject(None).cutout("bench", 0, 0)
+    pasted = Pasted(
+        object_id="bench", turn=0, elevation_deg=30, contact_m=tuple(foot), contact_px=(200, 170), height_m=0.9,
+        thickness=thickness,
+    )  # fmt: skip
+    light = Disc(Horizon.of(receivers.up).direction(azimuth_deg, elevation_deg), 0.5)
+    hidden = 1 - object_visibility(pasted, cutout, light, receivers)
+    # Of a pixel's cone the ground cuts depth^3 / (focal^2 height) of itself.
+    depth = -receivers.points_HWC[..., 2]
+    area = depth**3 / receivers.focal_px**2 / ground.camera_height_m
+    return float((hidden * area)[receivers.valid_HW].sum())
+
+
+@pytest.mark.parametrize(
+    ("azimuth_deg", "elevation_deg"), [(90, 30), (90, 60), (90, 80), (90, 90), (0, 85), (0, 45), (225, 75)]
+)
+def test_a_cut_out_is_a_thick_body_from_every_side(azimuth_deg, elevation_deg):
+    """An ellipsoid's shadow on the ground has the area pi abc sqrt(sum (l_i / axis_i)^2) / l_up."""
+    a, b, c = 0.21, 0.45, 0.105
+    azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
+    aside, up, ahead = (
+        math.sin(azimuth) * math.cos(elevation),
+        math.sin(elevation),
+        math.cos(azimuth) * math.cos(elevation),
+    )
+    true = math.pi * a * b * c * math.sqrt((aside / a) ** 2 + (up / b) ** 2 + (ahead / c) ** 2) / up
+    assert body_shadow(azimuth_deg, elevation_deg) == pytest.approx(true, rel=0.3)

@@ -132,7 +132,5 @@ def test_twenty_set_ups():
     found = np.array([compare(seed) for seed in range(20)])
     print(np.round(found, 3))
     assert found[:, 0].min() >= 0.90
-    # Penumbrae of less than a pixel, right at contacts, come out wider than Cycles' in a few set-ups.
-    assert (np.abs(found[:, 1] - 1) <= 0.10).mean() >= 0.80
-    assert np.abs(found[:, 1] - 1).max() <= 0.40
+    assert np.abs(found[:, 1] - 1).max() <= 0.10
     assert found[:, 2].min() >= 35

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from syn_haze.effect import Haze
 from tests.syn_haze.common import photo
 from uniser_core import engine
+from uniser_core.bench import memory_trend
 from uniser_core.camera import Camera
 from uniser_core.frame import Frame
 from uniser_core.png import encode_png
@@ -70,16 +70,12 @@ def test_the_way_to_bytes_gives_the_same_bits(preset: str) -> None:
     assert (mask8 == engine.strength8(layers.strength)).all()
 
 
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 @pytest.mark.slow
 def test_memory_is_flat_over_ten_thousand_pairs() -> None:
     """Made and rendered again as a trainer reads them; the slope is printed."""
     pixels = photo("coffee.png").rgb8_HWC[:96, :128].copy()
-    measured = []
-    for number in range(100):
+
+    def hundred(number: int) -> None:
         frame = Frame(f"p{number}", 128, 96, {"rgb8": lambda: pixels})
         frame.channels["depth"] = lambda f=frame, n=number: _depth(f, n)
         rows = engine.render_rows(Haze(), frame, engine.RenderOptions(number, 100, "recipe")).rows
@@ -87,11 +83,11 @@ def test_memory_is_flat_over_ten_thousand_pairs() -> None:
         for row in rows:
             engine.render_row(row, again)
         frame.forget()
-        measured.append(resident_bytes())
-    slope = float(np.polyfit(np.arange(20, 100) * 100, measured[20:], 1)[0])
-    print(f"resident memory: {slope:.0f} bytes a pair over 8,000 pairs")
-    assert abs(slope) < 1000
-    assert measured[-1] - measured[20] < 16e6
+
+    trend = memory_trend(hundred, 100, 20)
+    print(f"resident memory: {trend.slope_mb * 1e4:.0f} bytes a pair over 8,000 pairs")
+    assert abs(trend.slope_mb) * 1e4 < 1000
+    assert trend.grown_mb < 16
 
 
 def _depth(frame: Frame, seed: int) -> object:

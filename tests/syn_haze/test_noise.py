@@ -87,9 +87,7 @@ def test_froxels_agree_with_an_exact_ray_march_at_length(name: str, air: str, se
     exact = ray_march.march(depth, view, profile, BETA, field, 500)
     error = np.abs(tau_of(depth, field, view=view, profile=profile) - exact) / np.maximum(exact, LEAST_TAU)
     assert error.mean() < 0.02
-    # A few far pixels look along the edge of a bank that is finer than a froxel, at optical depths of 2 to 4.
-    assert np.quantile(error, 0.99) < 0.05
-    assert error.max() < 0.12
+    assert error.max() < 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)
