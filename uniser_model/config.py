@@ -58,6 +58,9 @@ class DataConfig(_Strict):
     exposure_ev: float = Field(0.0, ge=0, le=3, description="both pictures darkened by up to so many stops")
     tint: float = Field(0.0, ge=0, le=1, description="both pictures' channels scaled by up to exp(+-tint)")
     cache_mb: int = Field(2048, ge=0)
+    shuffle_window: int = Field(
+        0, ge=0, description="samples mixed at a time, variants of a picture near each other; 0 mixes the whole epoch"
+    )
     most_bad_rows: int = Field(100, ge=0, description="rows that cannot be read are skipped, up to so many")
 
     @model_validator(mode="after")
