@@ -13,6 +13,7 @@ from pair_runs import photo, write_run
 
 from aggregate.build import build
 from syn_haze.depth.heuristic import HeuristicDepth
+from tests.cli import uniser
 from uniser_core.corpus import Corpus
 from uniser_core.engine import RenderOptions, render_rows
 from uniser_core.errors import InputError
@@ -121,3 +122,32 @@ def test_variants_share_a_decoded_frame_within_the_bytes_allowed(
     monkeypatch.setenv("UNISER_FRAME_CACHE_MB", "many")
     with pytest.raises(InputError, match="whole number of megabytes"):
         Corpus.open(tmp_path / "c")
+
+
+PLUGIN = """
+import numpy as np
+from uniser_core.effect import EffectParams, Layers, effect
+
+@effect("dusk", fast=True, tags=("unseen",))
+class Dusk:
+    class Params(EffectParams):
+        share: float
+    def sample(self, rng, frame):
+        return self.Params(share=float(rng.uniform(0.2, 0.7)))
+    def apply(self, frame, params):
+        return Layers(frame.rgb_HWC * np.float32(params.share))
+"""
+
+
+def test_recipe_rows_of_a_plugin_need_its_file(tmp_path: Path) -> None:
+    plugin, recipe = tmp_path / "dusk.py", tmp_path / "r.yaml"
+    plugin.write_text(PLUGIN)
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "coffee.png"), photo("coffee"))
+    recipe.write_text("sources: [run]\nkeep_unseen: true\ntest_fraction: 0\n")
+    where = ("--source", tmp_path / "photos", "--out", tmp_path / "run")
+    uniser("synth", "dusk", "--plugin", plugin, "--store", "recipe", *where)
+    without = uniser("corpus", "build", recipe, "--out", tmp_path / "none", "--workers", "1", code=None)
+    assert "not_rendered" in without.stderr
+    uniser("corpus", "build", recipe, "--out", tmp_path / "c", "--workers", "1", "--plugin", plugin)
+    assert Corpus.open(tmp_path / "c").manifest["rejected"] == {}
