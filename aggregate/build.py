@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-from collections import Counter
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from uniser_core import SCHEMA_VERSION, registry
 from uniser_core.corpus import INDEX, Corpus
+from uniser_core.effect_tags import effect_tags
 from uniser_core.errors import InputError, UniserError
 from uniser_core.version import generator_name
 
@@ -32,7 +33,7 @@ from aggregate.scan import scan
 from aggregate.shards import ShardFacts, inspect, list_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aggregate.output import Place
     from aggregate.recipe import Recipe
@@ -75,11 +76,15 @@ def build(
     scheduler: str | None = None,
     dry_run: bool = False,
     pack: bool = False,
+    plugins: Sequence[str] = (),
 ) -> BuildSummary:
     """Build a corpus in the folder `out`; the same again writes nothing and says so. `pack`: copy its pictures there.
 
+    `plugins` are files of effects that recipe rows are of: every worker runs them, so they lie where all see them.
     Raises InputError on a bad source, ConfigMismatchError where `out` holds another corpus.
     """
+    plugins = [os.path.abspath(path) for path in plugins]
+    registry.load_plugins(plugins)
     check_words([*recipe.licenses.allow, *recipe.licenses.deny], "recipe licenses")
     shards, notes = list_shards(recipe)
     guards = open_guards(recipe.guard)
@@ -96,7 +101,7 @@ def build(
             return BuildSummary(out, existing, [*notes, note])
         names = [relative_name(place.store, facts.shard.uri) for facts in found]
         parts = list(_partitions(found, partitions))
-        rules = Rules.of(recipe, dry_run, _effect_tags(recipe, found))
+        rules = replace(Rules.of(recipe, dry_run, _effect_tags(recipe, found)), plugins=tuple(plugins))
         scanned = [([(n, found[n].shard, g) for n, g in units], rules) for units in parts]
         facts = runner.reduce(scan, scanned, pa.concat_tables, "pictures")
         if not len(facts):
@@ -175,7 +180,7 @@ def _effect_tags(recipe: Recipe, found: list[ShardFacts]) -> dict[str, tuple[str
     if not recipe.keep_unseen or any(":" not in tag for tag in recipe.exclude_tags):
         for effect in {e for facts in found for e in facts.effects}:
             with contextlib.suppress(UniserError):
-                tags[effect] = registry.get_effect(effect).tags
+                tags[effect] = effect_tags(effect)
     return tags
 
 
@@ -192,7 +197,7 @@ def _counts(facts: pa.Table, decision: Decision) -> dict[str, Any]:
         "rows": int(kept.sum()),
         "counts": counts,
         "groups": {side: len(np.unique(groups[chosen])) for side, chosen in sides.items()},
-        "rejected": dict(sorted(Counter(r for r in decision.reason if r is not None).items())),
+        "rejected": dict(sorted(decision.counted().items())),
         "over_quota": int((decision.state == OVER_QUOTA).sum()),
         "over_cap": int((decision.state == OVER_CAP).sum()),
         "cells": decision.cells,
@@ -231,7 +236,7 @@ def _notes(recipe: Recipe, manifest: dict[str, Any], decision: Decision, dry_run
     if manifest["rejected"].get(UNSEEN):
         held = f"{manifest['rejected'][UNSEEN]} pairs of unseen effects were left out: they are for testing"
         notes.append(f"{held}; keep_unseen: true takes them in")
-    used = {d for r, d in zip(decision.reason, decision.detail, strict=True) if r == "excluded_tag"}
+    used = {detail for reason, detail in decision.reasons if reason == "excluded_tag"}
     notes += [f"exclude_tags: no row has '{tag}'" for tag in recipe.exclude_tags if tag not in used]
     return notes
 
@@ -247,10 +252,9 @@ def _emit(
     chosen = pa.table(
         {
             "keep": pa.array(decision.state == KEPT),
-            "split": pa.array(np.where(decision.test, "test", "train"), pa.string()),
+            "split": pa.DictionaryArray.from_arrays(decision.test.astype(np.int32), ["train", "test"]),
             **{k: facts.column(k) for k in ("row", "order_key", "pair_key", "clean_sha256")},
-            "reason": pa.array(decision.reason, pa.string()),
-            "detail": pa.array(decision.detail, pa.string()),
+            **decision.texts(),
         }
     ).cast(CHOSEN_SCHEMA)
     arguments, at = [], 0

@@ -21,6 +21,9 @@ def build(
     workers: Annotated[int, typer.Option(min=0, help="local processes; 0: threads of this one, one a core")] = 0,
     partitions: Annotated[int, typer.Option(min=0, help="parts the work is cut into; 0: one a shard")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="a running Dask scheduler, tcp://HOST:8786")] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="file of an effect that recipe rows are of; repeatable")
+    ] = None,
     pack: Annotated[bool, typer.Option("--pack", help="copy the pictures into the corpus, in its order")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="count from metadata alone and write nothing")] = False,
     as_json: AsJson = False,
@@ -35,7 +38,7 @@ def build(
     from aggregate.recipe import load_recipe, with_guards
 
     guarded = with_guards(load_recipe(recipe), guard or ())
-    summary = build_corpus(guarded, out, workers, partitions, scheduler, dry_run, pack)
+    summary = build_corpus(guarded, out, workers, partitions, scheduler, dry_run, pack, plugin or ())
     if as_json:
         print_json({**summary.manifest, "out": out, "notes": summary.notes, "written": summary.written})
         return

@@ -10,7 +10,7 @@ import numpy as np
 
 from aggregate.near import canonical
 from aggregate.quota import apply_quotas, cap_cleans
-from aggregate.rows import KEPT, REJECTED, Decision, Rows, run_starts
+from aggregate.rows import KEPT, Decision, Rows, run_starts
 from aggregate.rules import NOT_PUBLISHED, PUBLISHED_TEST, PUBLISHED_TRAIN
 
 if TYPE_CHECKING:
@@ -34,18 +34,11 @@ def decide(facts: pa.Table, source_of_shard: list[int], recipe: Recipe, held: He
     Raises InputError when nothing is left, or nothing of an effect that has a quota.
     """
     rows = Rows(facts, source_of_shard)
-    if recipe.near_duplicates:
-        near, cluster = canonical(
-            rows.exact, facts.column("target_phash").to_numpy(), facts.column("thumb").to_pylist()
-        )
+    thumbs = facts.column("thumb")
+    if recipe.near_duplicates and thumbs.null_count < len(thumbs):
+        near, cluster = canonical(rows.exact, facts.column("target_phash").to_numpy(), thumbs.to_pylist())
         rows.clean = _renamed(rows.exact, near, cluster)
-    decision = Decision(
-        np.zeros(rows.count, np.int8),
-        facts.column("reason").to_pylist(),
-        facts.column("detail").to_pylist(),
-        np.zeros(rows.count, np.bool_),
-    )
-    decision.state[[r is not None for r in decision.reason]] = REJECTED
+    decision = Decision.of(facts)
     _drop_duplicates(rows, decision, recipe)
     _split(rows, decision, recipe, held)
     cap_cleans(rows, decision, recipe.max_per_clean)
@@ -61,10 +54,12 @@ def _renamed(keys: UInt64, old: UInt64, new: UInt64) -> UInt64:
     return np.where(old[at] == keys, new[at], keys)
 
 
-def _reject(decision: Decision, chosen: Int64, reason: str, details: list[str]) -> None:
-    decision.state[chosen] = REJECTED
-    for row, detail in zip(chosen.tolist(), details, strict=True):
-        decision.reason[row], decision.detail[row] = reason, detail
+def _reject(
+    decision: Decision, chosen: Int64, reason: str, detail: str, source_of_first: Int64, uris: list[str]
+) -> None:
+    """Set rows aside; `detail` names the source of the row that stays in its place."""
+    for source in np.unique(source_of_first).tolist():
+        decision.reject(chosen[source_of_first == source], reason, detail.format(uris[source]))
 
 
 def _drop_duplicates(rows: Rows, decision: Decision, recipe: Recipe) -> None:
@@ -74,7 +69,7 @@ def _drop_duplicates(rows: Rows, decision: Decision, recipe: Recipe) -> None:
     order = alive[np.lexsort([k[alive] for k in (position, rows.pair, rows.source, rows.content, rows.effect)])]
     repeated, first = _repeats(order, rows.effect, rows.content)
     uris = recipe.sources
-    _reject(decision, repeated, "repeated_pair", [f"as in {uris[s]}" for s in rows.source[first].tolist()])
+    _reject(decision, repeated, "repeated_pair", "as in {}", rows.source[first], uris)
     # The same clean picture in several sources under one effect: the preferred source's rows stay, all of them.
     alive = np.flatnonzero((decision.state == KEPT) & rows.has_clean)
     order = alive[np.lexsort([k[alive] for k in (rows.source, rows.clean, rows.effect)])]
@@ -82,13 +77,11 @@ def _drop_duplicates(rows: Rows, decision: Decision, recipe: Recipe) -> None:
     other = rows.source[repeated] != rows.source[first]
     same = rows.exact[repeated] == rows.exact[first]
     for reason, how, chosen in (("repeated_clean", "is", other & same), ("near_clean", "is nearly one", other & ~same)):
-        details = [f"clean picture {how} in {uris[s]}" for s in rows.source[first[chosen]].tolist()]
-        _reject(decision, repeated[chosen], reason, details)
+        _reject(decision, repeated[chosen], reason, f"clean picture {how} in {{}}", rows.source[first[chosen]], uris)
     alive = np.flatnonzero(decision.state == KEPT)
     order = alive[np.lexsort([k[alive] for k in (position, rows.content, rows.source, rows.pair)])]
     repeated, first = _repeats(order, rows.pair)
-    details = [f"pair_id is taken by another pair of {uris[s]}" for s in rows.source[first].tolist()]
-    _reject(decision, repeated, "repeated_pair_id", details)
+    _reject(decision, repeated, "repeated_pair_id", "pair_id is taken by another pair of {}", rows.source[first], uris)
 
 
 def _repeats(order: Int64, *keys: Any) -> tuple[Int64, Int64]:

@@ -71,16 +71,17 @@ _SORTABLE_SCHEMA = pa.schema(
     [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in INDEX_SCHEMA]
     + [pa.field(name, pa.uint64()) for name in ("order_key", "pair_key")]
 )
+TEXT = pa.dictionary(pa.int32(), pa.string())
 CHOSEN_SCHEMA = pa.schema(
     [
         ("keep", pa.bool_()),
-        ("split", pa.string()),
+        ("split", TEXT),
         ("row", pa.int64()),
         ("order_key", pa.uint64()),
         ("pair_key", pa.uint64()),
         ("clean_sha256", pa.binary()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
+        ("reason", TEXT),
+        ("detail", TEXT),
     ]
 )
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Int64 = npt.NDArray[np.int64]
 PICTURES_A_TASK = 32
+COMPARED = {"clean_pictures": "clean picture", "guard_pictures": "guard picture"}
 
 
 @dataclass
@@ -63,6 +64,8 @@ def find_leaks(
     Every distinct clean picture is looked for once. A row is never matched with its own group, which lies on one
     side of the split in any case.
     """
+    if not guards and not (facts.column("published").to_numpy() == PUBLISHED_TEST).any():
+        return Leaks(facts)
     rows = _Rows(facts, found)
     own = rows.published_as_test()
     if not guards and not own:
@@ -88,8 +91,12 @@ def find_leaks(
 
 def compared_line(compared: dict[str, int]) -> str:
     """What the guard looked at, for people; `compared` as in `Leaks`."""
-    clean, guards = (f"{compared[k]:,}" for k in ("clean_pictures", "guard_pictures"))
-    return f"leak guard: {clean} clean pictures, or the inputs beside them, were compared with {guards} guard pictures"
+    clean, guards = (_counted(compared[k], what) for k, what in COMPARED.items())
+    return f"leak guard: compared {clean}, or the input beside each, with {guards}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _call(run: Any, arguments: tuple[Any, ...]) -> Any:
@@ -177,5 +184,5 @@ class _Rows:
         facts = self.facts
         for name, values in (("reason", reason), ("detail", detail)):
             at = facts.schema.get_field_index(name)
-            facts = facts.set_column(at, facts.schema.field(at), pa.array(values, pa.string()))
+            facts = facts.set_column(at, facts.schema.field(at), pa.array(values, facts.schema.field(at).type))
         return Leaks(facts, dict(sorted(counts.items())))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from aggregate.guard_pictures import Shown, UInt8
     from aggregate.guard_sketch import Sketch
 
-# Of every COPIES copies of a guarded picture the last is as bad as all limits allow at once.
-COPIES = 6
+# So many copies of a guarded picture, of which one in six is as bad as all limits allow at once.
+COPIES, EXTREME_IN = 24, 6
 HASH_BITS = 6
 PROMISED_RECALL, PROMISED_FALSE = 0.99, 0.001
 
@@ -112,7 +112,7 @@ def _measure_fold(result: Measured, guarded: list[Shown], others: list[Shown], c
     for number, shown in enumerate(guarded):
         rng = generator(derive_seed("guard bench", shown.name))
         for copy in range(copies):
-            extreme = copy == copies - 1
+            extreme = (copy + 1) % min(copies, EXTREME_IN) == 0
             picture = altered(shown.rgb8_HWC, rng, extreme)
             hit = number in _matches(result, index, picture)
             (result.found_extreme if extreme else result.found).count(hit)

@@ -144,7 +144,8 @@ def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict
     put(REJECTED, lambda path: pq.write_table(tables["rejected"], path, compression="ZSTD"))
     put(RECIPE, lambda path: path.write_text(recipe.to_yaml(), encoding="utf8"))
     put(ATTRIBUTION, lambda path: csv.write_csv(attribution_table(tables["index"]), path))
-    put(INDEX, lambda path: write_index(tables["index"], path))
+    # What is written is given up on the way: the page reads its own.
+    put(INDEX, lambda path: write_index(tables.pop("index"), path))
     manifest["files"] = files
     # Not among the files that are verified: `corpus report` may write it again.
     place.store.write(REPORT, corpus_page(Corpus(place.store.uri, manifest=manifest)).encode())

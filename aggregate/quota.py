@@ -57,7 +57,7 @@ def apply_quotas(rows: Rows, decision: Decision, recipe: Recipe) -> None:
     available = {n: int((kept & (rows.effect == i)).sum()) for i, n in enumerate(rows.names)}
     available = {n: count for n, count in available.items() if count}
     if not available:
-        why = sorted({r for r in decision.reason if r})
+        why = sorted(decision.counted())
         raise InputError("the corpus would be empty", f"every row was set aside: {', '.join(why)}", "mend the recipe")
     for effect in recipe.quotas:
         if effect not in available:

@@ -169,12 +169,10 @@ def _examples(rejected: pa.Table, reason: str) -> str:
 
 def _of(rejected: pa.Table, words: Sequence[str]) -> list[dict[str, Any]]:
     """Counts of (reason, detail) of the reasons that begin with one of the words, the most frequent first."""
-    chosen = [(r, d) for r, d in _reasons(rejected) if str(r).startswith(tuple(words))]
-    return [{"reason": r, "pairs": n, "detail": d or ""} for (r, d), n in Counter(chosen).most_common(CREDITS)]
-
-
-def _reasons(rejected: pa.Table) -> list[tuple[str, str]]:
-    return list(zip(rejected.column("reason").to_pylist(), rejected.column("detail").to_pylist(), strict=True))
+    counted = rejected.group_by(["reason", "detail"]).aggregate([([], "count_all")]).to_pylist()
+    chosen = [c for c in counted if str(c["reason"]).startswith(tuple(words))]
+    chosen.sort(key=lambda c: -c["count_all"])
+    return [{"reason": c["reason"], "pairs": c["count_all"], "detail": c["detail"] or ""} for c in chosen[:CREDITS]]
 
 
 def _duplicates(corpus: Corpus, rejected: pa.Table) -> str:

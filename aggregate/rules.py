@@ -45,6 +45,7 @@ class Rules:
     deny: tuple[str, ...]
     unseen_effects: tuple[str, ...] = ()
     misalignment_limits_px: tuple[float | None, ...] = ()  # of each source
+    plugins: tuple[str, ...] = ()  # files of effects, run where rows are rendered
 
     @classmethod
     def of(cls, recipe: Recipe, dry_run: bool, effect_tags: dict[str, tuple[str, ...]]) -> Rules:

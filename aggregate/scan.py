@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from uniser_core import codecs, engine
+from uniser_core import codecs, engine, registry
 from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
 
 from aggregate.keys import hash_rows, hash_strings, key_of
 from aggregate.near import thumbnail
+from aggregate.rows import digests
 from aggregate.rules import INCOMPLETE, REQUIRED, judge, published
 from aggregate.shards import damaged
 
@@ -35,12 +36,13 @@ UInt8 = npt.NDArray[np.uint8]
 LABELS = ("effect", "dataset", "variant")
 DIGESTS = ("input_sha256", "target_sha256")
 KNOWN_BY = (*LABELS, *DIGESTS, "pair_id", "group_id", "split", "width", "height", "psnr_db", "target_phash")
+TEXT = pa.dictionary(pa.int32(), pa.string())
 # One row of the source: where it is, its keys, what it says of its split, and what is wrong with it.
 FACTS_SCHEMA = pa.schema(
     [
         pa.field("shard", pa.int32(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
-        *(pa.field(name, pa.string(), nullable=False) for name in LABELS),
+        *(pa.field(name, TEXT, nullable=False) for name in LABELS),
         pa.field("psnr_db", pa.float32(), nullable=False),
         pa.field("order_key", pa.uint64(), nullable=False),  # keyed hash of pair_id: the order of the corpus
         pa.field("pair_key", pa.uint64(), nullable=False),
@@ -51,8 +53,8 @@ FACTS_SCHEMA = pa.schema(
         pa.field("clean_sha256", pa.binary(32)),
         pa.field("target_phash", pa.uint64(), nullable=False),
         pa.field("thumb", pa.binary()),  # of the clean picture, with the first row that shows it
-        pa.field("reason", pa.string()),
-        pa.field("detail", pa.string()),
+        pa.field("reason", TEXT),
+        pa.field("detail", TEXT),
     ]
 )
 # What a recipe row renders from, beside its target and depth.
@@ -66,6 +68,7 @@ EXR_MAGIC = b"\x76\x2f\x31\x01"
 
 def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
     """Facts of the rows of some (shard number, shard, row group), in that order."""
+    registry.load_plugins(rules.plugins)
     tables, opened = [], None
     for number, shard, group in units:
         if opened is None or opened[0] != shard:
@@ -97,10 +100,12 @@ def _columns(schema: pa.Schema, rules: Rules) -> list[str]:
 
 def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
     """Keys and labels that follow from metadata alone, a value a row; no thumbnails."""
-    named = {n: pc.fill_null(pc.cast(rows.column(n), pa.string()), "").combine_chunks() for n in LABELS}
+    named = {
+        n: pc.fill_null(pc.cast(rows.column(n), pa.string()), "").combine_chunks().dictionary_encode() for n in LABELS
+    }
     pair, group = rows.column("pair_id"), rows.column("group_id")
     target = rows.column("target_sha256").combine_chunks()
-    both = np.concatenate([_digests(rows.column("input_sha256")), _digests(target)], axis=1)
+    both = np.concatenate([digests(rows.column("input_sha256").combine_chunks()), digests(target)], axis=1)
     return {
         **named,
         "psnr_db": rows.column("psnr_db").fill_null(np.nan).to_numpy(),
@@ -115,16 +120,6 @@ def facts_of(rows: pa.Table, seed: int) -> dict[str, Any]:
         "clean_sha256": pc.if_else(pc.equal(pc.binary_length(target), 32), target, None),
         "thumb": pa.nulls(len(rows), pa.binary()),
     }
-
-
-def _digests(column: Any) -> UInt8:
-    """Digests as (N, 32) bytes; what is not 32 bytes long is zero."""
-    plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    whole = pc.if_else(pc.equal(pc.binary_length(plain), 32), plain, bytes(32)).fill_null(bytes(32))
-    offset, (_, _, data) = whole.offset, whole.buffers()
-    if not len(whole):
-        return np.empty((0, 32), np.uint8)
-    return np.frombuffer(data, np.uint8)[offset * 32 : (offset + len(whole)) * 32].reshape(-1, 32)
 
 
 class _BadRowError(Exception):

@@ -30,6 +30,7 @@ class BlobFiles:
         """With a `version`, blobs of object stores are kept under it in `cache` (default: the user's)."""
         self.store, self.cache, self.version = store, cache, version
         self._open: OrderedDict[str, ByteSource] = OrderedDict()
+        self._local: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     def read(self, name: str, offset: int, length: int, whose: str) -> bytes:
@@ -49,11 +50,17 @@ class BlobFiles:
 
     def _bytes(self, name: str, offset: int, length: int) -> bytes:
         """A byte range; of a file on an object store, kept on the local disk."""
-        if not self.version or isinstance(shard_path(self.store, name)[0], pafs.LocalFileSystem):
+        if not self.version or self._is_local(name):
             return self._file(name).read_at(offset, length)
         self.cache = self.cache or BlobCache.of_user()
         key = f"{self.version}/{name}/{offset}"
         return self.cache.get(key, length, lambda: self._file(name).read_at(offset, length))
+
+    def _is_local(self, name: str) -> bool:
+        # Finding a path's file system takes longer than reading a small blob.
+        if name not in self._local:
+            self._local[name] = isinstance(shard_path(self.store, name)[0], pafs.LocalFileSystem)
+        return self._local[name]
 
     def _file(self, name: str) -> ByteSource:
         with self._lock:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from uniser_core.decode_checks import sniff
 from uniser_core.errors import InputError
-from uniser_core.png import encode_png
+from uniser_core.png import decode_png, encode_png
 from uniser_core.registry import load_point, points, working_points
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ def decode_blob(data: bytes) -> npt.NDArray[Any]:
     """Decode a blob of our own: (H, W) or (H, W, 3) RGB, uint8 or uint16. Raises InputError when corrupt."""
     if _is_jxl(data[:HEAD_BYTES]):
         return _decode_jxl(data)
+    ours = decode_png(data)
+    if ours is not None:
+        return ours
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if pixels is None:
         for codec in working_points(GROUP).values():

@@ -20,6 +20,7 @@ from uniser_core import SCHEMA_VERSION
 from uniser_core.blob_cache import BlobCache
 from uniser_core.blob_files import BlobFiles, shard_path
 from uniser_core.errors import InputError
+from uniser_core.frame_cache import FrameCache
 from uniser_core.order import weights_by
 from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
 from uniser_core.storage import Store
@@ -27,6 +28,8 @@ from uniser_core.storage import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from uniser_core.frame import Frame
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -80,6 +83,7 @@ class Corpus:
         self._places = {c: self._place(c) for c in IMAGE_COLUMNS}
         # The index' digest is part of a kept blob's name: a corpus that was built anew finds nothing of the old one.
         self._files = BlobFiles(self.store, cache, self.manifest["files"][INDEX]["sha256"])
+        self.frames = FrameCache.of_user()
 
     @classmethod
     def open(cls, uri: str | Path) -> Corpus:
@@ -133,6 +137,11 @@ class Corpus:
         """The encoded picture of an image column, by one read. Raises InputError when it is not (wholly) there."""
         return self._files.read(*self.place(row, column), f"the {column} of row {row} of {self.uri}")
 
+    def by_clean(self, rows: Int64) -> Int64:
+        """The same rows with all of one clean picture side by side, pictures in the order of their digests."""
+        digests = self.index.column("clean_sha256").take(pa.array(rows))
+        return rows[pc.sort_indices(digests).to_numpy()] if len(rows) else rows
+
     def sampling(self, rows: Int64, weights: dict[str, float] | None = None) -> Float64 | None:
         """Weight of each row by its effect, float64 (N,): `weights`, or else the recipe's `sampling`; None for even."""
         factors = self.manifest["recipe"].get("sampling", {}) if weights is None else weights
@@ -159,13 +168,13 @@ class Corpus:
         from uniser_core import codecs
 
         pair: dict[str, Any] = {"row": int(row), **self.metadata(row)}
-        target = self.blob(row, "target")
         with named(f"{pair['pair_id']} (row {row} of {self.uri})"):
             if self.has(row, "input"):
+                target = self.blob(row, "target")
                 pair["input_HWC"] = codecs.decode_rgb8(self.blob(row, "input"))
                 pair["target_HWC"] = codecs.decode_rgb8(target)
             else:
-                pair["input_HWC"], pair["target_HWC"] = self._render(row, target)
+                pair["input_HWC"], pair["target_HWC"] = self._render(row, pair)
             if self.has(row, "mask"):
                 pair["mask_HW"] = codecs.decode_blob(self.blob(row, "mask"))
             for name, pixels in pair.items():
@@ -173,16 +182,23 @@ class Corpus:
                     _check_size(pixels, pair, name)
         return pair
 
-    def _render(self, row: int, target: bytes) -> tuple[UInt8, UInt8]:
+    def _render(self, row: int, pair: dict[str, Any]) -> tuple[UInt8, UInt8]:
         """(input, target) of a recipe row, whose input pixels follow from its target, depth and params."""
         from uniser_core import engine
 
-        names = ("pair_id", "group_id", "effect", "effect_version", "params", "seed")
-        cells: dict[str, Any] = {name: self.index.column(name)[row].as_py() for name in names}
-        depth = {"bytes": self.blob(row, "depth"), "path": ""} if self.has(row, "depth") else None
-        cells |= {"target": {"bytes": target, "path": ""}, "depth": depth}
-        frame = engine.frame_of_row(cells)
-        return engine.render_row(cells, frame), frame.rgb8_HWC
+        # Variants of one picture render from one frame; relative depth may be scaled anew for some of them.
+        places = tuple(self.place(row, c) for c in ("target", "depth") if self.has(row, c))
+        key = (places, json.dumps(pair["params"].get("depth")))
+
+        def make() -> Frame:
+            depth = {"bytes": self.blob(row, "depth")} if self.has(row, "depth") else None
+            return engine.frame_of_row({**pair, "target": {"bytes": self.blob(row, "target")}, "depth": depth})
+
+        with self.frames.frame(key, make) as frame:
+            target = frame.rgb8_HWC.view()
+            # Other rows start from the same pixels.
+            target.flags.writeable = False
+            return engine.render_row(pair, frame), target
 
     def _checked(self, row: int) -> int:
         if not 0 <= row < len(self):

@@ -276,16 +276,21 @@ def dump_params(
 def frame_of_row(row: Mapping[str, Any], target_HWC: UInt8 | None = None) -> Frame:
     """The frame that a stored row started from: its decoded target and 16-bit depth.
 
-    `row` holds `target` and `depth` image cells and `params`, as `PairSet.rows` gives them; no `target` is needed
-    where `target_HWC`, uint8 (H, W, 3), is that picture decoded.
+    `row` holds `target` and `depth` image cells and `params`, as `PairSet.rows` gives them (or parsed); no `target` is
+    needed where `target_HWC`, uint8 (H, W, 3), is that picture decoded.
     """
     target8 = codecs.decode_rgb8(row["target"]["bytes"]) if target_HWC is None else target_HWC
     channels: dict[str, Any] = {"rgb8": lambda: target8}
     if row["depth"] is not None and row["depth"]["bytes"] is not None:
-        code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), json.loads(row["params"])["depth"]
+        code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), _values(row)["depth"]
         channels["depth"] = lambda: DepthMap.from_description(code_HW, described)
     name = str(row["pair_id"]).split("/")[-2]
     return Frame(name, target8.shape[1], target8.shape[0], channels, group_id=row["group_id"])
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
+    return values
 
 
 def input_pixels(row: Mapping[str, Any]) -> UInt8:
@@ -307,7 +312,7 @@ def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
             f"this is version {effect.version}",
             "install the version in `generator`, or render the set again",
         )
-    values = json.loads(row["params"])
+    values = _values(row)
     camera = Camera.from_description(values["camera"])
     params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
     return _degrade8(effect, frame or frame_of_row(row), params, camera)

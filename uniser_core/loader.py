@@ -46,14 +46,17 @@ class PairLoader:
     def __init__(
         self, corpus: Corpus, split: str | None = "train", effect: str | Sequence[str] | None = None, *, seed: int = 0,
         rank: int = 0, world: int = 1, start: int = 0, workers: int = 2, ahead: int = 8,
-        weights: dict[str, float] | None = None, most_bad: int = 100,
+        weights: dict[str, float] | None = None, most_bad: int = 100, window: int = 0,
     ) -> None:  # fmt: skip
-        """Raises InputError for a rank that is none, or a split and effect without rows."""
+        """`window` samples are mixed at a time, variants of one picture near each other: see `EpochOrder`.
+
+        Raises InputError for a rank that is none, or a split and effect without rows."""
         if not 0 <= rank < world:
             raise InputError(f"rank {rank} of {world}", "must be from 0 to world - 1", "mend it")
         rows = corpus.rows(split, effect)
+        rows = corpus.by_clean(rows) if window else rows
         self.corpus, self.rank, self.world = corpus, rank, world
-        self.order = EpochOrder(rows, seed, corpus.sampling(rows, weights))
+        self.order = EpochOrder(rows, seed, corpus.sampling(rows, weights), window)
         self.number, self.bad = start, BadRows(most_bad, len(rows))
         self._workers, self._ahead = workers, max(1, ahead)
 

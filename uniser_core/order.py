@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+# Stretches of neighbouring rows that one window mixes.
+STRETCHES = 16
 
 
 def permuted(position: int, count: int, key: int) -> int:
@@ -52,13 +54,19 @@ class EpochOrder:
     `rows` are row numbers, int64 (N,); `weights` float64 (N,), not negative, or None for one of each. An epoch has N
     samples. In it a row of weight w comes floor or ceil of w N / sum(w) times (systematic sampling with a start drawn
     for each epoch: Madow and Madow 1944), and in the mean of epochs exactly that often.
+
+    With a `window` of samples, rows that lie side by side in `rows` come near each other: an epoch's samples are
+    stretches of window / 16 neighbours in a keyed order, and those of one window are mixed. So variants of one clean
+    picture (`Corpus.by_clean`) meet while that picture is still in memory, and a step sees some sixteen of them.
     """
 
-    def __init__(self, rows: Int64, seed: int, weights: Float64 | None = None) -> None:
-        """Raises InputError for no rows, or weights that are no weights."""
+    def __init__(self, rows: Int64, seed: int, weights: Float64 | None = None, window: int = 0) -> None:
+        """`window` 0 mixes all rows. Raises InputError for no rows, or weights or a window that are none."""
+        if window < 0:
+            raise InputError(f"a window of {window} samples", "must be 0 or more", "mend it")
         if not len(rows):
             raise InputError("the rows to go through", "are none", "choose a split and effects that the corpus has")
-        self.rows, self.seed = rows, seed
+        self.rows, self.seed, self.window = rows, seed, window
         self._bounds: Float64 | None = None
         if weights is not None and len(set(weights.tolist())) > 1:
             if len(weights) != len(rows) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
@@ -74,7 +82,7 @@ class EpochOrder:
         """Epoch, row and repeat of a sample number, from 0: no two numbers have the same place."""
         count = len(self.rows)
         epoch, position = divmod(number, count)
-        at = permuted(position, count, derive_seed("epoch-order", self.seed, epoch))
+        at = self._at(epoch, position)
         if self._bounds is None:
             return Place(epoch, int(self.rows[at]), 0)
         start = derive_seed("epoch-start", self.seed, epoch) / 2.0**64
@@ -82,6 +90,21 @@ class EpochOrder:
         below = float(self._bounds[chosen - 1]) if chosen else 0.0
         repeat = at - max(0, math.ceil(below - start))
         return Place(epoch, int(self.rows[chosen]), repeat)
+
+    def _at(self, epoch: int, position: int) -> int:
+        """Where an epoch's `position` goes: a permutation of all of its positions."""
+        count, key = len(self.rows), derive_seed("epoch-order", self.seed, epoch)
+        if not self.window:
+            return permuted(position, count, key)
+        first = position // self.window * self.window
+        inside = min(self.window, count - first)
+        mixed = first + permuted(position - first, inside, derive_seed("epoch-window", self.seed, epoch, first))
+        length = max(1, self.window // STRETCHES)
+        stretch, step = divmod(mixed, length)
+        # What is left over at the end stays there; the start moves from epoch to epoch, and every border with it.
+        if stretch < count // length:
+            stretch = permuted(stretch, count // length, key)
+        return (stretch * length + step + derive_seed("epoch-shift", self.seed, epoch)) % count
 
 
 def weights_by(names: Sequence[str], factors: dict[str, float]) -> Float64 | None:

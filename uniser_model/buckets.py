@@ -41,8 +41,10 @@ class BucketOrder:
     as `EpochOrder` has them, so each comes as often as the others, or as its weight says.
     """
 
-    def __init__(self, rows: Int64, seed: int, weights: Float64 | None, bucket_N: npt.NDArray[Any], batch: int) -> None:
-        """`bucket_N` says the bucket of each row; `weights` as of `EpochOrder`."""
+    def __init__(
+        self, rows: Int64, seed: int, weights: Float64 | None, bucket_N: npt.NDArray[Any], batch: int, window: int = 0
+    ) -> None:
+        """`bucket_N` says the bucket of each row; `weights` and `window` (of each bucket) as of `EpochOrder`."""
         self.batch, self.seed = batch, seed
         even = np.ones(len(rows)) if weights is None else weights
         self.buckets: list[int] = sorted({int(b) for b in bucket_N[even > 0]})
@@ -51,7 +53,7 @@ class BucketOrder:
         for bucket in self.buckets:
             of = bucket_N == bucket
             name = derive_seed("bucket", seed, bucket)
-            self._orders.append(EpochOrder(rows[of], name, None if weights is None else weights[of]))
+            self._orders.append(EpochOrder(rows[of], name, None if weights is None else weights[of], window))
             steps.append(max(1, math.ceil(even[of].sum() / even.sum() * len(rows) / batch)))
         self._bounds = np.cumsum(steps)
 
@@ -79,11 +81,17 @@ class BucketOrder:
 
 
 def bucket_order(
-    corpus: Any, rows: Int64, seed: int, weights: Float64 | None, sizes_px: Sequence[tuple[int, int]], batch: int
+    corpus: Any,
+    rows: Int64,
+    seed: int,
+    weights: Float64 | None,
+    sizes_px: Sequence[tuple[int, int]],
+    batch: int,
+    window: int = 0,
 ) -> BucketOrder:
     """The order of a corpus whose index says how large its pictures are. Raises InputError when it does not."""
     if not {"width", "height"} <= set(corpus.index.column_names):
         raise InputError("data.buckets_px", "needs the pictures' sizes, which this corpus lacks", "build it again")
     sizes = (np.asarray(corpus.index.column(c).take(rows).to_numpy(), float) for c in ("width", "height"))
     bucket_N = np.array([fitting(w, h, sizes_px) for w, h in zip(*sizes, strict=True)], int)
-    return BucketOrder(rows, seed, weights, bucket_N, batch)
+    return BucketOrder(rows, seed, weights, bucket_N, batch, window)

@@ -110,6 +110,9 @@ class DataConfig(Strict):
     cache_mb: int = Field(2048, ge=0)
     latent_cache: str | None = Field(None, description="folder of `uniser cache`: latents and text instead of pictures")
     latent_draw: bool = Field(False, description="cached targets drawn from the codec's distribution, not its mean")
+    shuffle_window: int = Field(
+        0, ge=0, description="samples mixed at a time, variants of a picture near each other; 0 mixes the whole epoch"
+    )
     most_bad_rows: int = Field(100, ge=0, description="rows that cannot be read are skipped, up to so many")
 
     @model_validator(mode="after")

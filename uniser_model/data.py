@@ -46,6 +46,10 @@ class CorpusReader(Protocol):
         """Row numbers of a split."""
         ...
 
+    def by_clean(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The same rows, those of one clean picture side by side."""
+        ...
+
     def sampling(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         """Weight of each row, or None."""
         ...
@@ -164,10 +168,13 @@ class PairStream:
             raise InputError(
                 f"corpus {config.data_uri}", f"has no rows in split '{config.split}'", "build it with more groups"
             )
-        data, weights = config.data, corpus.sampling(rows)
-        self.order: EpochOrder | BucketOrder = EpochOrder(rows, config.seed, weights)
+        data = config.data
+        if data.shuffle_window:
+            rows = corpus.by_clean(rows)
+        weights, window = corpus.sampling(rows), data.shuffle_window
+        self.order: EpochOrder | BucketOrder = EpochOrder(rows, config.seed, weights, window)
         if data.buckets_px:
-            self.order = bucket_order(corpus, rows, config.seed, weights, data.buckets_px, data.batch)
+            self.order = bucket_order(corpus, rows, config.seed, weights, data.buckets_px, data.batch, window)
         self.bad = BadRows(data.most_bad_rows, len(rows))
         self.cache = PictureCache(corpus, data.short_side_px[1], data.cache_mb << 20)
         self.latents = LatentCache(data.latent_cache, config) if data.latent_cache else None

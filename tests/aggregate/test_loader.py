@@ -156,3 +156,29 @@ def test_a_corpus_on_s3_reads_each_blob_once(bucket: Any, tmp_path: Path) -> Non
     rows, cleans = len(here), 3
     assert cache.misses == 2 * rows + cleans  # an input and a mask each, and the clean pictures they share
     assert cache.hits == 2 * 3 * rows - cache.misses
+
+
+@pytest.mark.parametrize(("count", "window"), [(1000, 64), (37, 8), (5, 64), (100, 3)])
+def test_a_window_mixes_neighbours_and_shows_each_row_once(count: int, window: int) -> None:
+    order = EpochOrder(np.arange(count), 3, window=window)
+    epochs = [[order.where(e * count + i).row for i in range(count)] for e in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(count))
+    assert epochs[0] != epochs[1]
+    if count == 1000:  # 16 stretches of 4 rows a window, anywhere, some side by side
+        for first in range(0, 960, 64):
+            seen = sorted(epochs[0][first : first + 64])
+            assert 6 <= sum(b - a > 1 for a, b in itertools.pairwise(seen)) <= 16
+            assert seen[-1] - seen[0] > 300
+
+
+def test_a_window_resumes_exactly_and_keeps_weights(corpus: Corpus) -> None:
+    whole = taken(PairLoader(corpus, seed=5, window=8), 24)
+    loader = PairLoader(corpus, seed=5, window=8)
+    assert taken(loader, 7) + taken(PairLoader(corpus, seed=5, window=8, start=loader.number), 17) == whole
+    parts = [taken(PairLoader(corpus, seed=5, rank=r, world=2, window=8), 12) for r in (0, 1)]
+    assert sorted(parts[0] + parts[1]) == whole
+    effects = corpus.index.column("effect").to_pylist()
+    drawn = Counter(effects[PairLoader(corpus, seed=1, window=8).order.where(i).row] for i in range(1200))
+    assert drawn["veil"] / drawn.total() == pytest.approx(0.75, abs=0.02)
+    with pytest.raises(InputError, match="window of -1"):
+        PairLoader(corpus, window=-1)

@@ -13,9 +13,12 @@ from pair_runs import photo, write_run
 
 from aggregate.build import build
 from syn_haze.depth.heuristic import HeuristicDepth
+from tests.cli import uniser
 from uniser_core.corpus import Corpus
 from uniser_core.engine import RenderOptions, render_rows
+from uniser_core.errors import InputError
 from uniser_core.frame import Frame
+from uniser_core.frame_cache import FrameCache
 from uniser_core.registry import get_effect
 
 if TYPE_CHECKING:
@@ -94,3 +97,57 @@ def test_a_sample_is_rendered_or_nothing_as_the_recipe_asks(
         options = {"validate": "sampled", "seed": seed, "near_duplicates": False}
         gone += build(recipe_of(run, **options), str(tmp_path / str(seed))).manifest["rejected"].get("wrong_recipe", 0)
     assert 0 < gone < 32
+
+
+def test_variants_share_a_decoded_frame_within_the_bytes_allowed(
+    items: list[list[dict[str, Any]]], recipe_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(recipe_of(write_run(tmp_path / "run", items), test_fraction=0), str(tmp_path / "c"))
+    corpus = Corpus.open(tmp_path / "c")
+    rows = corpus.by_clean(corpus.rows())
+    read = [corpus.read(int(row)) for row in rows]
+    assert len({pair["group_id"] for pair in read[:VARIANTS]}) == 1
+    assert corpus.frames.made == 2
+    held = corpus.frames.used_bytes
+    assert held > 2 * 64 * 80 * (3 + 2 + 12)  # 8-bit and linear light, and depth, of two pictures
+    with pytest.raises(ValueError, match="read-only"):
+        read[0]["target_HWC"][:] = 0
+    for limit, made in ((held // 2 + 1, 2), (0, len(rows))):
+        corpus.frames = FrameCache(limit)
+        for row, pair in zip(rows, read, strict=True):
+            again = corpus.read(int(row))
+            assert np.array_equal(again["input_HWC"], pair["input_HWC"])
+            assert corpus.frames.used_bytes <= limit
+        assert corpus.frames.made == made
+    monkeypatch.setenv("UNISER_FRAME_CACHE_MB", "many")
+    with pytest.raises(InputError, match="whole number of megabytes"):
+        Corpus.open(tmp_path / "c")
+
+
+PLUGIN = """
+import numpy as np
+from uniser_core.effect import EffectParams, Layers, effect
+
+@effect("dusk", fast=True, tags=("unseen",))
+class Dusk:
+    class Params(EffectParams):
+        share: float
+    def sample(self, rng, frame):
+        return self.Params(share=float(rng.uniform(0.2, 0.7)))
+    def apply(self, frame, params):
+        return Layers(frame.rgb_HWC * np.float32(params.share))
+"""
+
+
+def test_recipe_rows_of_a_plugin_need_its_file(tmp_path: Path) -> None:
+    plugin, recipe = tmp_path / "dusk.py", tmp_path / "r.yaml"
+    plugin.write_text(PLUGIN)
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "coffee.png"), photo("coffee"))
+    recipe.write_text("sources: [run]\nkeep_unseen: true\ntest_fraction: 0\n")
+    where = ("--source", tmp_path / "photos", "--out", tmp_path / "run")
+    uniser("synth", "dusk", "--plugin", plugin, "--store", "recipe", *where)
+    without = uniser("corpus", "build", recipe, "--out", tmp_path / "none", "--workers", "1", code=None)
+    assert "not_rendered" in without.stderr
+    uniser("corpus", "build", recipe, "--out", tmp_path / "c", "--workers", "1", "--plugin", plugin)
+    assert Corpus.open(tmp_path / "c").manifest["rejected"] == {}

@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from uniser_core import codecs, metrics
+from uniser_core import codecs, metrics, png
 from uniser_core.errors import InputError
 from uniser_core.png import encode_png
 
@@ -125,3 +125,29 @@ def test_ssim_in_bands_and_in_one_pass_is_ssim(monkeypatch):
         assert metrics.ssim(a, b) == pytest.approx(whole, abs=1e-7)
         monkeypatch.undo()
         assert quick == pytest.approx(whole, abs=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("shape", [(5, 7), (1, 1), (4, 9, 3), (9, 2, 3)])
+def test_what_was_written_is_read_back_without_libpng(shape, kind, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(png, "_unfilter", lambda: png._unfilter_rows)
+    pixels = np.random.default_rng(3).integers(0, np.iinfo(kind).max + 1, shape).astype(kind)
+    back = png.decode_png(encode_png(pixels))
+    assert back.dtype == pixels.dtype
+    assert np.array_equal(back, pixels)
+
+
+def test_other_or_damaged_png_is_left_to_libpng():
+    photo = data.astronaut()[:64, :64]
+    stream = io.BytesIO()
+    Image.fromarray(photo).save(stream, "PNG")
+    assert png.decode_png(stream.getvalue()) is None
+    assert np.array_equal(codecs.decode_rgb8(stream.getvalue()), photo)
+    blob = encode_png(photo)
+    for at in range(0, len(blob), 41):
+        assert png.decode_png(blob[:at]) is None
+        flipped = bytearray(blob)
+        flipped[at] ^= 4
+        assert png.decode_png(bytes(flipped)) is None
