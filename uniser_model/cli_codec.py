@@ -53,7 +53,7 @@ def codec_train(
 
     if (steps is None) == (minutes is None):
         raise InputError("--steps and --minutes", "give one of them", "for instance --minutes 10")
-    values: dict[str, Any] = {"data_uri": data, "seed": seed, "data": {"batch": 8}}
+    values: dict[str, Any] = CodecConfig(data_uri=data, seed=seed).model_dump(mode="json")
     for assignment in set_ or []:
         set_field(values, assignment)
     given = {"steps": steps, "minutes": minutes, "channels": channels, "factor": factor, "width": width}

@@ -18,14 +18,14 @@ class CodecConfig(RunConfig):
     edges: float = Field(0.5, ge=0, description="weight of the error of differences between neighbours")
     kl: float = Field(1e-5, ge=0, description="weight of the latents' divergence from a unit normal, per value")
     data: DataConfig = DataConfig(batch=8)
-    optim: OptimConfig = OptimConfig(lr=1e-3, ema=0.99, weight_decay=0.0)
+    optim: OptimConfig = OptimConfig(lr=2e-3, ema=0.99, weight_decay=0.0)
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> CodecConfig:
         if self.factor & (self.factor - 1):
             raise ValueError(f"factor {self.factor} must be a power of 2")
-        if self.width % 8:
-            raise ValueError(f"width {self.width} must be a multiple of 8")
+        if self.width % 16 and self.width != 8:
+            raise ValueError(f"width {self.width} must be 8 or a multiple of 16")
         if self.data.crop_px % self.factor:
             raise ValueError(f"data.crop_px {self.data.crop_px} must be a multiple of factor {self.factor}")
         return self

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 TRAINING, STATE = "training.json", "state.safetensors"
 # Channels at each size, as multiples of the width; the smaller sizes stay at the last.
 WIDENING = (1, 2, 4)
-GROUPS = 8
+# Norms are over groups of so many channels or more: over one or two, the picture's own level and color would be lost.
+GROUP_CHANNELS = 16
 FIRST_LOGVAR = -6.0
 # Crops whose latents are measured for the scale, and held-out pictures that are encoded and decoded.
 MEASURED_CROPS, MEASURED_PICTURES = 64, 16
@@ -55,10 +56,11 @@ WARM_STEPS, TIMED_STEPS, TIMED_SHARE = 2, 5, 0.05
 
 def clean_rows(corpus: CorpusReader, split: str) -> list[int]:
     """One row of each clean picture of a split, in order."""
-    rows = [int(r) for r in corpus.rows(split)]
+    found = np.asarray(corpus.rows(split), np.int64)
+    rows: list[int] = found.tolist()
     for name in ("clean_sha256", "group_id"):
         if name in corpus.index.column_names:
-            seen = corpus.index.column(name).take(rows).to_pylist()
+            seen = corpus.index.column(name).take(found).to_pylist()
             return list(dict(zip(reversed(seen), reversed(rows), strict=True)).values())[::-1]
     return rows
 
@@ -208,12 +210,12 @@ def new_autoencoder(config: CodecConfig) -> Any:
             block_out_channels=[config.width * WIDENING[min(i, len(WIDENING) - 1)] for i in range(levels)],
             layers_per_block=config.layers,
             latent_channels=config.channels,
-            norm_num_groups=GROUPS,
+            norm_num_groups=max(1, config.width // GROUP_CHANNELS),
             sample_size=config.data.crop_px,
             # Attention over the whole picture: its cost grows with the square of the size, and fitting needs none.
             mid_block_add_attention=False,
         )
-    # At first the latents say more than their noise hides, or hundreds of steps go by before anything is learnt.
+    # At first latents say more than their noise hides, or hundreds of steps go by before anything is learnt.
     with torch.no_grad():
         vae.quant_conv.weight[config.channels :] = 0
         vae.quant_conv.bias[config.channels :] = FIRST_LOGVAR

@@ -24,7 +24,7 @@ from uniser_model.text import PromptCache
 from uniser_model.trainer import Trainer, TrainingError, learning_rate, steps_for, train
 
 if TYPE_CHECKING:
-    from uniser_model.data import Batch
+    from uniser_model.samples import Batch
 
 ROOT = Path(__file__).parents[2]
 TRAIN = """
