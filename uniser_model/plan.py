@@ -102,6 +102,25 @@ def _product_features(block: nn.Module, width: int) -> int:
     return sum(m.out_features for n, m in layers if not n.startswith(("modulation", "norm"))) + attentions * width
 
 
+def memory_parts(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> dict[str, float]:
+    """MB by part, and at the peak of a step, on one rank that does all of it.
+
+    Gradients come as activations go. So the peak is the end of the forward pass or of the backward one, whichever holds
+    more; with several micro-batches the gradients of the ones before stay meanwhile.
+    """
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FP32_BYTES / 2**20
+    parts = {
+        "weights_mb": sum(p.nbytes for p in model.parameters()) / 2**20,
+        "gradients_mb": trained,
+        "adam_mb": ADAM_MOMENTS * trained,
+        "averages_mb": (1 + len(config.optim.ema_power)) * trained,
+        "activations_mb": activation_bytes(config, model, picture_tokens, in_bf16) / 2**20,
+    }
+    passing = (parts["activations_mb"], parts["gradients_mb"])
+    staying = parts["weights_mb"] + parts["adam_mb"] + parts["averages_mb"]
+    return {**parts, "memory_mb": staying + (sum(passing) if config.compute.accumulate > 1 else max(passing))}
+
+
 def training_plan(config: TrainConfig, corpus: CorpusReader, card: str | None = None) -> dict[str, Any]:
     """What `--dry-run` prints. `card` names one of `cost.PEAK_TFLOPS`. Raises InputError for another."""
     with torch.device("meta"):
@@ -109,22 +128,13 @@ def training_plan(config: TrainConfig, corpus: CorpusReader, card: str | None = 
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     tokens = 3 * (config.data.crop_px // (codec.factor * config.model.patch)) ** 2
     flops = config.data.batch * cost.step_flops(model, tokens, TEXT_TOKENS)
-    averages = 1 + len(config.optim.ema_power)
-    weights_mb = sum(p.nbytes for p in model.parameters()) / 2**20
-    trained_mb = trained * FP32_BYTES / 2**20
     in_bf16 = bf16(config.compute, torch.device("cuda" if card else "cpu"))
-    activations_mb = activation_bytes(config, model, tokens, in_bf16) / 2**20
     pairs = len(corpus.rows(config.split))
     plan: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "picture_tokens": tokens,
         "gflop_a_step": round(flops / 1e9, 2),
-        "weights_mb": round(weights_mb, 1),
-        "gradients_mb": round(trained_mb, 1),
-        "adam_mb": round(ADAM_MOMENTS * trained_mb, 1),
-        "averages_mb": round(averages * trained_mb, 1),
-        "activations_mb": round(activations_mb, 1),
-        "memory_mb": round(weights_mb + (1 + ADAM_MOMENTS + averages) * trained_mb + activations_mb, 1),
+        **{n: round(mb, 1) for n, mb in memory_parts(config, model, tokens, in_bf16).items()},
         "pairs": pairs,
         "samples_a_step": config.data.batch,
         "steps": config.steps if config.steps is not None else f"what fits in {config.minutes:g} minutes",
