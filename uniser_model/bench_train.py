@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TEXT_TOKENS, TEXT_WIDTH = 8, 384
 # What is compared: of preset S, as many layers as a CPU has time for.
 CPU_DEPTH, CPU_SAMPLES = 4, 2
-REPEATS = 6
+WARM_UP, REPEATS = 2, 6
 # Presets whose MFU is printed, with what is wanted of it.
 MFU_PRESETS, WANTED_MFU = ("B", "L"), 0.5
 
@@ -177,13 +177,13 @@ def least_seconds(steps: Sequence[Callable[[], None]], device: torch.device) -> 
     """Least time of each, taken in turns so that whatever else the machine does meets all of them."""
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     least = [float("inf")] * len(steps)
-    for turn in range(1 + REPEATS):
+    for turn in range(WARM_UP + REPEATS):
         for i, step in enumerate(steps):
             begin = clock()
             step()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            if turn:
+            if turn >= WARM_UP:
                 least[i] = min(least[i], clock() - begin)
     return least
 
@@ -192,15 +192,21 @@ def beside_peers(config: TrainConfig, device: torch.device) -> list[BenchLine]:
     """Microseconds of a training step for each token, ours and each peer's."""
     own = ours(config, device)
     tokens = own.tokens // config.data.batch
+    compiled = ours(_compiled(config), device)
     peers = {"diffusers' DiTTransformer2DModel": diffusers_dit, "a plain DiT": plain}
-    all_of_them = [own, *(make(config, device, tokens) for make in peers.values())]
     # The peers are cast as our own network casts itself.
-    each = [_cast(c, device) for c in all_of_them[1:]]
-    seconds = least_seconds([step_of(c) for c in (own, *each)], device)
-    mine, *others = (1e6 * s / c.tokens for s, c in zip(seconds, all_of_them, strict=True))
+    each = [own, compiled, *(_cast(make(config, device, tokens), device) for make in peers.values())]
+    seconds = least_seconds([step_of(c) for c in each], device)
+    mine, fused, *others = (1e6 * s / c.tokens for s, c in zip(seconds, each, strict=True))
     return [
-        BenchLine(f"training, beside {n}", o / mine, mine, o, "us a token") for n, o in zip(peers, others, strict=True)
+        BenchLine(f"training{how}, beside {name}", peer / time_us, time_us, peer, "us a token")
+        for how, time_us in (("", mine), (", ours compiled", fused))
+        for name, peer in zip(peers, others, strict=True)
     ]
+
+
+def _compiled(config: TrainConfig) -> TrainConfig:
+    return config.model_copy(update={"compute": config.compute.model_copy(update={"compile": True})})
 
 
 def _cast(contender: Contender, device: torch.device) -> Contender:
@@ -254,16 +260,14 @@ def _peak_in_main_memory(config: TrainConfig) -> float:
     small = config.model_copy(update={"model": config.model.model_copy(update={"width": 64, "heads": 1, "depth": 1})})
     _train_a_little(small, device)
     gc.collect()
-    with open("/proc/self/statm") as file:
-        before = int(file.read().split()[1]) * 4096
+    before = cost.memory_bytes(device)
     _train_a_little(config, device)
     return (cost.memory_bytes(device) - before) / 2**20
 
 
 def mfu_line(preset: str, device: torch.device) -> BenchLine:
     """Share of the card's peak that a compiled step in bfloat16 reaches, in percent, beside what is wanted."""
-    config = sized(preset, device)
-    config = config.model_copy(update={"compute": config.compute.model_copy(update={"compile": True})})
+    config = _compiled(sized(preset, device))
     one = ours(config, device)
     (seconds,) = least_seconds([step_of(one)], device)
     per_sample = one.tokens // config.data.batch - TEXT_TOKENS

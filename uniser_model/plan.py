@@ -64,12 +64,14 @@ def kept_bytes(
         return sum(s.nbytes() for name, s in held.items() if name not in own)
 
 
-def block_bytes(shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none") -> int:
-    """`kept_bytes` of a block of our own model."""
+def block_bytes(
+    shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none", last: int = 0
+) -> int:
+    """`kept_bytes` of a block of our own model, of which the `last` tokens are asked for."""
 
     def inputs() -> tuple[Any, ...]:
         angles = torch.zeros(tokens, shape.width // shape.heads // 2)
-        return torch.zeros(samples, tokens, shape.width), torch.zeros(samples, shape.width), angles, angles, None
+        return torch.zeros(samples, tokens, shape.width), torch.zeros(samples, shape.width), angles, angles, None, last
 
     with torch.device("meta"):
         block = Block(shape)
@@ -82,6 +84,9 @@ def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens:
     tokens = picture_tokens + TEXT_TOKENS
     if isinstance(model, DiT):
         full = block_bytes(model.shape, samples, tokens, in_bf16)
+        if config.compute.checkpointing == "none":
+            answer = block_bytes(model.shape, samples, tokens, in_bf16, last=picture_tokens // 3)
+            return (model.shape.depth - 1) * full + answer
     else:
         inputs = partial(model.block_inputs, samples, picture_tokens, TEXT_TOKENS)
         full = kept_bytes(model.blocks[0], inputs, in_bf16)
@@ -106,18 +111,21 @@ def memory_parts(config: TrainConfig, model: DiT | Backbone, picture_tokens: int
     """MB by part, and at the peak of a step, on one rank that does all of it.
 
     Gradients come as activations go. So the peak is the end of the forward pass or of the backward one, whichever holds
-    more; with several micro-batches the gradients of the ones before stay meanwhile.
+    more; with several micro-batches the gradients of the ones before stay meanwhile. The block that is walked back
+    works with about as much as it kept.
     """
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FP32_BYTES / 2**20
+    activations = activation_bytes(config, model, picture_tokens, in_bf16) / 2**20
     parts = {
         "weights_mb": sum(p.nbytes for p in model.parameters()) / 2**20,
         "gradients_mb": trained,
         "adam_mb": ADAM_MOMENTS * trained,
         "averages_mb": (1 + len(config.optim.ema_power)) * trained,
-        "activations_mb": activation_bytes(config, model, picture_tokens, in_bf16) / 2**20,
+        "activations_mb": activations,
+        "working_mb": activations / model.shape.depth,
     }
     passing = (parts["activations_mb"], parts["gradients_mb"])
-    staying = parts["weights_mb"] + parts["adam_mb"] + parts["averages_mb"]
+    staying = sum(parts[n] for n in ("weights_mb", "adam_mb", "averages_mb", "working_mb"))
     return {**parts, "memory_mb": staying + (sum(passing) if config.compute.accumulate > 1 else max(passing))}
 
 
