@@ -67,6 +67,7 @@ def bench(
     rows: Annotated[str | None, typer.Option(help="corpus: rows of the synthetic sources, such as 400k,3.8M")] = None,
     data: Annotated[str | None, typer.Option(help="objective: the corpus to train on")] = None,
     minutes: Annotated[float | None, typer.Option(help="objective: training time of each")] = None,
+    device: Annotated[str | None, typer.Option(help="train: cuda prints the MFU too")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
@@ -77,7 +78,7 @@ def bench(
     from uniser_core.registry import load_point
 
     run = load_point("uniser.benches", name)
-    options = {"frames": frames, "against": against, "rows": rows, "data": data, "minutes": minutes}
+    options = {"frames": frames, "against": against, "rows": rows, "data": data, "minutes": minutes, "device": device}
     given = {k: v for k, v in options.items() if v}
     for option in set(given) - set(signature(run).parameters):
         raise InputError(f"--{option}", f"is not an option of 'uniser bench {name}'", "leave it out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,11 +27,13 @@ def forward_flops(shape: ModelShape, picture_tokens: int, text_tokens: int) -> f
 
     Modulations meet one vector a sample, so they are counted once. `picture_tokens` are those of all three frames.
     """
-    D, T = shape.width, picture_tokens + text_tokens
+    D, T, N = shape.width, picture_tokens + text_tokens, picture_tokens // 3
     block = 2 * T * (4 * D * D + 3 * D * shape.hidden_width) + 4 * T * T * D + 2 * 6 * D * D
+    # The last block answers for the target's tokens alone.
+    unasked = 2 * (T - N) * (D * D + 3 * D * shape.hidden_width) + 4 * (T - N) * T * D
     ends = 2 * (text_tokens * shape.text_width * D + picture_tokens * shape.token_features * D)
     head = 2 * picture_tokens / 3 * D * shape.out_features
-    return float(shape.depth * block + ends + head)
+    return float(shape.depth * block - unasked + ends + head)
 
 
 def step_flops(model: DiT | Backbone, picture_tokens: int, text_tokens: int) -> float:
@@ -54,6 +57,11 @@ def memory_bytes(device: torch.device) -> float:
     """The most this process has held: of the card, or of the main memory on a CPU."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
+    # Not getrusage's: that one begins with the peak of the process that started this one.
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return float(lines["VmHWM"].split()[0]) * 1024
     import resource
 
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

@@ -114,13 +114,13 @@ class Attention(nn.Module):
         self.norm_q, self.norm_k = nn.RMSNorm(width // heads), nn.RMSNorm(width // heads)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None) -> Tensor:
-        """`keep` (B, 1, 1, T) is False at padded text tokens, None when there are none."""
+    def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None, last: int) -> Tensor:
+        """Of the `last` tokens (0: all). `keep` (B, 1, 1, T) is False at padded text tokens, None without any."""
         q, k, v = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # Weights in the type of what they scale: the fused kernel takes no others.
         scaled = (q, self.norm_q), (k, self.norm_k)
         q, k = (rotate(F.rms_norm(x, x.shape[-1:], norm.weight.to(x.dtype)), cos, sin) for x, norm in scaled)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
+        mixed = F.scaled_dot_product_attention(q[:, :, -last:], k, v, attn_mask=keep)
         return cast("Tensor", self.out(mixed.transpose(1, 2).flatten(2)))
 
 
@@ -148,10 +148,13 @@ class Block(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x_BTD: Tensor, condition_BD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None) -> Tensor:
-        """Same shape in and out."""
+    def forward(
+        self, x_BTD: Tensor, condition_BD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None, last: int = 0
+    ) -> Tensor:  # fmt: skip
+        """All tokens in, the `last` of them out (0: all): nobody reads the others after the last block."""
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = self.modulation(condition_BD)[:, None].chunk(6, dim=-1)
-        x_BTD = x_BTD + gate_1 * self.attention(self.norm_1(x_BTD) * (1 + scale_1) + shift_1, cos, sin, keep)
+        mixed = self.attention(self.norm_1(x_BTD) * (1 + scale_1) + shift_1, cos, sin, keep, last)
+        x_BTD = x_BTD[:, -last:] + gate_1 * mixed
         return cast("Tensor", x_BTD + gate_2 * self.mlp(self.norm_2(x_BTD) * (1 + scale_2) + shift_2))
 
 
@@ -192,8 +195,8 @@ class DiT(nn.Module):
         padded = not bool(text_keep_BL.all())
         keep = F.pad(text_keep_BL, (0, 3 * rows * columns), value=True)[:, None, None] if padded else None
         condition_BD = F.silu(self.time(t_B) + self.task(task_B))
-        for block in self.blocks:
-            x_BTD = block(x_BTD, condition_BD, cos, sin, keep)
+        for number, block in enumerate(self.blocks, 1):
+            x_BTD = block(x_BTD, condition_BD, cos, sin, keep, rows * columns * (number == len(self.blocks)))
         shift, scale = self.modulation_out(condition_BD)[:, None].chunk(2, dim=-1)
-        target_BND = self.norm_out(x_BTD[:, -rows * columns :]) * (1 + scale) + shift
+        target_BND = self.norm_out(x_BTD) * (1 + scale) + shift
         return cast("Tensor", self.head(target_BND))

@@ -64,12 +64,14 @@ def kept_bytes(
         return sum(s.nbytes() for name, s in held.items() if name not in own)
 
 
-def block_bytes(shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none") -> int:
-    """`kept_bytes` of a block of our own model."""
+def block_bytes(
+    shape: ModelShape, samples: int, tokens: int, in_bf16: bool, checkpointing: str = "none", last: int = 0
+) -> int:
+    """`kept_bytes` of a block of our own model, of which the `last` tokens are asked for."""
 
     def inputs() -> tuple[Any, ...]:
         angles = torch.zeros(tokens, shape.width // shape.heads // 2)
-        return torch.zeros(samples, tokens, shape.width), torch.zeros(samples, shape.width), angles, angles, None
+        return torch.zeros(samples, tokens, shape.width), torch.zeros(samples, shape.width), angles, angles, None, last
 
     with torch.device("meta"):
         block = Block(shape)
@@ -82,6 +84,9 @@ def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens:
     tokens = picture_tokens + TEXT_TOKENS
     if isinstance(model, DiT):
         full = block_bytes(model.shape, samples, tokens, in_bf16)
+        if config.compute.checkpointing == "none":
+            answer = block_bytes(model.shape, samples, tokens, in_bf16, last=picture_tokens // 3)
+            return (model.shape.depth - 1) * full + answer
     else:
         inputs = partial(model.block_inputs, samples, picture_tokens, TEXT_TOKENS)
         full = kept_bytes(model.blocks[0], inputs, in_bf16)
@@ -102,6 +107,28 @@ def _product_features(block: nn.Module, width: int) -> int:
     return sum(m.out_features for n, m in layers if not n.startswith(("modulation", "norm"))) + attentions * width
 
 
+def memory_parts(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> dict[str, float]:
+    """MB by part, and at the peak of a step, on one rank that does all of it.
+
+    Gradients come as activations go. So the peak is the end of the forward pass or of the backward one, whichever holds
+    more; with several micro-batches the gradients of the ones before stay meanwhile. The block that is walked back
+    works with about as much as it kept.
+    """
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FP32_BYTES / 2**20
+    activations = activation_bytes(config, model, picture_tokens, in_bf16) / 2**20
+    parts = {
+        "weights_mb": sum(p.nbytes for p in model.parameters()) / 2**20,
+        "gradients_mb": trained,
+        "adam_mb": ADAM_MOMENTS * trained,
+        "averages_mb": (1 + len(config.optim.ema_power)) * trained,
+        "activations_mb": activations,
+        "working_mb": activations / model.shape.depth,
+    }
+    passing = (parts["activations_mb"], parts["gradients_mb"])
+    staying = sum(parts[n] for n in ("weights_mb", "adam_mb", "averages_mb", "working_mb"))
+    return {**parts, "memory_mb": staying + (sum(passing) if config.compute.accumulate > 1 else max(passing))}
+
+
 def training_plan(config: TrainConfig, corpus: CorpusReader, card: str | None = None) -> dict[str, Any]:
     """What `--dry-run` prints. `card` names one of `cost.PEAK_TFLOPS`. Raises InputError for another."""
     with torch.device("meta"):
@@ -109,22 +136,13 @@ def training_plan(config: TrainConfig, corpus: CorpusReader, card: str | None = 
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     tokens = 3 * (config.data.crop_px // (codec.factor * config.model.patch)) ** 2
     flops = config.data.batch * cost.step_flops(model, tokens, TEXT_TOKENS)
-    averages = 1 + len(config.optim.ema_power)
-    weights_mb = sum(p.nbytes for p in model.parameters()) / 2**20
-    trained_mb = trained * FP32_BYTES / 2**20
     in_bf16 = bf16(config.compute, torch.device("cuda" if card else "cpu"))
-    activations_mb = activation_bytes(config, model, tokens, in_bf16) / 2**20
     pairs = len(corpus.rows(config.split))
     plan: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "picture_tokens": tokens,
         "gflop_a_step": round(flops / 1e9, 2),
-        "weights_mb": round(weights_mb, 1),
-        "gradients_mb": round(trained_mb, 1),
-        "adam_mb": round(ADAM_MOMENTS * trained_mb, 1),
-        "averages_mb": round(averages * trained_mb, 1),
-        "activations_mb": round(activations_mb, 1),
-        "memory_mb": round(weights_mb + (1 + ADAM_MOMENTS + averages) * trained_mb + activations_mb, 1),
+        **{n: round(mb, 1) for n, mb in memory_parts(config, model, tokens, in_bf16).items()},
         "pairs": pairs,
         "samples_a_step": config.data.batch,
         "steps": config.steps if config.steps is not None else f"what fits in {config.minutes:g} minutes",

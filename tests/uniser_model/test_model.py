@@ -10,6 +10,7 @@ from uniser_model.config import build_config
 from uniser_model.model import (
     ROLE_FRAME,
     ROLES,
+    Block,
     DiT,
     ModelShape,
     patchify,
@@ -173,3 +174,11 @@ def test_weights_follow_from_the_seed() -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
     other = build_model(config.model_copy(update={"seed": 1}), 8)[0].state_dict()
     assert not torch.equal(a["frame_in.input.weight"], other["frame_in.input.weight"])
+
+
+def test_a_block_asked_for_the_last_tokens_says_of_them_what_it_says_of_all() -> None:
+    block = Block(ModelShape(width=32, depth=1, heads=2, patch=2, latent_channels=4, text_width=8, out_features=16))
+    torch.nn.init.normal_(block.modulation.weight, std=0.1)
+    x, condition = torch.randn(2, 9, 32), torch.randn(2, 32)
+    angles = rotary_angles(torch.rand(9, 3), 16, 100.0)
+    assert torch.allclose(block(x, condition, *angles, None, 4), block(x, condition, *angles, None)[:, -4:], atol=1e-6)
