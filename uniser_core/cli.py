@@ -65,9 +65,12 @@ def bench(
         typer.Option(help="haze: another renderer's script, run as PYTHON PATH --input=DIR --depth=DIR --output=DIR"),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="corpus: rows of the synthetic sources, such as 400k,3.8M")] = None,
-    data: Annotated[str | None, typer.Option(help="objective: the corpus to train on")] = None,
+    data: Annotated[str | None, typer.Option(help="objective, restore: the corpus")] = None,
     minutes: Annotated[float | None, typer.Option(help="objective: training time of each")] = None,
     device: Annotated[str | None, typer.Option(help="train: cuda prints the MFU too")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="restore: with --data, what to judge on held-out pairs")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure ours beside a peer, in one run."""
@@ -78,7 +81,15 @@ def bench(
     from uniser_core.registry import load_point
 
     run = load_point("uniser.benches", name)
-    options = {"frames": frames, "against": against, "rows": rows, "data": data, "minutes": minutes, "device": device}
+    options = {
+        "frames": frames,
+        "against": against,
+        "rows": rows,
+        "data": data,
+        "minutes": minutes,
+        "checkpoint": checkpoint,
+        "device": device,
+    }
     given = {k: v for k, v in options.items() if v}
     for option in set(given) - set(signature(run).parameters):
         raise InputError(f"--{option}", f"is not an option of 'uniser bench {name}'", "leave it out")

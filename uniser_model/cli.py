@@ -178,10 +178,11 @@ def merge(
 def export(
     checkpoint: Annotated[str, typer.Argument(help="run folder or checkpoint folder", metavar="CHECKPOINT")],
     out: Annotated[str, typer.Option(help="folder of transformer/, codec/, text_encoder/ and model_index.json")],
+    data: Annotated[str | None, typer.Option(help="measure on this corpus's held-out pairs how it does best")] = None,
     text_encoder: Annotated[bool, typer.Option("--text-encoder", help="with the encoder of further prompts")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
 ) -> None:
     """Write the averaged weights as the folder that Restorer.from_pretrained and the hub take."""
     from uniser_model.commands import run_export
 
-    run_export(checkpoint, out, text_encoder, as_json)
+    run_export(checkpoint, out, data, text_encoder, as_json)

@@ -110,9 +110,19 @@ def run_restore(
     report.close()
 
 
-def run_export(checkpoint: str, out: str, text_encoder: bool, as_json: bool) -> None:
-    """`uniser export`."""
-    from uniser_model.restore import folder
+def run_export(checkpoint: str, out: str, data: str | None, text_encoder: bool, as_json: bool) -> None:
+    """`uniser export`; with a corpus, how the checkpoint does best is measured first."""
+    from dataclasses import asdict
 
-    folder.save(folder.load(folder.local(checkpoint)), out, text_encoder)
-    print_facts({"folder": out}, as_json)
+    from uniser_model.infer import Restorer
+
+    restorer = Restorer.from_pretrained(checkpoint)
+    if data is not None:
+        from uniser_core.corpus import Corpus
+
+        from uniser_model.restore.measure import habits_of, judge_all
+
+        restorer.habits = habits_of(judge_all(restorer, Corpus.open(data)))
+    restorer.save_pretrained(out, text_encoder)
+    habits = asdict(restorer.habits)
+    print_facts({"folder": out, **habits.pop("measured"), **habits}, as_json)

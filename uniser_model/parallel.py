@@ -6,6 +6,7 @@ The objective and the trainer see a `Network`: called as the model is, with floa
 from __future__ import annotations
 
 import contextlib
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,8 @@ def whole(tensor: Tensor) -> Tensor:
 
 def as_sharded(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Whole tensors, spread as those of `like` are; every rank gives the same ones."""
+    if "torch.distributed.tensor" not in sys.modules:  # a second to import, and without it nothing is spread
+        return dict(tensors)
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     spread: dict[str, Tensor] = {}

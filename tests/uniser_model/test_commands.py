@@ -138,15 +138,9 @@ def test_remove_writes_beside_nothing_and_keeps_names(trained: str, tmp_path: Pa
     single = refusal("remove", photos / "a.png", "--checkpoint", trained, "--out", out)
     assert "exists" in single
     assert "--force" in single
-    # A folder goes on from where it stopped, but not from what other options made.
-    (out / "c.webp").unlink()
-    stamp = (out / "a.png").stat().st_mtime_ns
-    done = json.loads(uniser("remove", photos, "--checkpoint", trained, "--out", out, "--json").stdout)
-    assert [Path(x["result"]).name for x in done["written"]] == ["c.webp"]
-    assert len(done["skipped"]) == 2
-    assert (out / "a.png").stat().st_mtime_ns == stamp
     other = refusal("remove", photos, "--checkpoint", trained, "--out", out, "--strength", 0.5)
     assert "holds results of another run: strength: 1.0, now 0.5" in other
+    stamp = (out / "a.png").stat().st_mtime_ns
     uniser("remove", "--checkpoint", trained, photos / "a.png", "--out", out, "--force")
     assert (out / "a.png").stat().st_mtime_ns > stamp
 

@@ -12,6 +12,8 @@ from uniser_model.restore.samplers import SAMPLERS
 from uniser_model.supervision import GENERIC_PROMPT, check_strength, prompt_for
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from uniser_model.restore.blend import Region
 
 AUTO = "auto"
@@ -60,9 +62,11 @@ class Ask:
         if self.task == "add" and self.effect == AUTO and not self.prompt:
             raise InputError("effect 'auto'", "names nothing that could be added", "name an effect, or give a prompt")
 
-    @property
-    def words(self) -> str:
-        """The prompt."""
+    def words(self, known: Collection[str] = ()) -> str:
+        """The prompt. Of an effect that training called otherwise ("Remove lens flare."), the shortest `known` one."""
         if self.prompt:
             return self.prompt
-        return GENERIC_PROMPT if self.effect == AUTO else prompt_for(self.task, self.effect)
+        plain = GENERIC_PROMPT if self.effect == AUTO else prompt_for(self.task, self.effect)
+        wanted = {self.task, self.effect.lower()}
+        alike = [p for p in known if wanted <= set(p.lower().rstrip(".").split())]
+        return plain if plain in known or not alike else min(alike, key=lambda p: (len(p), p))

@@ -14,7 +14,7 @@ import numpy as np
 from uniser_core.codecs import JPEG_QUALITY, encode_exr
 from uniser_core.color import encode_srgb8
 from uniser_core.decode import MAX_PIXELS, decode_picture, open_image, stored_orientation
-from uniser_core.decode_checks import check_size, check_whole, damaged, png_chunk, sniff
+from uniser_core.decode_checks import check_size, check_whole, damaged, png_chunk, sniff, without_profile
 from uniser_core.decode_deep import exr_colours, read_exr
 from uniser_core.errors import InputError
 from uniser_core.png import SIGNATURE, encode_png
@@ -96,7 +96,8 @@ def _eight_bit(data: bytes, image: Image.Image, name: str, kind: str) -> Photo:
     if kind not in ("jpeg", "png") or image.mode != "RGB" or "transparency" in image.info:
         return from_image(image, name)
     # OpenCV is some times faster than Pillow.
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    plain = without_profile(data) if kind == "png" else data
+    bgr = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
         raise damaged(name, f"the {kind} data is damaged")
     profile, exif, xmp = (image.info.get(k) for k in ("icc_profile", "exif", "xmp"))
@@ -116,7 +117,8 @@ def _as_srgb(data: bytes, name: str) -> Photo:
 
 def _deep(data: bytes, name: str, profile: bytes | None) -> Photo:
     """16-bit and float PNG and TIFF; TIFF pages come upright, and are written so."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    plain = without_profile(data) if data.startswith(SIGNATURE) else data
+    pixels = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None or pixels.dtype not in (np.uint16, np.float32):
         raise damaged(name, "it is damaged, or in a layout (planes, 32-bit integers, CMYK) that cannot be read")
     pixels = np.atleast_3d(pixels)

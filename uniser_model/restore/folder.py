@@ -172,7 +172,7 @@ def card(parts: Loaded) -> str:
         f"{config.steps} steps at crops of {config.data.crop_px} px.", "",
         f"Control {habits.control}, fidelity {habits.fidelity}"
         + (f", measured: {json.dumps(habits.measured)}." if habits.measured else " (not measured)."), "",
-        f"Prompts it knows: {', '.join(sorted(parts.prompts.states)[:20])}", "",
+        f"Prompts it knows: {' '.join(sorted(p for p in parts.prompts.states if p)[:20])}", "",
         "```python", "from uniser_model.infer import Restorer", "",
         'restored = Restorer.from_pretrained("FOLDER")(image, effect="haze")',
         "```", "",

@@ -115,7 +115,7 @@ class Network:
         asked, soft = (np.stack([getattr(v, name) for v in views])[:, None] for name in ("asked_HW", "soft_HW"))
         if composite:
             asked, soft = np.ones_like(asked), np.ones_like(soft)
-        text, keep = self.prompts.batch([one.words for one in asks])
+        text, keep = self.prompts.batch([one.words(self.prompts.states) for one in asks])
         tasks = torch.tensor([TASKS.index(one.task) for one in asks])
         pictures = self._pictures([v.picture_HWC for v in views])
         return Condition(pictures, torch.from_numpy(asked), torch.from_numpy(soft), text, keep, tasks).to(self.device)

@@ -187,3 +187,19 @@ def test_checkpoint_folder_says_how_it_does_best(run: str, tmp_path: Path) -> No
     (tmp_path / "c" / "restore.json").write_text('{"magic": 1}')
     with pytest.raises(InputError, match="other habits"):
         Restorer.load(tmp_path / "c")
+
+
+def test_an_effect_is_asked_for_in_the_words_of_training() -> None:
+    known = (
+        "Remove lens flare.",
+        "Add lens flare.",
+        "Remove haze.",
+        "Please remove the lens flare.",
+        "Remove effects.",
+    )
+    assert Ask("flare").words(known) == "Remove lens flare."
+    assert Ask("flare", task="add").words(known) == "Add lens flare."
+    assert Ask("haze").words(known) == "Remove haze."
+    assert Ask("shadow").words(known) == "Remove shadow."
+    assert Ask("auto").words(known) == "Remove effects."
+    assert Ask("flare", prompt="Remove it.").words(known) == "Remove it."

@@ -152,7 +152,7 @@ def test_full_disk_is_one_line_and_goes_on_when_there_is_room(run: str, tmp_path
 @pytest.fixture(scope="module")
 def exported(run: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exported") / "model"
-    run_export(run, str(out), False, True)
+    run_export(run, str(out), None, False, True)
     return out
 
 
@@ -166,7 +166,7 @@ def test_exported_folder_restores_as_the_run_does(run: str, exported: Path, tmp_
     remove(str(exported), [save(tmp_path / "a.png")], tmp_path / "out")
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), np.asarray(wanted))
     with pytest.raises(InputError, match="is not empty"):
-        run_export(run, str(exported), False, True)
+        run_export(run, str(exported), None, False, True)
 
 
 def test_exported_encoder_knows_further_prompts(run: str, exported: Path, tmp_path: Path) -> None:
