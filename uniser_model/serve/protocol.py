@@ -17,12 +17,10 @@ READING_TIMEOUT_S = 20.0
 class PatientProtocol(H11Protocol):
     """uvicorn waits for ever for headers and for readers; between requests its own keep-alive timer runs."""
 
-    header_timer: asyncio.TimerHandle | None = None
-    reading_timer: asyncio.TimerHandle | None = None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
+        self.timers: dict[str, asyncio.TimerHandle] = {}
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
         self._watch_headers()
@@ -35,25 +33,28 @@ class PatientProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client reads slower than it is sent to."""
         super().pause_writing()
-        self.reading_timer = asyncio.get_running_loop().call_later(READING_TIMEOUT_S, self.transport.abort)
+        self._start("reading", READING_TIMEOUT_S)
 
     def resume_writing(self) -> None:
         """It has taken what was sent."""
         super().resume_writing()
-        self.reading_timer = _stopped(self.reading_timer)
+        self._stop("reading")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clocks."""
-        self.header_timer, self.reading_timer = _stopped(self.header_timer), _stopped(self.reading_timer)
         super().connection_lost(exc)
+        self._stop("headers")
+        self._stop("reading")
 
     def _watch_headers(self) -> None:
         if self.conn.their_state is not h11.IDLE:
-            self.header_timer = _stopped(self.header_timer)
-        elif self.header_timer is None:
-            self.header_timer = asyncio.get_running_loop().call_later(HEADER_TIMEOUT_S, self.transport.close)
+            self._stop("headers")
+        elif "headers" not in self.timers:
+            self._start("headers", HEADER_TIMEOUT_S)
 
+    def _start(self, name: str, seconds: float) -> None:
+        self.timers[name] = asyncio.get_running_loop().call_later(seconds, self.transport.abort)
 
-def _stopped(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _stop(self, name: str) -> None:
+        if name in self.timers:
+            self.timers.pop(name).cancel()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from uniser_core.decode import decode_picture
 from uniser_core.errors import InputError
 from uniser_core.page import preview_jpeg
+from uniser_core.png import encode_png
 
 from uniser_model.serve.settings import VIEW_PX
 
@@ -73,7 +74,7 @@ def restore(call: dict[str, Any], tell: Tell) -> dict[str, Any]:
     asked = {k: call[k] for k in ("effect", "task", "strength", "prompt", "seed", "steps")}
     result = _run_model(call["checkpoint"], call["device"], rgb8, mask_HW=mask, **asked)
     tell("writing the result")
-    pictures.write(out / "result.png", result, alpha)
+    (out / "result.png").write_bytes(encode_png(result if alpha is None else np.dstack([result, alpha])))
     for name, pixels in (("before.jpg", rgb8), ("after.jpg", result)):
         (out / name).write_bytes(preview_jpeg(pixels, VIEW_PX))
     return {"files": ["result.png", "before.jpg", "after.jpg"], "width": rgb8.shape[1], "height": rgb8.shape[0]}
