@@ -139,7 +139,7 @@ class PairSet:
                 file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
                 # Compacted, or the one row would still drag its whole row group through to_pylist.
-                found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
+                found: dict[str, Any] = self._plain(pa.Table.from_batches(table.to_batches()), shard)[0]
         except (OSError, pa.ArrowException) as error:
             raise InputError(self.store.path(shard), str(error).splitlines()[0], "check the shard") from error
         return found
@@ -151,7 +151,15 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns))
-                    yield from ((name, group, number, row) for number, row in enumerate(table.to_pylist()))
+                    yield from ((name, group, number, row) for number, row in enumerate(self._plain(table, name)))
+
+    def _plain(self, table: pa.Table, shard: str) -> list[dict[str, Any]]:
+        try:
+            rows: list[dict[str, Any]] = table.to_pylist()
+        except UnicodeDecodeError as error:  # Arrow takes a file's word that its text is UTF-8
+            where = self.store.path(shard)
+            raise InputError(where, f"holds text that is none ({error})", "delete it and run its job again") from error
+        return rows
 
     def find(self, pair_id: str) -> dict[str, Any]:
         """The row of a pair. Raises InputError when there is none."""
@@ -177,5 +185,5 @@ class PairSet:
                 file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns) if columns else None)
-                    for row in table.to_pylist():
+                    for row in self._plain(table, name):
                         yield name, row
