@@ -122,9 +122,9 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 check_schema(file.schema_arrow, self.schema, where)
                 return int(file.metadata.num_rows)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # A damaged footer is an OSError to Arrow, and so is a lost connection, which is no reason to delete.
-            sure = isinstance(error, pa.ArrowInvalid)
+            sure = isinstance(error, (pa.ArrowInvalid, UnicodeDecodeError))
             rule = f"{'is not a whole Parquet file' if sure else 'cannot be read'} ({str(error).splitlines()[0]})"
             again = "delete it and run its job again"
             raise InputError(where, rule, again if sure else f"if the disk or connection is sound, {again}") from error

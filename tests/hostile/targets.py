@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -25,10 +26,9 @@ PICTURES = ("png", "jpeg", "exr", "jxl", "tiff", "webp", "other")
 
 def picture(data: bytes, _: Path) -> None:
     """As a photo of a source, and as the mask beside one."""
-    try:
-        decode_picture(data, "hostile.png")
-    finally:
+    with contextlib.suppress(InputError):
         decode_mask(data, "hostile.mask.png", (24, 32))
+    decode_picture(data, "hostile.png")
 
 
 def depth(data: bytes, _: Path) -> None:
