@@ -37,6 +37,15 @@ the network. *Bad* broke one of these rules.
 |---|---|---|---|---|---|---|
 """
 
+TAIL = """
+*Read* counts rows that `uniser pairs check` reads and reports as damaged, too. `.blend` files are not among them yet.
+
+## Not counted here
+
+Killed Blender processes (`tests/halo_render/test_frame_farm.py` kills them), fuzzing guided by coverage, and memory over
+10,000 haze pairs, 500 frames and 2,000 training steps: not measured yet.
+"""
+
 
 def main(chaos: str, hostile: str) -> None:
     """Both tables, as the files say."""
@@ -47,6 +56,7 @@ def main(chaos: str, hostile: str) -> None:
     for kind, c in json.loads(Path(hostile).read_text())["kinds"].items():
         counts = f"{c['tried']} | {c['read']} | {c['refused']} | {len(c['bad'])}"
         lines.append(f"| {kind} | {counts} | {c['worst_s']:.2f} s | {c['most_mb']:.0f} MB |")
+    lines.append(TAIL.rstrip("\n"))
     PAGE.write_text("\n".join(lines) + "\n")
 
 
