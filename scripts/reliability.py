@@ -42,7 +42,7 @@ TAIL = """
 
 ## Not counted here
 
-Killed Blender processes (`tests/halo_render/test_frame_farm.py` kills them), fuzzing guided by coverage, and memory over
+Killed Blender processes (`tests/halo_render/test_frame_farm.py` kills them), coverage-guided fuzzing, and memory over
 10,000 haze pairs, 500 frames and 2,000 training steps: not measured yet.
 """
 
