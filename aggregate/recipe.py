@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,13 +157,11 @@ def load_recipe(path: str | Path) -> Recipe:
     """
     file = Path(path)
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf8"))
+        values = read_yaml(file.read_bytes(), f"recipe {path}")
     except FileNotFoundError:
         raise InputError(f"recipe {path}", "does not exist", "check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"recipe {path}", f"cannot be read ({error})", "give a YAML file") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"recipe {path}", "is not YAML: " + " ".join(str(error).split()), "mend that line") from error
     if not isinstance(values, dict):
         raise InputError(f"recipe {path}", "must hold keys", "the smallest is: sources: [URI]")
     try:

@@ -157,7 +157,7 @@ def tag_values(rows: pa.Table, name: str) -> list[str | None]:
 def _parameter(params: str | None, name: str) -> str | None:
     try:
         value: Any = json.loads(params or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

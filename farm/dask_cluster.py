@@ -33,6 +33,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--queue", help="partition or queue")
     parser.add_argument("--account", help="account or project to charge")
     parser.add_argument("--interface", help="network card that nodes reach this machine by, e.g. ib0")
+    parser.add_argument("--logs", default="dask-logs", help="folder for the jobs' output")
     parser.add_argument("--extra", action="append", default=[], help="one more line of the job's head, e.g. --requeue")
     parser.add_argument("--show", action="store_true", help="print the job's script and submit nothing")
     given = parser.parse_args(words[:split])
@@ -53,6 +54,7 @@ def cluster_of(given: argparse.Namespace) -> JobQueueCluster:
         walltime=f"{given.hours:02d}:00" if lsf else f"{given.hours:02d}:00:00",
         queue=given.queue,
         interface=given.interface,
+        log_directory=given.logs,
         death_timeout=DEATH_TIMEOUT_S,
         job_script_prologue=PROLOGUE,
         job_extra_directives=given.extra,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from uniser_core.cli_synth import Scheduler, front_door, synth_command
+from uniser_core.cli_synth import Scheduler, Verify, front_door, synth_command
 
 app = typer.Typer(no_args_is_help=True, help="HALO: Blender scenes to HDR frames with lights, and flare on them.")
 
@@ -66,6 +66,7 @@ def frames(
     item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside a frame after this")] = 3600.0,
     memory_mb: Annotated[int | None, typer.Option(help="kill a Blender that grows beyond this")] = None,
     recycle: Annotated[int, typer.Option(help="frames of one Blender process before a fresh one")] = 50,
+    verify: Verify = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="render drafts, print hours and bytes")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -90,7 +91,7 @@ def frames(
         cost = measure(len(job.item_keys()), 1, settings, seed, scene)
         print_facts({row["name"]: row["value"] for row in cost.rows()}, as_json)
         return
-    options = RunOptions(workers, parse_shard(shard), retries, limits, not as_json, scheduler)
+    options = RunOptions(workers, parse_shard(shard), retries, limits, not as_json, scheduler, verify)
     finish_run(run_job(job, out, options), as_json)
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def settings_of(scene: Path) -> UserSettings:
     if not path.is_file():
         return UserSettings()
     try:
-        values = yaml.safe_load(path.read_text()) or {}
-        return UserSettings.model_validate(values)
-    except yaml.YAMLError as error:
-        raise InputError(str(path), str(error).splitlines()[0], "mend the YAML") from error
+        return UserSettings.model_validate(read_yaml(path.read_bytes(), str(path)) or {})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(p) for p in first["loc"]) or "the file"

@@ -119,6 +119,7 @@ def _run(job: Job, given: dict[str, Any]) -> None:
         given["retries"],
         progress=not given["as_json"],
         scheduler=given["scheduler"],
+        verify=given["verify"],
     )
     finish_run(run_job(job, given["out"], options), given["as_json"])
 

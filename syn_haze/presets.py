@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
 N = TypeVar("N", int, float)
@@ -117,7 +117,7 @@ def load_preset(name: str) -> Preset:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"preset '{name}'", "is not a file", f"give a path, or one of {', '.join(preset_names())}")
-        return _parse(path.read_text(encoding="utf8"), path.stem, name)
+        return _parse(path.read_bytes(), path.stem, name)
     if name not in preset_names():
         raise InputError(f"unknown preset '{name}'", f"known: {', '.join(preset_names())}", "or give a .yaml path")
     return _parse((_folder() / f"{name}.yaml").read_text(encoding="utf8"), name, name)
@@ -132,12 +132,9 @@ def _folder() -> Any:
     return files("syn_haze") / "presets"
 
 
-def _parse(text: str, stem: str, where: str) -> Preset:
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"preset '{where}'", f"is not YAML: {str(error).splitlines()[0]}", "mend it") from None
-    if not isinstance(values, dict):
+def _parse(text: str | bytes, stem: str, where: str) -> Preset:
+    values = read_yaml(text, f"preset '{where}'")
+    if not (isinstance(values, dict) and all(isinstance(key, str) for key in values)):
         raise InputError(f"preset '{where}'", "must be a mapping of parameter ranges", "see syn_haze/presets/*.yaml")
     try:
         return Preset(**{"name": stem, **values})

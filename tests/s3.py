@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     Uri = Callable[[str], str]
 
 
+def uri_at(address: str) -> Uri:
+    """From a key to its URI at a server."""
+    endpoint = quote(address, safe="")
+    return lambda key: f"s3://bucket/{key}?endpoint_override={endpoint}&region=us-east-1"
+
+
 @contextlib.contextmanager
 def served() -> Iterator[Uri]:
     """A function from a key to its URI in a new bucket."""
@@ -28,8 +34,7 @@ def served() -> Iterator[Uri]:
         server.start()
         host, port = server.get_host_and_port()
         urlopen(Request(f"http://{host}:{port}/bucket", method="PUT")).close()
-        endpoint = quote(f"http://{host}:{port}", safe="")
         try:
-            yield lambda key: f"s3://bucket/{key}?endpoint_override={endpoint}&region=us-east-1"
+            yield uri_at(f"http://{host}:{port}")
         finally:
             server.stop()

@@ -22,6 +22,9 @@ Sheet = Annotated[
     str | None, typer.Option(help="write a contact sheet: .png, .jpg or .webp; without --out, of a few pairs alone")
 ]
 Scheduler = Annotated[str | None, typer.Option(help="make the shards on a Dask cluster: tcp://HOST:8786")]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="first compare finished shards with their SHA-256, and make damaged ones again")
+]
 # Without --out a sheet shows this much of `photos`, unless told otherwise.
 SHEET_SOURCE, SHEET_VARIANTS, SHEET_SIZE_PX, SHEET_CELL_PX = "photos", 6, 512, 240
 
@@ -72,6 +75,7 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
         scheduler: Scheduler = None,
         retries: Annotated[int, typer.Option(help="more tries of an item that fails")] = 1,
         item_timeout_s: Annotated[float | None, typer.Option(help="kill and set aside an item after this")] = None,
+        verify: Verify = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
         **own: Any,
@@ -105,7 +109,7 @@ def synth_command(effect: str, extra: dict[str, tuple[Any, Any]] | None = None) 
             options={k: v for k, v in own.items() if v is not None},
         )
         limits = WorkerLimits(item_timeout_s=item_timeout_s)
-        options = RunOptions(worker_count(workers), parse_shard(shard), retries, limits, not as_json, scheduler)
+        options = RunOptions(worker_count(workers), parse_shard(shard), retries, limits, not as_json, scheduler, verify)
         if sheet is not None:
             from uniser_core.sheet import check_picture_name
 
@@ -204,8 +208,7 @@ def finish_run(summary: RunSummary, as_json: bool, **more: Any) -> None:
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:
     """`name=value` pairs; values are YAML scalars or lists. Raises InputError without an '='."""
-    import yaml
-
+    from uniser_core.documents import read_yaml
     from uniser_core.errors import InputError
 
     values = {}
@@ -213,7 +216,7 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--set {text}", "must be name=value", "see the effect's parameters: uniser effects NAME")
-        values[name] = yaml.safe_load(value)
+        values[name] = read_yaml(value, f"--set {text}")
     return values
 
 

@@ -16,6 +16,7 @@ from uniser_core import icc
 from uniser_core.color import srgb_to_linear
 from uniser_core.decode_checks import check_size, damaged
 from uniser_core.errors import InputError
+from uniser_core.exr_header import data_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,10 +93,7 @@ def read_exr(data: bytes, name: str, max_pixels: int) -> dict[str, Float32]:
     """All full-resolution channels of an EXR's first part, by name, each float32 (H, W) of the data window."""
     import OpenEXR
 
-    at = data.find(b"dataWindow\0box2i\0", 0, 1 << 16)
-    if at < 0 or at + 37 > len(data):
-        raise damaged(name, "the EXR header ends too early")
-    left, top, right, bottom = struct.unpack_from("<4i", data, at + 21)
+    left, top, right, bottom = data_window(data, name)
     check_size(right - left + 1, bottom - top + 1, name, max_pixels)
     shape = (bottom - top + 1, right - left + 1)
     import Imath  # type: ignore[import-untyped]

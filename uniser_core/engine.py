@@ -19,7 +19,7 @@ from uniser_core.depth import DepthMap
 from uniser_core.effect import ENGINE_KEYS, Effect, EffectParams, Layers, parse_params
 from uniser_core.errors import InputError, RefusedError
 from uniser_core.frame import Frame
-from uniser_core.pair import image_cell
+from uniser_core.pair import image_cell, params_of
 from uniser_core.png import encode_png
 from uniser_core.seeding import frame_seed, generator, pair_seed
 from uniser_core.version import generator_name
@@ -282,15 +282,10 @@ def frame_of_row(row: Mapping[str, Any], target_HWC: UInt8 | None = None) -> Fra
     target8 = codecs.decode_rgb8(row["target"]["bytes"]) if target_HWC is None else target_HWC
     channels: dict[str, Any] = {"rgb8": lambda: target8}
     if row["depth"] is not None and row["depth"]["bytes"] is not None:
-        code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), _values(row)["depth"]
+        code_HW, described = codecs.decode_blob(row["depth"]["bytes"]), params_of(row)["depth"]
         channels["depth"] = lambda: DepthMap.from_description(code_HW, described)
     name = str(row["pair_id"]).split("/")[-2]
     return Frame(name, target8.shape[1], target8.shape[0], channels, group_id=row["group_id"])
-
-
-def _values(row: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
-    return values
 
 
 def input_pixels(row: Mapping[str, Any]) -> UInt8:
@@ -312,7 +307,11 @@ def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
             f"this is version {effect.version}",
             "install the version in `generator`, or render the set again",
         )
-    values = _values(row)
-    camera = Camera.from_description(values["camera"])
-    params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
+    values = params_of(row)
+    try:
+        camera = Camera.from_description(values["camera"])
+        params = parse_params(effect.Params, {k: v for k, v in values.items() if k not in ENGINE_KEYS})
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        rule = f"has parameters that no run writes ({type(error).__name__}: {error})"
+        raise InputError(row["pair_id"], rule, "it is damaged: render the set again") from error
     return _degrade8(effect, frame or frame_of_row(row), params, camera)

@@ -138,15 +138,16 @@ def make_shard(
         except BaseException:
             writer.abandon()
             raise
+        sha256 = file_sha256(spooled)
         part = {
             "file": shard_name(shard),
             "rows": writer.rows,
             "bytes": spooled.stat().st_size,
-            "sha256": file_sha256(spooled),
+            "sha256": sha256,
             "failed": failed,
             "refused": refused,
         }
-        folder.store.write(part_name(shard), to_json(part))
+        folder.store.write(part_name(shard, sha256), to_json(part))
         folder.store.publish(spooled, shard_name(shard))
         slowest = sorted(item_seconds.items(), key=lambda item: -item[1])[:SLOWEST_KEPT]
         folder.log(shard, {**_cost(start, writer.rows), "slowest_s": dict(slowest)})

@@ -7,12 +7,16 @@ Image columns are struct{bytes: binary, path: string} with Hugging Face `Image` 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from uniser_core import SCHEMA_VERSION
+from uniser_core.documents import read_json_object
 from uniser_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -90,9 +94,16 @@ def image_cell(data: bytes | None, path: str) -> dict[str, Any] | None:
     return None if data is None else {"bytes": data, "path": path}
 
 
+def params_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's `params` as values, parsed unless they are already. Raises InputError when they are no JSON object."""
+    if isinstance(row["params"], dict):
+        return row["params"]
+    return read_json_object(row["params"], f"params of {row.get('pair_id', 'a pair')}")
+
+
 def check_schema(schema: pa.Schema, expected: pa.Schema, where: str) -> None:
     """Raise InputError unless `schema` is of our kind and version and holds the expected columns."""
-    metadata = {k.decode(): v.decode("utf8", "replace") for k, v in (schema.metadata or {}).items()}
+    metadata = {k.decode("utf8", "replace"): v.decode("utf8", "replace") for k, v in (schema.metadata or {}).items()}
     wanted = {k.decode(): v.decode() for k, v in (expected.metadata or {}).items()}
     kind, version = metadata.get("uniser.kind"), metadata.get("uniser.schema_version")
     if kind != wanted["uniser.kind"]:

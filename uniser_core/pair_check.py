@@ -14,6 +14,7 @@ import pyarrow as pa
 from uniser_core import codecs, metrics
 from uniser_core.engine import frame_of_row, input_pixels, render_row
 from uniser_core.errors import UniserError
+from uniser_core.pair import params_of
 from uniser_core.shard import PairSet
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
                 _check_row(row, shared[1], due, tolerance, report)
             except UniserError as error:
                 report.problems.append(f"{shard}: {row['pair_id']}: {error}")
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                what = f"holds what no run writes ({type(error).__name__}: {error})"
+                report.problems.append(f"{shard}: {row['pair_id']}: {what}")
+    except UniserError as error:
+        report.problems.append(str(error))
     except (pa.ArrowException, OSError) as error:
         report.problems.append(f"{uri}: cannot be read to its end: {str(error).splitlines()[0]}")
     return report
@@ -74,7 +80,7 @@ def _changed_shards(pairs: PairSet) -> list[str]:
         return []
     listed = {s["file"]: s["sha256"] for s in json.loads(pairs.store.read("manifest.json"))["shards"]}
     return [
-        f"{name}: is not what manifest.json lists (SHA-256) -> delete it and run its command again"
+        f"{name}: is not what manifest.json lists (SHA-256) -> run its command again with --verify"
         for name in pairs.shards
         if name in listed and pairs.store.sha256(name) != listed[name]
     ]
@@ -83,7 +89,7 @@ def _changed_shards(pairs: PairSet) -> list[str]:
 def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, report: CheckReport) -> None:
     recipe = row["input"]["bytes"] is None
     # Only pictures of 8 bits re-render from their row: deeper light is not in it.
-    replayable = json.loads(row["params"]).get("camera", {}).get("replays", False)
+    replayable = _replays(row)
     rendered = render_row(row, frame) if recipe or (due and replayable) else None
     if rendered is not None:
         report.replayed += 1
@@ -105,6 +111,11 @@ def _check_row(row: dict[str, Any], frame: Frame, due: bool, tolerance: int, rep
         raise UniserError("size", f"input {pixels.shape}, target {frame.rgb8_HWC.shape}, row says otherwise")
     if abs(metrics.psnr_db(pixels, frame.rgb8_HWC) - row["psnr_db"]) > 0.01:
         raise UniserError("psnr_db", f"is {metrics.psnr_db(pixels, frame.rgb8_HWC):.3f}, row says {row['psnr_db']:.3f}")
+
+
+def _replays(row: dict[str, Any]) -> bool:
+    camera = params_of(row).get("camera", {})
+    return bool(isinstance(camera, dict) and camera.get("replays", False))
 
 
 def pair_stats(uri: str, metric_names: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -3,7 +3,9 @@
 OUT/shard-00000.parquet …   rows, nothing else: any Parquet reader opens OUT/*.parquet
 OUT/manifest.json           written last, by whoever finds all shards there
 OUT/_run/config.json        what the run is; the same place refuses another
-OUT/_run/parts/00000.json   rows, hash, failures of one shard; written just before it appears
+OUT/_run/parts/00000-0123456789ab.json   rows, hash, failures of one shard, named after the shard's own
+                            hash and written just before it appears: two workers that make one shard at once,
+                            where nothing locks, leave each its own, and the shard says which one is its
 OUT/_run/failed.parquet     items set aside, with their tracebacks; refused.parquet likewise
 OUT/_run/run_log.jsonl      seconds, hosts, memory: never in rows
 """
@@ -26,12 +28,13 @@ from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.storage import Store, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Says where things came from, but moving a folder of pictures does not make another run.
 INFORMATIVE_KEYS = ("source",)
 # Where the dashboard of the cluster at work is found while that lasts, for `uniser farm status`.
 DASHBOARD_FILE = "_run/dashboard.json"
+PARTS = "_run/parts"
 LIST_SCHEMAS = {
     "failed": pa.schema([(k, pa.string()) for k in ("item", "error", "traceback")] + [("attempts", pa.int32())]),
     "refused": pa.schema([(k, pa.string()) for k in ("item", "reason")]),
@@ -43,9 +46,9 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05d}.parquet"
 
 
-def part_name(number: int) -> str:
-    """Name of the small record that belongs to a shard."""
-    return f"_run/parts/{number:05d}.json"
+def part_name(number: int, sha256: str) -> str:
+    """Name of the small record that belongs to a shard with this hash (hex)."""
+    return f"{PARTS}/{number:05d}-{sha256[:12]}.json"
 
 
 def to_json(value: Any) -> bytes:
@@ -88,7 +91,7 @@ class RunFolder:
                     f"holds {strangers[0]}, which no run of ours wrote",
                     "choose an empty folder",
                 )
-            self.store.make_folder("_run/parts")
+            self.store.make_folder(PARTS)
             self.store.make_folder("_run/locks")
             self.store.write("_run/config.json", to_json(self.config))
         try:
@@ -170,13 +173,59 @@ class RunFolder:
         """Take a shard out of the run, so that the run's command makes it again. The manifest goes first."""
         self.store.remove("manifest.json")
         self.store.remove(shard_name(number))
-        self.store.remove(part_name(number))
+        for name in self._records().get(number, ()):
+            self.store.remove(name)
 
     def parts(self) -> list[dict[str, Any]]:
-        """Records of the shards that are there, in order."""
-        missing = set(self.missing())
+        """Records of the shards that are there, in order; a shard without one is passed over."""
+        records, missing = self._records(), set(self.missing())
         present = (n for n in range(self.shard_count) if n not in missing)
-        return [json.loads(self.store.read(part_name(n))) for n in present]
+        found = (self._part(n, records.get(n, ())) for n in present)
+        return [part for part in found if part is not None]
+
+    def _records(self) -> dict[int, list[str]]:
+        """Names of the records of each shard: mostly one."""
+        found: dict[int, list[str]] = {}
+        for name in self.store.names(PARTS, ".json"):
+            found.setdefault(int(name.removeprefix(f"{PARTS}/")[:5]), []).append(name)
+        return found
+
+    def _part(self, number: int, records: Sequence[str]) -> dict[str, Any] | None:
+        """The record of a shard, by its hash where there are several; None when there is none that can be read."""
+        parts = []
+        for name in records:
+            with contextlib.suppress(ValueError, InputError):
+                parts.append(json.loads(self.store.read(name)))
+        if len(parts) > 1:
+            sha256 = self.store.sha256(shard_name(number))
+            parts = [p for p in parts if p["sha256"] == sha256]
+        return parts[0] if parts else None
+
+    def drop_damaged(self, numbers: Sequence[int], *, whole: bool) -> list[int]:
+        """Take out those shards that are not what their record says; returns their numbers.
+
+        Sizes are compared, which finds what a power cut tore, and with `whole` every byte's part in the SHA-256.
+        """
+        there, records = set(self.store.names(suffix=".parquet")), self._records()
+        return [
+            n
+            for n in numbers
+            if shard_name(n) in there and self._is_damaged(n, records, whole) and self._drop(n, whole)
+        ]
+
+    def _is_damaged(self, number: int, records: Mapping[int, Sequence[str]], whole: bool) -> bool:
+        part, name = self._part(number, records.get(number, ())), shard_name(number)
+        if part is None or part["bytes"] != self.store.size(name):
+            return True
+        return whole and part["sha256"] != self.store.sha256(name)
+
+    def _drop(self, number: int, whole: bool) -> bool:
+        """Looked at once more under its lock, since another process may have mended it meanwhile."""
+        with self.lock(number) as holder:
+            if holder is not None or not self.is_done(number) or not self._is_damaged(number, self._records(), whole):
+                return False
+            self.forget(number)
+        return True
 
     def finish(self) -> dict[str, Any]:
         """List what was set aside, and write the manifest when every shard is there.

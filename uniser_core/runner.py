@@ -30,6 +30,7 @@ class RunOptions:
     limits: WorkerLimits = field(default_factory=WorkerLimits)
     progress: bool = True
     scheduler: str | None = None
+    verify: bool = False
 
 
 @dataclass
@@ -42,6 +43,7 @@ class RunSummary:
     made: int = 0
     seconds: float = 0.0
     held: list[str] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,6 +67,8 @@ class RunSummary:
             text.append(f"set aside with tracebacks: {self.out}/_run/failed.parquet")
         if c["refused"]:
             text.append(f"refused with reasons: {self.out}/_run/refused.parquet")
+        if self.damaged:
+            text.append(f"damaged shards taken out: {', '.join(map(str, self.damaged))}")
         text += self.held
         if not c["complete"] and not self.held:
             text.append(
@@ -85,8 +89,9 @@ def run_job(job: Job, out: str, options: RunOptions) -> RunSummary:
     config = {**job.config(), "items": len(plan.keys), "items_per_shard": plan.per_shard}
     folder = RunFolder(out, config, plan.shard_count)
     index, count = options.shard or (0, 1)
-    todo = [n for n in folder.missing() if n % count == index]
     summary = RunSummary(out, plan.shard_count, getattr(job, "unit", "pairs"))
+    summary.damaged = folder.drop_damaged(range(index, plan.shard_count, count), whole=options.verify)
+    todo = [n for n in folder.missing() if n % count == index]
     start = time.monotonic()
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:

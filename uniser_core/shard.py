@@ -145,9 +145,9 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 check_schema(file.schema_arrow, self.schema, where)
                 return int(file.metadata.num_rows)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # A damaged footer is an OSError to Arrow, and so is a lost connection, which is no reason to delete.
-            sure = isinstance(error, pa.ArrowInvalid)
+            sure = isinstance(error, (pa.ArrowInvalid, UnicodeDecodeError))
             rule = f"{'is not a whole Parquet file' if sure else 'cannot be read'} ({str(error).splitlines()[0]})"
             again = "delete it and run its job again"
             raise InputError(where, rule, again if sure else f"if the disk or connection is sound, {again}") from error
@@ -162,7 +162,7 @@ class PairSet:
                 file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
                 # Compacted, or the one row would still drag its whole row group through to_pylist.
-                found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
+                found: dict[str, Any] = self._plain(pa.Table.from_batches(table.to_batches()), shard)[0]
         except (OSError, pa.ArrowException) as error:
             raise InputError(self.store.path(shard), str(error).splitlines()[0], "check the shard") from error
         return found
@@ -174,7 +174,15 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns))
-                    yield from ((name, group, number, row) for number, row in enumerate(table.to_pylist()))
+                    yield from ((name, group, number, row) for number, row in enumerate(self._plain(table, name)))
+
+    def _plain(self, table: pa.Table, shard: str) -> list[dict[str, Any]]:
+        try:
+            rows: list[dict[str, Any]] = table.to_pylist()
+        except UnicodeDecodeError as error:  # Arrow takes a file's word that its text is UTF-8
+            where = self.store.path(shard)
+            raise InputError(where, f"holds text that is none ({error})", "delete it and run its job again") from error
+        return rows
 
     def find(self, pair_id: str) -> dict[str, Any]:
         """The row of a pair. Raises InputError when there is none."""
@@ -200,5 +208,5 @@ class PairSet:
                 file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns) if columns else None)
-                    for row in table.to_pylist():
+                    for row in self._plain(table, name):
                         yield name, row

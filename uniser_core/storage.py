@@ -14,6 +14,7 @@ import shutil
 import socket
 import tempfile
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from uniser_core.errors import InputError, StorageError
+from uniser_core.patience import patient, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,11 @@ REMEDIES = {
     errno.EPERM: "choose a writable --out, or mend its permissions",
     errno.ENOTDIR: "choose a folder for --out, not a file",
 }
+
+
+# What an upload that never ended left on an object store is removed after this long: no upload of ours takes it.
+ABANDONED_AFTER_S = 24 * 3600.0
+TEMPORARY = ".tmp-"
 
 
 def resolve(uri: str | Path) -> tuple[pafs.FileSystem, str]:
@@ -52,7 +59,7 @@ def resolve(uri: str | Path) -> tuple[pafs.FileSystem, str]:
         found, path = pafs.FileSystem.from_uri(text)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise InputError(text, str(error).splitlines()[0], "use a path, file://, s3:// or gs://") from error
-    return found, path
+    return patient(found), path
 
 
 @contextmanager
@@ -102,10 +109,13 @@ class Store:
 
     def names(self, folder: str = "", suffix: str = "") -> list[str]:
         """Sorted names (relative to the store) of the files directly in `folder`, none when it is missing."""
+        return sorted(name for name in self._listing(folder) if name.endswith(suffix))
+
+    def _listing(self, folder: str) -> dict[str, pafs.FileInfo]:
         selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
-        found = [i.path for i in self.fs.get_file_info(selector) if i.type == pafs.FileType.File]
+        found = [i for i in self.fs.get_file_info(selector) if i.type == pafs.FileType.File]
         prefix = f"{folder}/" if folder else ""
-        return sorted(prefix + p.rsplit("/", 1)[-1] for p in found if p.endswith(suffix))
+        return {prefix + i.path.rsplit("/", 1)[-1]: i for i in found}
 
     def size(self, name: str) -> int:
         """Size of a file in bytes."""
@@ -136,14 +146,22 @@ class Store:
         if self.is_local:
             self.make_folder("_run/tmp")
             return Path(self.path(f"_run/tmp/{name}.{socket.gethostname()}-{os.getpid()}"))
-        return Path(tempfile.gettempdir()) / f"uniser-{os.getpid()}-{name}"
+        return Path(tempfile.gettempdir()) / f"uniser-{name}.{socket.gethostname()}-{os.getpid()}"
 
     def sweep(self) -> None:
-        """Remove what dead processes of this machine left half-written."""
+        """Remove what dead processes of this machine left half-written, and uploads that anybody left long ago."""
+        here = f".{socket.gethostname()}-*"
+        spools = Path(self.path("_run/tmp")).glob(f"*{here}")
+        for file in spools if self.is_local else Path(tempfile.gettempdir()).glob(f"uniser-*{here}"):
+            if not Path(f"/proc/{file.name.rpartition('-')[2]}").exists():
+                file.unlink(missing_ok=True)
         if self.is_local:
-            for file in Path(self.path("_run/tmp")).glob(f"*.{socket.gethostname()}-*"):
-                if not Path(f"/proc/{file.name.rpartition('-')[2]}").exists():
-                    file.unlink(missing_ok=True)
+            return
+        before = datetime.now(UTC) - timedelta(seconds=ABANDONED_AFTER_S)
+        for folder in ("", "_run", "_run/parts", "_run/log"):
+            for name, info in self._listing(folder).items():
+                if TEMPORARY in name and info.mtime < before:
+                    self.remove(name)
 
     def tidy(self) -> None:
         """Remove the folders that `spool` made, where they are empty."""
@@ -162,11 +180,18 @@ class Store:
                 _fsync(target.parent)
                 return
             # Containers on two nodes may share a name and a process number.
-            temporary = self.path(f"{name}.tmp-{uuid4().hex}")
-            with spooled.open("rb") as source, self.fs.open_output_stream(temporary) as sink:
-                shutil.copyfileobj(source, sink, 16 << 20)
+            temporary = self.path(f"{name}{TEMPORARY}{uuid4().hex}")
+            patiently(lambda: self._upload(spooled, temporary))
             self.fs.move(temporary, self.path(name))
             spooled.unlink()
+
+    def _upload(self, spooled: Path, key: str) -> None:
+        with spooled.open("rb") as source, self.fs.open_output_stream(key) as sink:
+            shutil.copyfileobj(source, sink, 16 << 20)
+        # A stream that breaks is closed all the same, and a server may take what came for the whole.
+        there, size = self.fs.get_file_info(key).size, spooled.stat().st_size
+        if there != size:
+            raise OSError(f"{there} of {size} bytes arrived")
 
     def remove(self, name: str) -> None:
         """Delete a file, if there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from uniser_core.cli_synth import Scheduler  # noqa: TC002 -- typer reads it
+from uniser_core.cli_synth import Scheduler, Verify  # noqa: TC002 -- typer reads it
 
 app = typer.Typer(add_completion=False)
 GENERIC = "Any pairs (NAME: generic)"
@@ -28,6 +28,7 @@ def import_set(
     workers: Annotated[int | None, typer.Option(help="processes on this machine; default: its cores")] = None,
     shard: Annotated[str | None, typer.Option(help="i/n: make only this part of the shards (farms)")] = None,
     scheduler: Scheduler = None,
+    verify: Verify = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, hours and bytes; write nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     background: Annotated[
@@ -92,6 +93,7 @@ def import_set(
         workers,
         shard,
         scheduler,
+        verify,
         dry_run,
         as_json,
         {k: v for k, v in given.items() if v not in (None, ())},
@@ -106,6 +108,7 @@ def _run(
     workers: int | None,
     shard: str | None,
     scheduler: str | None,
+    verify: bool,
     dry_run: bool,
     as_json: bool,
     options: dict[str, Any],
@@ -121,7 +124,7 @@ def _run(
         missing = "NAME" if name is None else "ROOT" if root is None else "--out"
         raise InputError("uniser import", f"needs {missing}", "uniser import NAME ROOT --out URI; uniser import --list")
     count = worker_count(workers)
-    run_options = RunOptions(count, parse_shard(shard), progress=not as_json, scheduler=scheduler)
+    run_options = RunOptions(count, parse_shard(shard), progress=not as_json, scheduler=scheduler, verify=verify)
     job = ImportJob(name, root, limit, options)
     job.check()
     if dry_run:

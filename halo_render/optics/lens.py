@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
 from halo_render.optics.glass import AIR, LINE_D_NM, Glass, glass
@@ -195,7 +195,7 @@ def _index() -> dict[str, tuple[Path, str]]:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-    table = yaml.safe_load(path.read_text())
+    table = read_yaml(path.read_bytes(), f"lens file {path}")
     if not isinstance(table, dict) or "surfaces" not in table:
         raise InputError(f"lens file {path}", "has no surfaces", "see halo_render/lenses for examples")
     return table
@@ -213,7 +213,12 @@ def load_lens(name_or_path: str | Path) -> Lens:
         return _lens(text, _read(path), position)
     file, _, position = text.partition("#")
     if file.endswith((".yaml", ".yml")) and Path(file).is_file():
-        return _lens(Path(file).stem, _read(Path(file)), position)
+        table = _read(Path(file))
+        try:
+            return _lens(Path(file).stem, table, position)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            rule = f"holds a table that makes no lens ({type(error).__name__}: {error})"
+            raise InputError(f"lens file {file}", rule, "see halo_render/lenses for examples") from error
     raise InputError(f"lens {text!r}", f"is not one of {', '.join(lens_names())}", "choose one, or name a YAML file")
 
 

@@ -68,7 +68,8 @@ def worker_at_work(process, out):
     return None
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 100])
 def test_random_kills_of_workers_and_supervisors(photos, reference, tmp_path, kills):
     out = tmp_path / "out"
     chance = random.Random(11)

@@ -38,8 +38,22 @@ def recipe() -> Any:
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_the_job_that_would_be_submitted(recipe: Any, kind: str) -> None:
-    words = [kind, "--cores", "2", "--hours", "3", "--queue", "night", "--account", "film", "--extra=-x y", "--show"]
+def test_the_job_that_would_be_submitted(recipe: Any, kind: str, tmp_path: Path) -> None:
+    words = [
+        kind,
+        "--logs",
+        str(tmp_path),
+        "--cores",
+        "2",
+        "--hours",
+        "3",
+        "--queue",
+        "night",
+        "--account",
+        "film",
+        "--extra=-x y",
+        "--show",
+    ]
     with recipe.cluster_of(recipe.parse(words)) as cluster:
         script, address = cluster.job_script(), cluster.scheduler_address
     lines = set(script.splitlines())
@@ -74,7 +88,8 @@ def test_workers_that_slurm_starts_make_a_local_runs_bytes(tmp_path: Path) -> No
     run_job(SynthJob("haze", str(photos), 2, seed=3), str(tmp_path / "local"), RunOptions(progress=False))
     # Not pytest's own folder: a socket's name has 108 bytes at most.
     with tempfile.TemporaryDirectory(prefix="slurm") as place, one_node(Path(place)) as slurm:
-        slurm.run(PYTHON / "python", RECIPE, "slurm", "--jobs", 1, "--cores", 2, "--memory", "2GB", "--hours", 1,
-                  "--", "haze", "render", "--source", photos, "--variants", 2, "--seed", 3, "--out", out)  # fmt: skip
+        cluster = ("slurm", "--jobs", 1, "--cores", 2, "--memory", "2GB", "--hours", 1, "--logs", tmp_path / "logs")
+        haze = ("haze", "render", "--source", photos, "--variants", 2, "--seed", 3, "--out", out)
+        slurm.run(PYTHON / "python", RECIPE, *cluster, "--", *haze)
     assert shard_bytes(out) == shard_bytes(tmp_path / "local")
     assert (out / "manifest.json").read_bytes() == (tmp_path / "local" / "manifest.json").read_bytes()

@@ -63,7 +63,8 @@ class DimJob:
         return [f"item{i}" for i in range(self.count)]
 
     def process(self, index: int) -> Rendered:
-        time.sleep(self.sleep_s)
+        if self.sleep_s:
+            time.sleep(self.sleep_s)
         self._trouble(index)
         options = RenderOptions(seed=self.seed, variants=self.variants)
         return render_rows(Dim(), noise_frame(f"item{index}"), options)

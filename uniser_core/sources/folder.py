@@ -147,7 +147,7 @@ def _depth(
         try:
             described: Any = json.loads(sidecars["depth.json"]())
             source = str(described["source"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{beside}.depth.json", 'must be {"source": "…"}', "mend or remove it") from error
     return decode_depth_sidecar(sidecars[end](), f"{beside}.{end}", size, target_hw=target, source=source)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from uniser_core.depth import DepthMap
+from uniser_core.documents import read_json_object
 from uniser_core.errors import InputError
 from uniser_core.shard import PairSet
 from uniser_core.sources.base import Clean, Source, SourceItem, SourceOptions
@@ -66,7 +66,7 @@ def _stored_depth(data: bytes, params: str, name: str) -> Callable[[tuple[int, i
         from uniser_core.codecs import decode_blob
         from uniser_core.decode_depth import nearest_depth
 
-        described = json.loads(params).get("depth")
+        described = read_json_object(params, f"params of {name}").get("depth")
         if described is None:
             raise InputError(f"{name} has depth without its scale", "params.depth is missing", "render the set again")
         code_HW = decode_blob(data)

@@ -96,7 +96,7 @@ class TarPictures(Source):
             try:
                 loaded = json.loads(self._bytes(name, *there["json"]))
                 known = loaded if isinstance(loaded, dict) else {}
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{key}.json of {name}", "is not JSON", "mend the tar") from error
         clean = Clean(
             self._bytes(name, *there[end]),
