@@ -35,6 +35,10 @@ HEIGHT_SHARE = (0.14, 0.6)
 IN_FRONT = 0.9
 # Footprints for contact shadows: texels across, and how dark the ambient light gets right at the foot.
 FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
+# An object's height as a share of the room's; points around it, how many must be free of what rises by so much, and
+# how deep things are at least, over their width.
+UNDER_CEILING, AROUND, MOST_FREE = 0.92, 24, 0.9
+FREE_M, FREE_SHARE, LEAST_DEPTH = 0.06, 0.01, 0.3
 # Texels of a cut-out seen from above.
 PLAN_TEXELS = 96
 # A matte pixel this opaque, in the lowest part of the object, stands on the ground.
@@ -295,6 +299,34 @@ def draw_contact(
         return None
     a, b, c = (round(float(v), 5) for v in point)
     return (a, b, c), (x + 0.5, y + 0.5)
+
+
+def has_room(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> bool:
+    """Whether the object fits there: under the ceiling, with free ground all around its foot as far as it is wide.
+
+    For metric depth. Ground that something hides from the camera is not free: a wall stands there, or another
+    thing; what lies outside the picture is.
+    """
+    assert receivers.ground is not None
+    ceiling_m = np.inf if receivers.room is None else receivers.room.ceiling_m + receivers.ground.camera_height_m
+    if height_m > UNDER_CEILING * ceiling_m:
+        return False
+    half_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m / 2
+    foot, ground = np.asarray(contact_m), Horizon.of(receivers.ground.normal)
+    ahead, right = _towards(foot, ground)
+    angle = np.arange(AROUND) * 2 * math.pi / AROUND
+    deep_m = half_m * max(cutout.thickness, LEAST_DEPTH)
+    places = foot + half_m * np.cos(angle)[:, None] * right + deep_m * np.sin(angle)[:, None] * ahead
+    height, width = receivers.valid_HW.shape
+    seen = free = 0
+    for place in places[places[:, 2] < -0.1]:
+        x, y = receivers.project(place)
+        if 0 <= x < width and 0 <= y < height:
+            seen += 1
+            found = receivers.points_HWC[int(y), int(x)]
+            above = float(found @ ground.up - place @ ground.up)
+            free += bool(receivers.valid_HW[int(y), int(x)]) and above < FREE_M + FREE_SHARE * -float(place[2])
+    return free >= MOST_FREE * seen
 
 
 def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> float:

@@ -13,10 +13,13 @@ from lr_srd.cast import disc_of, shade
 from lr_srd.effect import Options, Shadow
 from lr_srd.light import highlight_share
 from lr_srd.params import ShadowParams
-from lr_srd.receivers import focal_px_of, receivers_of, up_of
+from lr_srd.paste import has_room
+from lr_srd.receivers import Receivers, focal_px_of, receivers_of, up_of
+from lr_srd.room import Room
 from tests.cli import uniser
-from tests.lr_srd.scenes import floor_frame
+from tests.lr_srd.scenes import axes, floor_frame
 from uniser_core import codecs, engine
+from uniser_core.cutout import Cutout
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
@@ -228,3 +231,16 @@ def test_a_floating_cut_out_is_put_on_its_feet(tmp_path):
         assert abs(lowest - y) <= 2
         # And the shadow begins at the feet.
         assert (target - shadowed)[lowest + 1 : lowest + 4, x].mean() > 15
+
+
+@pytest.mark.parametrize(("away_m", "fits"), [(3.0, True), (WALL_M - 0.1, False)])
+def test_an_object_needs_free_ground_around_its_foot(away_m, fits):
+    """A car of 4 x 1.5 m in the open, and with its nose in the wall."""
+    receivers = receivers_of(textured(pitch_deg=15.0))
+    alpha = np.ones((150, 400), np.float32)
+    car = Cutout("car", np.dstack([np.full((150, 400, 3), 0.3, np.float32), alpha]), (200.0, 150.0), 100.0, 1.5)
+    up, ahead = axes(15.0)
+    foot = -1.5 * up + away_m * ahead
+    assert has_room(car, 1.5, tuple(foot), receivers) is fits
+    low = Receivers(**{**vars(receivers), "room": Room(-0.2, ~receivers.valid_HW)})
+    assert not has_room(car, 1.5, tuple(foot), low)
