@@ -57,7 +57,7 @@ class Shade:
     placed: Placed | None = None
 
 
-@effect("shadow", version=3, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
+@effect("shadow", version=4, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
 class Shadow:
     """Shadows of things outside the picture, or of objects pasted into it."""
 

@@ -39,6 +39,8 @@ FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
 # how deep things are at least, over their width.
 UNDER_CEILING, AROUND, MOST_FREE = 0.92, 24, 0.9
 FREE_M, FREE_SHARE, LEAST_DEPTH = 0.06, 0.01, 0.3
+# Words in the names of a frame's objects that nothing stands on.
+WATER = ("water", "sea", "pond", "pool", "river")
 # Texels of a cut-out seen from above.
 PLAN_TEXELS = 96
 # A matte pixel this opaque, in the lowest part of the object, stands on the ground.
@@ -336,7 +338,7 @@ def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Rece
 
 
 def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
-    """Where the picture itself could be ground, bool (H, W): all of it when depth was measured.
+    """Where the picture itself could be ground, bool (H, W): all but a frame's water when depth was measured.
 
     Drawn depth calls everything a slope. Then a place must lie in the lower 45% and be no busier than half
     of the picture: leaves and crowds are not stood on.
@@ -345,7 +347,7 @@ def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
     def make() -> npt.NDArray[np.bool_]:
         height, width = frame.height, frame.width
         if frame.depth.metric:
-            return np.ones((height, width), bool)
+            return ~_water(frame)
         light = np.sqrt(luminance(np.clip(frame.rgb_HWC, 0, 1)))
         busy = np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 0, 1))
         radius = max(2, max(height, width) // 40)
@@ -354,6 +356,16 @@ def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
         return np.asarray(low & (busy <= np.median(busy)) & (busy < MOST_BUSY))
 
     return frame.memo(("shadow ground-like",), make)
+
+
+def _water(frame: Frame) -> npt.NDArray[np.bool_]:
+    """Where a Blender frame's table of objects says water, bool (H, W)."""
+    none = np.zeros((frame.height, frame.width), bool)
+    if not (frame.has("object_index") and frame.has("objects")):
+        return none
+    wet = [o["id"] for o in frame.get("objects") if any(word in o["name"].lower().split() for word in WATER)]
+    index = np.rint(np.asarray(frame.get("object_index"), np.float32).reshape(none.shape))
+    return np.asarray(np.isin(index, wet)) if wet else none
 
 
 def view_elevation_deg(contact_m: Vector, receivers: Receivers) -> float:

@@ -244,3 +244,15 @@ def test_an_object_needs_free_ground_around_its_foot(away_m, fits):
     assert has_room(car, 1.5, tuple(foot), receivers) is fits
     low = Receivers(**{**vars(receivers), "room": Room(-0.2, ~receivers.valid_HW)})
     assert not has_room(car, 1.5, tuple(foot), low)
+
+
+def test_nothing_stands_on_a_frames_water():
+    floor = textured()
+    index = np.full((floor.height, floor.width), 2, np.float32)
+    index[:, : floor.width // 2] = 1
+    names = [{"id": 1, "name": "water"}, {"id": 2, "name": "quay"}]
+    frame = Frame(
+        "quay", floor.width, floor.height, {**floor.channels, "object_index": lambda: index, "objects": lambda: names}
+    )
+    for row in rows_of(pasting(mesh=False), frame, 4):
+        assert params_of(row).pasted.contact_px[0] >= floor.width // 2
