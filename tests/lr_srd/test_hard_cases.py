@@ -88,22 +88,26 @@ def test_a_light_overhead_at_the_horizon_or_behind_the_camera_only_takes_light(n
         assert mask.max() > 0
 
 
-def dark_points(name: str, frame: Frame, **light: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each variant, relative to the foot, the floor's points (n, 3), and those that lose much of their light."""
+def dark_points(name: str, frame: Frame, **light: float) -> list[tuple[np.ndarray, np.ndarray, bool]]:
+    """Of each variant, relative to the foot, the floor's points (n, 3), and those that lose much of their light.
+
+    And whether the camera sees past the object, which stands aside, onto the ground straight behind it.
+    """
     found = []
     receivers = receivers_of(frame)
     on_floor = receivers.valid_HW & (receivers.normals_HWC @ np.array(receivers.up, np.float32) > 0.9)
-    for row in rows_of(EFFECTS[name](), frame, 8, **light):
+    for row in rows_of(EFFECTS[name](), frame, 16, **light):
         params = params_of(row)
         strength = EFFECTS[name]().apply(frame, params).strength
         around = receivers.points_HWC - np.array(params.pasted.contact_m, np.float32)
-        found.append((around[on_floor], around[(strength > 0.25) & on_floor]))
+        dark = around[(strength > 0.25) & on_floor]
+        found.append((around[on_floor], dark, abs(params.pasted.contact_m[0]) > 0.5))
     return found
 
 
 @pytest.mark.parametrize("name", ["cut-out", "mesh"])
 def test_under_a_light_overhead_the_shadow_lies_under_the_object(name):
-    for _, dark in dark_points(name, textured(), sun_elevation_deg=90):
+    for _, dark, _ in dark_points(name, textured(), sun_elevation_deg=90):
         assert len(dark) > 20
         assert np.linalg.norm(dark, axis=1).max() < 0.7
 
@@ -114,10 +118,11 @@ def test_shadows_lead_away_from_a_light_behind_the_camera_and_towards_the_viewer
     name, azimuth_deg, way
 ):
     judged = 0
-    for floor, dark in dark_points(name, textured(), sun_elevation_deg=30, sun_azimuth_deg=azimuth_deg):
+    for floor, dark, behind in dark_points(name, textured(), sun_elevation_deg=30, sun_azimuth_deg=azimuth_deg):
         # The camera looks along -z. 0.9 m at 30 degrees reach 1.56 m, if the picture has so much floor that way.
         assert np.quantile(way * dark[:, 2], 0.02) > -0.5
-        if (way * floor[:, 2]).max() > 1.0:
+        # An object amid the picture hides the shadow behind it.
+        if (way * floor[:, 2]).max() > 0.95 and (way > 0 or behind):
             judged += 1
             assert 0.75 < np.quantile(way * dark[:, 2], 0.95) < 0.9 / math.tan(math.radians(30)) + 0.3
     assert judged >= 2
