@@ -388,5 +388,7 @@ def harmonise(frame: Frame, receivers: Receivers, at_px: tuple[float, float]) ->
     mean = light.sum(axis=(0, 1), dtype=np.float64) / float(weight.sum(dtype=np.float64))
     level = float(luminance(mean.astype(np.float32)[None])[0])
     cast = np.sqrt(np.clip(mean / max(level, 1e-6), 0.4, 2.0))
-    r, g, b = cast * float(np.clip(level / MIDDLE_GREY, 0.25, 1.6))
-    return round(float(r), 4), round(float(g), 4), round(float(b), 4)
+    # A render's light has no display white: a dim room may be at any level.
+    least, most = (1e-4, 1e6) if frame.is_scene_referred else (0.25, 1.6)
+    r, g, b = cast * float(np.clip(level / MIDDLE_GREY, least, most))
+    return float(f"{r:.4g}"), float(f"{g:.4g}"), float(f"{b:.4g}")
