@@ -19,7 +19,7 @@ from lr_srd.light import find_light
 from lr_srd.occluders import KINDS, kind_of
 from lr_srd.off_screen import draw_occluder
 from lr_srd.params import Pasted, ShadowParams
-from lr_srd.paste import contact, draw_contact, harmonise, paste, place, view_elevation_deg, width_px
+from lr_srd.paste import contact, draw_contact, harmonise, has_room, paste, place, view_elevation_deg, width_px
 from lr_srd.paste import visibility as object_visibility
 from lr_srd.receivers import receivers_of
 
@@ -57,7 +57,7 @@ class Shade:
     placed: Placed | None = None
 
 
-@effect("shadow", version=3, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
+@effect("shadow", version=4, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
 class Shadow:
     """Shadows of things outside the picture, or of objects pasted into it."""
 
@@ -183,6 +183,8 @@ class Shadow:
         cutout = self._objects.cutout(name, turn, elevation_deg)
         if width_px(cutout, height_m, contact_m, receivers) > frame.width:
             return nowhere
+        if frame.depth.metric and not has_room(cutout, height_m, contact_m, receivers):
+            return f"object '{name}' has no room there"
         return Pasted(
             object_id=name,
             turn=turn,

@@ -35,6 +35,12 @@ HEIGHT_SHARE = (0.14, 0.6)
 IN_FRONT = 0.9
 # Footprints for contact shadows: texels across, and how dark the ambient light gets right at the foot.
 FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
+# An object's height as a share of the room's; points around it, how many must be free of what rises by so much, and
+# how deep things are at least, over their width.
+UNDER_CEILING, AROUND, MOST_FREE = 0.92, 24, 0.9
+FREE_M, FREE_SHARE, LEAST_DEPTH = 0.06, 0.01, 0.3
+# Words in the names of a frame's objects that nothing stands on.
+WATER = ("water", "sea", "pond", "pool", "river")
 # Texels of a cut-out seen from above.
 PLAN_TEXELS = 96
 # A matte pixel this opaque, in the lowest part of the object, stands on the ground.
@@ -297,6 +303,34 @@ def draw_contact(
     return (a, b, c), (x + 0.5, y + 0.5)
 
 
+def has_room(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> bool:
+    """Whether the object fits there: under the ceiling, with free ground all around its foot as far as it is wide.
+
+    For metric depth. Ground that something hides from the camera is not free: a wall stands there, or another
+    thing; what lies outside the picture is.
+    """
+    assert receivers.ground is not None
+    ceiling_m = np.inf if receivers.room is None else receivers.room.ceiling_m + receivers.ground.camera_height_m
+    if height_m > UNDER_CEILING * ceiling_m:
+        return False
+    half_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m / 2
+    foot, ground = np.asarray(contact_m), Horizon.of(receivers.ground.normal)
+    ahead, right = _towards(foot, ground)
+    angle = np.arange(AROUND) * 2 * math.pi / AROUND
+    deep_m = half_m * max(cutout.thickness, LEAST_DEPTH)
+    places = foot + half_m * np.cos(angle)[:, None] * right + deep_m * np.sin(angle)[:, None] * ahead
+    height, width = receivers.valid_HW.shape
+    seen = free = 0
+    for place in places[places[:, 2] < -0.1]:
+        x, y = receivers.project(place)
+        if 0 <= x < width and 0 <= y < height:
+            seen += 1
+            found = receivers.points_HWC[int(y), int(x)]
+            above = float(found @ ground.up - place @ ground.up)
+            free += bool(receivers.valid_HW[int(y), int(x)]) and above < FREE_M + FREE_SHARE * -float(place[2])
+    return free >= MOST_FREE * seen
+
+
 def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> float:
     """How wide the object, so tall, is in the picture when it stands there."""
     across_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m
@@ -304,7 +338,7 @@ def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Rece
 
 
 def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
-    """Where the picture itself could be ground, bool (H, W): all of it when depth was measured.
+    """Where the picture itself could be ground, bool (H, W): all but a frame's water when depth was measured.
 
     Drawn depth calls everything a slope. Then a place must lie in the lower 45% and be no busier than half
     of the picture: leaves and crowds are not stood on.
@@ -313,7 +347,7 @@ def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
     def make() -> npt.NDArray[np.bool_]:
         height, width = frame.height, frame.width
         if frame.depth.metric:
-            return np.ones((height, width), bool)
+            return ~_water(frame)
         light = np.sqrt(luminance(np.clip(frame.rgb_HWC, 0, 1)))
         busy = np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 0, 1))
         radius = max(2, max(height, width) // 40)
@@ -322,6 +356,16 @@ def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
         return np.asarray(low & (busy <= np.median(busy)) & (busy < MOST_BUSY))
 
     return frame.memo(("shadow ground-like",), make)
+
+
+def _water(frame: Frame) -> npt.NDArray[np.bool_]:
+    """Where a Blender frame's table of objects says water, bool (H, W)."""
+    none = np.zeros((frame.height, frame.width), bool)
+    if not (frame.has("object_index") and frame.has("objects")):
+        return none
+    wet = [o["id"] for o in frame.get("objects") if any(word in o["name"].lower().split() for word in WATER)]
+    index = np.rint(np.asarray(frame.get("object_index"), np.float32).reshape(none.shape))
+    return np.asarray(np.isin(index, wet)) if wet else none
 
 
 def view_elevation_deg(contact_m: Vector, receivers: Receivers) -> float:
@@ -344,5 +388,7 @@ def harmonise(frame: Frame, receivers: Receivers, at_px: tuple[float, float]) ->
     mean = light.sum(axis=(0, 1), dtype=np.float64) / float(weight.sum(dtype=np.float64))
     level = float(luminance(mean.astype(np.float32)[None])[0])
     cast = np.sqrt(np.clip(mean / max(level, 1e-6), 0.4, 2.0))
-    r, g, b = cast * float(np.clip(level / MIDDLE_GREY, 0.25, 1.6))
-    return round(float(r), 4), round(float(g), 4), round(float(b), 4)
+    # A render's light has no display white: a dim room may be at any level.
+    least, most = (1e-4, 1e6) if frame.is_scene_referred else (0.25, 1.6)
+    r, g, b = cast * float(np.clip(level / MIDDLE_GREY, least, most))
+    return float(f"{r:.4g}"), float(f"{g:.4g}"), float(f"{b:.4g}")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 from uniser_core.effect import EffectParams
+from uniser_core.lens import DEFAULT_HFOV_DEG
 
 from syn_haze.noise import DensityField
 from syn_haze.presets import Variant  # noqa: TC001
@@ -15,8 +16,6 @@ from syn_haze.view import Profile, View
 # Where the sRGB primaries' response is centred, weighted by daylight.
 WAVELENGTHS_NM = (610.0, 550.0, 465.0)
 REFERENCE_NM = 550.0
-# Horizontal field of view of a picture that does not say.
-DEFAULT_HFOV_DEG = 65.0
 Rgb = tuple[float, float, float]
 
 

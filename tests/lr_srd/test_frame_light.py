@@ -10,6 +10,7 @@ from lr_srd.effect import Shadow
 from lr_srd.frame_light import strongest_light
 from lr_srd.occluders import kind_of
 from lr_srd.params import ShadowParams
+from lr_srd.paste import harmonise
 from lr_srd.receivers import receivers_of
 from tests.lr_srd.scenes import axes, floor_frame
 from tests.lr_srd.test_hard_cases import pasting
@@ -144,3 +145,14 @@ def test_lights_below_the_floor_and_frames_without_a_table_give_none():
     plain = floor_frame()
     assert strongest_light(plain, receivers_of(plain)) is None
     assert Shadow().sample(generator(2), plain).light_source != "frame"
+
+
+@pytest.mark.parametrize("times", [1e-2, 30.0])
+def test_a_pasted_object_takes_the_level_of_a_dim_or_bright_render(times):
+    plain = floor_frame()
+    rendered = {**plain.channels, "rgb": lambda: plain.rgb_HWC * np.float32(times)}
+    frame = Frame("render", plain.width, plain.height, rendered, kind="render")
+    gain, usual = (harmonise(f, receivers_of(f), (80, 90)) for f in (frame, plain))
+    level = float(plain.rgb_HWC[90, 80, 1]) / 0.18
+    assert gain == pytest.approx([times * level] * 3, rel=1e-2)
+    assert max(usual) <= 1.6

@@ -13,10 +13,13 @@ from lr_srd.cast import disc_of, shade
 from lr_srd.effect import Options, Shadow
 from lr_srd.light import highlight_share
 from lr_srd.params import ShadowParams
-from lr_srd.receivers import focal_px_of, receivers_of, up_of
+from lr_srd.paste import has_room
+from lr_srd.receivers import Receivers, focal_px_of, receivers_of, up_of
+from lr_srd.room import Room
 from tests.cli import uniser
-from tests.lr_srd.scenes import floor_frame
+from tests.lr_srd.scenes import axes, floor_frame
 from uniser_core import codecs, engine
+from uniser_core.cutout import Cutout
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
@@ -85,22 +88,26 @@ def test_a_light_overhead_at_the_horizon_or_behind_the_camera_only_takes_light(n
         assert mask.max() > 0
 
 
-def dark_points(name: str, frame: Frame, **light: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each variant, relative to the foot, the floor's points (n, 3), and those that lose much of their light."""
+def dark_points(name: str, frame: Frame, **light: float) -> list[tuple[np.ndarray, np.ndarray, bool]]:
+    """Of each variant, relative to the foot, the floor's points (n, 3), and those that lose much of their light.
+
+    And whether the camera sees past the object, which stands aside, onto the ground straight behind it.
+    """
     found = []
     receivers = receivers_of(frame)
     on_floor = receivers.valid_HW & (receivers.normals_HWC @ np.array(receivers.up, np.float32) > 0.9)
-    for row in rows_of(EFFECTS[name](), frame, 8, **light):
+    for row in rows_of(EFFECTS[name](), frame, 16, **light):
         params = params_of(row)
         strength = EFFECTS[name]().apply(frame, params).strength
         around = receivers.points_HWC - np.array(params.pasted.contact_m, np.float32)
-        found.append((around[on_floor], around[(strength > 0.25) & on_floor]))
+        dark = around[(strength > 0.25) & on_floor]
+        found.append((around[on_floor], dark, abs(params.pasted.contact_m[0]) > 0.5))
     return found
 
 
 @pytest.mark.parametrize("name", ["cut-out", "mesh"])
 def test_under_a_light_overhead_the_shadow_lies_under_the_object(name):
-    for _, dark in dark_points(name, textured(), sun_elevation_deg=90):
+    for _, dark, _ in dark_points(name, textured(), sun_elevation_deg=90):
         assert len(dark) > 20
         assert np.linalg.norm(dark, axis=1).max() < 0.7
 
@@ -111,10 +118,11 @@ def test_shadows_lead_away_from_a_light_behind_the_camera_and_towards_the_viewer
     name, azimuth_deg, way
 ):
     judged = 0
-    for floor, dark in dark_points(name, textured(), sun_elevation_deg=30, sun_azimuth_deg=azimuth_deg):
+    for floor, dark, behind in dark_points(name, textured(), sun_elevation_deg=30, sun_azimuth_deg=azimuth_deg):
         # The camera looks along -z. 0.9 m at 30 degrees reach 1.56 m, if the picture has so much floor that way.
         assert np.quantile(way * dark[:, 2], 0.02) > -0.5
-        if (way * floor[:, 2]).max() > 1.0:
+        # An object amid the picture hides the shadow behind it.
+        if (way * floor[:, 2]).max() > 0.95 and (way > 0 or behind):
             judged += 1
             assert 0.75 < np.quantile(way * dark[:, 2], 0.95) < 0.9 / math.tan(math.radians(30)) + 0.3
     assert judged >= 2
@@ -228,3 +236,28 @@ def test_a_floating_cut_out_is_put_on_its_feet(tmp_path):
         assert abs(lowest - y) <= 2
         # And the shadow begins at the feet.
         assert (target - shadowed)[lowest + 1 : lowest + 4, x].mean() > 15
+
+
+@pytest.mark.parametrize(("away_m", "fits"), [(3.0, True), (WALL_M - 0.1, False)])
+def test_an_object_needs_free_ground_around_its_foot(away_m, fits):
+    """A car of 4 x 1.5 m in the open, and with its nose in the wall."""
+    receivers = receivers_of(textured(pitch_deg=15.0))
+    alpha = np.ones((150, 400), np.float32)
+    car = Cutout("car", np.dstack([np.full((150, 400, 3), 0.3, np.float32), alpha]), (200.0, 150.0), 100.0, 1.5)
+    up, ahead = axes(15.0)
+    foot = -1.5 * up + away_m * ahead
+    assert has_room(car, 1.5, tuple(foot), receivers) is fits
+    low = Receivers(**{**vars(receivers), "room": Room(-0.2, ~receivers.valid_HW)})
+    assert not has_room(car, 1.5, tuple(foot), low)
+
+
+def test_nothing_stands_on_a_frames_water():
+    floor = textured()
+    index = np.full((floor.height, floor.width), 2, np.float32)
+    index[:, : floor.width // 2] = 1
+    names = [{"id": 1, "name": "water"}, {"id": 2, "name": "quay"}]
+    frame = Frame(
+        "quay", floor.width, floor.height, {**floor.channels, "object_index": lambda: index, "objects": lambda: names}
+    )
+    for row in rows_of(pasting(mesh=False), frame, 4):
+        assert params_of(row).pasted.contact_px[0] >= floor.width // 2

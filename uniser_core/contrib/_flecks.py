@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core.color import luminance
-from uniser_core.contrib._optics import defocus_radius_px, focal_px, sky_light, wide_blur
+from uniser_core.contrib._optics import defocus_radius_px, sky_light, wide_blur
 from uniser_core.jit import kernel
+from uniser_core.lens import focal_px
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame

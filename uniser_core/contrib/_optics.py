@@ -12,15 +12,13 @@ import numpy.typing as npt
 
 from uniser_core.color import luminance
 from uniser_core.jit import kernel
-from uniser_core.lens import lens_mm_of
+from uniser_core.lens import DEFAULT_SENSOR_MM, lens_mm_of
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
 Float32 = npt.NDArray[np.float32]
 
-# Focal lengths here are those of a sensor whose longer side has this many millimetres ("35 mm equivalent").
-SENSOR_MM = 36.0
 # Blurs wider than this radius are made on a smaller picture, which their own smoothness hides.
 FINE_RADIUS_PX = 2.0
 CLIPPED_SHARE = 0.02
@@ -40,12 +38,7 @@ def draw_focal_mm(rng: np.random.Generator, frame: Frame) -> float:
     """35 mm equivalent focal length: the frame's camera where it has one, else 24 to 55 mm."""
     drawn = log_uniform(rng, 24.0, 55.0)
     stated = lens_mm_of(frame)
-    return drawn if stated is None else round(stated[0] * SENSOR_MM / stated[1], 4)
-
-
-def focal_px(frame: Frame, focal_mm: float) -> float:
-    """Focal length in pixels of this frame."""
-    return focal_mm / SENSOR_MM * max(frame.width, frame.height)
+    return drawn if stated is None else round(stated[0] * DEFAULT_SENSOR_MM / stated[1], 4)
 
 
 def defocus_radius_px(aperture_mm: float, focal_length_px: float, distance_m: Any, focus_m: float) -> Any:

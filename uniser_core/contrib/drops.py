@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from uniser_core.contrib._drops import draw_drops, wet
-from uniser_core.contrib._optics import draw_focal_mm, focal_px, log_uniform, uniform
+from uniser_core.contrib._optics import draw_focal_mm, log_uniform, uniform
 from uniser_core.effect import EffectParams, Layers, Seed, effect
+from uniser_core.lens import focal_px
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:

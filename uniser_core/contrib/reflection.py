@@ -30,12 +30,10 @@ from pydantic import Field
 from uniser_core.camera import white_of
 from uniser_core.color import luminance
 from uniser_core.contrib._optics import (
-    SENSOR_MM,
     add_light,
     defocus_radius_px,
     disc_blur,
     draw_focal_mm,
-    focal_px,
     fresnel,
     log_uniform,
     mean_light,
@@ -44,6 +42,7 @@ from uniser_core.contrib._optics import (
 from uniser_core.effect import EffectParams, Layers, Unit, effect, parse_params
 from uniser_core.errors import InputError
 from uniser_core.jit import kernel
+from uniser_core.lens import DEFAULT_SENSOR_MM, focal_px
 from uniser_core.sources import open_source
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Reflection:
         )
         focal_mm = draw_focal_mm(rng, frame)
         # A pupil that makes discs of 0.6 to 3 % of the longer side in radius.
-        wanted = log_uniform(rng, 0.006, 0.03) / defocus_radius_px(1.0, focal_mm / SENSOR_MM, near_m, focus_m)
+        wanted = log_uniform(rng, 0.006, 0.03) / defocus_radius_px(1.0, focal_mm / DEFAULT_SENSOR_MM, near_m, focus_m)
         chosen = _choose(self._reflect, float(rng.integers(2**20)) / 2**20, frame.frame_id)
         panorama = chosen["reflect"] is not None and _is_panorama(
             _picture(chosen["reflect"], chosen["picture"]).light_HWC

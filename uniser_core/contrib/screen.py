@@ -20,13 +20,13 @@ from uniser_core.contrib._optics import (
     defocus_radius_px,
     disc_blur,
     draw_focal_mm,
-    focal_px,
     log_uniform,
     sky_light,
     uniform,
 )
 from uniser_core.effect import EffectParams, Layers, Unit, effect
 from uniser_core.jit import kernel
+from uniser_core.lens import focal_px
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame

@@ -29,7 +29,6 @@ from uniser_core.contrib._optics import (
     defocus_radius_px,
     disc_blur,
     draw_focal_mm,
-    focal_px,
     log_uniform,
     mean_light,
     uniform,
@@ -37,6 +36,7 @@ from uniser_core.contrib._optics import (
     with_highlights,
 )
 from uniser_core.effect import EffectParams, Layers, Seed, Unit, effect
+from uniser_core.lens import focal_px
 from uniser_core.seeding import generator
 
 if TYPE_CHECKING:
