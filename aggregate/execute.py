@@ -36,7 +36,9 @@ class Executor:
                 return done
             from distributed import as_completed
 
-            futures = self.client.compute(tasks)
+            # A few at a time: with what all tasks carry, one graph would be too large a message.
+            batches = (tasks[i : i + TREE_WIDTH] for i in range(0, len(tasks), TREE_WIDTH))
+            futures = [future for batch in batches for future in self.client.compute(batch)]
             for _ in as_completed(futures):
                 bar.update(1)
             return self.client.compute(_tree(futures, join)).result()

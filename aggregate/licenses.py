@@ -90,7 +90,8 @@ def attribution_table(index: pa.Table) -> pa.Table:
     """Who is to be named: licence, attribution, data set and the number of pairs and clean pictures, sorted."""
     names = ["license", "attribution", "dataset"]
     columns = {n: index.column(n).cast(pa.string()) for n in names}
-    rows = pa.table({**columns, "clean": index.column("clean_sha256")})
+    # In one piece, which is laid out anew: what comes from another process lies at addresses that Arrow complains of.
+    rows = pa.table({**columns, "clean": index.column("clean_sha256")}).combine_chunks()
     found = rows.group_by(names).aggregate([("clean", "count"), ("clean", "count_distinct")])
     found = found.sort_by([(n, "ascending") for n in names])
     return found.rename_columns([*names, "pairs", "clean_pictures"])

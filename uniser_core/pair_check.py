@@ -78,7 +78,10 @@ def _changed_shards(pairs: PairSet) -> list[str]:
     """A line for each shard that is not the file its run's manifest lists: columns without a hash of their own too."""
     if not pairs.store.exists("manifest.json"):
         return []
-    listed = {s["file"]: s["sha256"] for s in json.loads(pairs.store.read("manifest.json"))["shards"]}
+    manifest = json.loads(pairs.store.read("manifest.json"))
+    # A corpus lists the shards that it was built from by their footers, and its own packs by all of their bytes.
+    files = [*manifest["shards"], *manifest.get("packs", ())]
+    listed = {file["file"]: file["sha256"] for file in files if "sha256" in file}
     return [
         f"{name}: is not what manifest.json lists (SHA-256) -> run its command again with --verify"
         for name in pairs.shards

@@ -38,7 +38,7 @@ def test_bytes_of_threads_also_when_a_worker_is_killed(cluster: Cluster, recipe_
     recipe = recipe_of(run, guard=[str(guard)])
     threads = build(recipe, str(tmp_path / "threads"))
     assert threads.manifest["leaks"] == {str(guard): 3}
-    for number, task in enumerate(("", "scan", "_match")):
+    for number, task in enumerate(("", "scan", "_call", "_match", "emit")):
         if task:
             cluster.order.write_text(task)
         build(recipe, str(tmp_path / f"cluster{number}"), scheduler=cluster.fill(), partitions=len(PHOTOS))

@@ -108,3 +108,18 @@ def test_rows_come_back_as_written(pairs):
     assert rows[5] == DimJob(variants=4).process(1).rows[1] | {
         k: pytest.approx(rows[5][k]) for k in ("psnr_db", "ssim")
     }
+
+
+def test_single_pairs_share_row_groups_up_to_a_size(tmp_path):
+    row = next(PairSet_rows())
+    heavy = {**row, "target": {"bytes": bytes(9 << 20), "path": "t.png"}}
+    items = [[row]] * 33 + [[row] * 3] + [[row]] * 2 + [[heavy]] * 3
+    writer = ShardWriter(tmp_path / "s.parquet")
+    for number, item in enumerate(items):
+        writer.write_item([{**r, "pair_id": f"a/{number:02}/{k}"} for k, r in enumerate(item)])
+    writer.close()
+    file = pq.ParquetFile(tmp_path / "s.parquet")
+    assert [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)] == [32, 1, 3, 4, 1]
+    names = file.read(columns=["pair_id"]).column(0).to_pylist()
+    assert names == sorted(names)
+    assert writer.rows == len(names) == 41
