@@ -89,11 +89,10 @@ def run_restore(
     from uniser_model import pictures
     from uniser_model.checkpoint import find
     from uniser_model.supervision import check_strength
+    from uniser_model.weights import BUNDLED
 
     check_strength(strength)
-    if checkpoint is None:
-        raise InputError("no checkpoint", "--checkpoint names the run folder of a trained model",
-                         "train one: uniser train demo --data C --out D --minutes 3")  # fmt: skip
+    checkpoint = checkpoint or str(BUNDLED)
     find(checkpoint)
     tasks = pictures.plan(images, out, force)
     if steps is not None and steps < 1:
