@@ -49,7 +49,7 @@ def train(
 
 Images = Annotated[list[str], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
 Out = Annotated[str, typer.Option(help="folder for the results, named as the inputs are")]
-Checkpoint = Annotated[str | None, typer.Option(help="run folder or checkpoint folder of `uniser train`")]
+Checkpoint = Annotated[str | None, typer.Option(help="run or checkpoint folder; default: the bundled one")]
 Effect = Annotated[str, typer.Option(help="flare, haze, shadow, reflection, …")]
 Mask = Annotated[str | None, typer.Option(help="where: an 8-bit picture of the same size, white = there")]
 Strength = Annotated[float, typer.Option(help="how much: 0 nothing … 1 the whole effect")]

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import yaml
 from PIL import Image
 from skimage import data
@@ -13,7 +14,10 @@ from skimage import data
 from tests.cli import uniser
 from tests.uniser_model.small import hazy
 from uniser_core.metrics import psnr_db
+from uniser_core.registry import get_effect
 from uniser_model.checkpoint import read_config, read_prompts
+from uniser_model.model import TASKS
+from uniser_model.supervision import prompt_for
 from uniser_model.weights import BUNDLED
 
 if TYPE_CHECKING:
@@ -44,7 +48,12 @@ def test_they_come_with_recipe_log_and_card() -> None:
 
 
 def test_prompts_of_both_tasks_need_no_text_encoder() -> None:
-    assert {f"{task} {effect}." for task in ("Remove", "Add") for effect in EFFECTS} <= set(read_prompts(BUNDLED))
+    assert {prompt_for(task, effect) for task in TASKS for effect in EFFECTS} <= set(read_prompts(BUNDLED))
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_an_effect_is_asked_for_in_the_words_of_its_generator(effect: str) -> None:
+    assert prompt_for("remove", effect) == get_effect(effect).prompt
 
 
 def test_remove_uses_them_when_no_checkpoint_is_named(tmp_path: Path) -> None:
