@@ -27,6 +27,7 @@ def test_sdist_and_wheel_hold_every_package_and_its_data(built):
         assert f"{package}/__init__.py" in names
         assert f"{package}/py.typed" in names
     assert {"uniser_core/pages/base.html", "uniser_model/serve/page/index.html"} <= set(names)
+    assert {f"uniser_model/weights/demo/{n}" for n in ("ema.safetensors", "config.json", "README.md")} <= names
     assert any(n.startswith("syn_haze/presets/") and n.endswith(".yaml") for n in names)
     assert any(n.endswith("licenses/LICENSE") for n in names)
     with tarfile.open(sdist) as archive:

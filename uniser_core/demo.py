@@ -22,11 +22,11 @@ from uniser_core.errors import UniserError
 from uniser_core.version import generator_name
 
 OWNED = ("frames", "pairs", "corpus", "checkpoint", "heldout")
-EFFECTS = ("haze", "flare", "shadow")
+EFFECTS = ("haze", "flare", "shadow", "reflection")
 HELD_OUT_PER_PICTURE = 4
 # Cheap scenes with lamps, screens or a sun in sight; one frame of each is rendered.
 SCENES = "corridor_02,petrol_station_01,bedroom_02,street_03,stage_01,harbour_01"
-STEPS = 6 + 2 + len(EFFECTS)
+STEPS = 7 + 2 + len(EFFECTS)
 # Too faint an effect teaches nothing, and too strong a one cannot be learnt in minutes.
 STRENGTHS_DB = (12, 32)
 
@@ -106,7 +106,7 @@ def run_demo(options: DemoOptions) -> DemoResult:
 
 
 def _generators(options: DemoOptions, out: Path) -> dict[str, list[str]]:
-    """Folder under `out` -> the command that fills it: all three generators, on photos and on rendered frames."""
+    """Folder under `out` -> the command that fills it: all generators, on photos and on rendered frames."""
     seed = ["--seed", str(options.seed)]
     photos = ["--source", options.source, "--max-size", str(options.size_px), *seed]
     frames = str(out / "frames")
@@ -118,6 +118,7 @@ def _generators(options: DemoOptions, out: Path) -> dict[str, list[str]]:
         "pairs/flare": ["halo", "render", *photos, "--variants", third],
         "pairs/flare-frames": ["halo", "render", "--frames", frames, "--variants", str(options.variants), *seed],
         "pairs/shadow": ["shadow", "render", *photos, "--occluders", "foliage,window,person", "--variants", third],
+        "pairs/reflection": ["synth", "reflection", *photos, "--variants", third],
         "pairs/occlude": ["synth", "occlude", *photos, "--variants", sixth],
     }
     return {name: [*command, "--out", str(out / name)] for name, command in commands.items()}

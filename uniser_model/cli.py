@@ -54,7 +54,9 @@ Images = Annotated[
     list[str], typer.Argument(help="pictures, folders of them, globs, or - (names from stdin)", metavar="IMAGE...")
 ]
 Out = Annotated[str, typer.Option(help="folder for the results, named as the inputs are; the same again resumes it")]
-Checkpoint = Annotated[str | None, typer.Option(help="run, checkpoint or exported folder, or OWNER/NAME of the hub")]
+Checkpoint = Annotated[
+    str | None, typer.Option(help="run, checkpoint or exported folder, or OWNER/NAME of the hub; default: bundled")
+]
 Effect = Annotated[str, typer.Option(help="flare, haze, shadow, reflection, …; auto: whatever is there")]
 Masks = Annotated[
     list[str] | None, typer.Option(help="where: a grey picture, white = there; a.png:0.4 b.png:1 for several")

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 TRAINING, STATE = "training.json", "state.safetensors"
 # Channels at each size, as multiples of the width; the smaller sizes stay at the last.
 WIDENING = (1, 2, 4)
-# Norms are over groups of so many channels or more: over one or two, the picture's own level and color would be lost.
+# Norms are over groups of so many channels or more; a norm over few of them takes away the picture's own level.
 GROUP_CHANNELS = 16
 FIRST_LOGVAR = -6.0
 # Crops whose latents are measured for the scale, and held-out pictures that are encoded and decoded.

@@ -87,14 +87,12 @@ def run_restore(
     """`uniser remove` and `uniser add`; `asked` are the fields of `Ask` that the command line gives."""
     from uniser_model.restore import folder, inputs, job
     from uniser_model.restore.ask import Ask
+    from uniser_model.weights import BUNDLED
 
-    if checkpoint is None:
-        raise InputError("no checkpoint", "--checkpoint names the run folder of a trained model",
-                         "train one: uniser train demo --data C --out D --minutes 3")  # fmt: skip
     ask = Ask(task=task, **asked, regions=job.regions_of(masks))
     if batch < 1:
         raise InputError(f"--batch {batch}", "must be 1 or more", "leave it out")
-    found = folder.locate(folder.local(checkpoint))
+    found = folder.locate(folder.local(checkpoint or str(BUNDLED)))
     plan = inputs.plan(images, out)
     check_device(device)
     report = job.Report(as_json)

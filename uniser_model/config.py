@@ -210,6 +210,10 @@ class TrainConfig(RunConfig):
     codec: str = "pixel"
     text: str = "minilm"
     pure_noise: float = Field(0.5, ge=0, le=1, description="share of draws at t = 1")
+    loss_weight: Literal["even", "relative"] = Field(
+        "relative", description="relative (anchored, x0): a sample's loss is divided by its input's squared error"
+    )
+    loss_floor: float = Field(1e-3, gt=0, description="relative: added to that error; 1e-3 is an input of 30 dB")
     model: ModelConfig = ModelConfig()
     supervision: SupervisionConfig = SupervisionConfig()
     compute: ComputeConfig = ComputeConfig()

@@ -12,7 +12,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     # each is seen in many lights. All draws at pure noise: one step is all it is asked for, in truth a regression.
     "demo": {
         "model": {"width": 128, "depth": 4, "heads": 4, "patch": 2},
-        "data": {"thin": 0.3, "exposure_ev": 1.0, "tint": 0.15},
+        "data": {"short_side_px": [128, 224], "thin": 0.3, "exposure_ev": 1.0, "tint": 0.15},
+        "optim": {"lr": 2e-3, "final_lr": 0.0, "ema": 0.995},
         "supervision": {
             "whole": 0.8, "empty": 0.0, "full_strength": 0.8, "generic": 0.1, "add": 0.1, "identity": 0.05,
         },

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from uniser_model.config import SupervisionConfig
 
 GENERIC_PROMPT = "Remove effects."
+# Effects that their prompts call by another name.
+SPOKEN = {"flare": "lens flare"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def prompt_for(task: str, effect: str) -> str:
     """The task prompt of an effect, as generators write it: "Remove haze.", "Add haze."; occlusions have no name."""
     if task == "remove" and effect == "occlude":
         return GENERIC_PROMPT
-    return f"{task.capitalize()} {effect}."
+    return f"{task.capitalize()} {SPOKEN.get(effect, effect)}."
 
 
 def added(prompt: str) -> str:

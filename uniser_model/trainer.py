@@ -22,6 +22,7 @@ from uniser_model.data import CorpusReader, PairStream
 from uniser_model.diary import Diary
 from uniser_model.ema import Ema
 from uniser_model.feed import feed
+from uniser_model.objectives import OF_THE_PICTURE, relative_weights
 from uniser_model.optim import learning_rate, make_optimizer, optimizer_tensors, trained_weights
 from uniser_model.parallel import Network, whole
 from uniser_model.safety import Skips, Stop, StoppedError, TrainingError
@@ -78,6 +79,12 @@ class Trainer:
     def _averages_begin(self) -> None:
         self.ema = Ema(self.model, self.config.optim.ema, self.config.optim.ema_power)
 
+    def _weights(self, batch: Batch) -> Tensor | float:
+        """What each sample's loss is multiplied by: (B,), or 1."""
+        if self.config.loss_weight == "even" or self.objective.name not in OF_THE_PICTURE:
+            return 1.0
+        return relative_weights(batch.condition.input_B3HW, batch.target_B3HW, self.config.loss_floor)
+
     def _backward(self, batch: Batch) -> list[float]:
         """Gradients of the mean loss over all ranks and micro-batches; the losses of this rank's samples."""
         parts = self.config.compute.accumulate
@@ -88,6 +95,7 @@ class Trainer:
                 losses = self.objective.loss(
                     cast("DiT", self.network), self.codec, here.condition, here.target_BCHW, here.noise_BCHW, here.t_B
                 )
+                losses = losses * self._weights(here)
                 (losses.mean() / parts).backward()  # type: ignore[no-untyped-call]
             each.append(losses.detach())
         return torch.cat(each).cpu().tolist()

@@ -167,11 +167,9 @@ def test_remove_refuses_in_one_line(trained: str, tmp_path: Path) -> None:
     other = save(tmp_path / "other" / "a.png", HAZY)
 
     def refused(*arguments: object, checkpoint: object = trained) -> str:
-        with_checkpoint = () if checkpoint is None else ("--checkpoint", checkpoint)
-        return refusal("remove", *arguments, *with_checkpoint, "--out", tmp_path / "out")
+        return refusal("remove", *arguments, "--checkpoint", checkpoint, "--out", tmp_path / "out")
 
     assert "strength 1.5: must be from 0" in refused(photo, "--strength", 1.5)
-    assert "no checkpoint" in refused(photo, checkpoint=None)
     assert "does not exist or holds no checkpoint" in refused(photo, checkpoint=tmp_path / "none")
     assert "pickled files are never opened" in refused(photo, checkpoint=tmp_path / "model.ckpt")
     assert "text.png" in refused(tmp_path / "text.png")

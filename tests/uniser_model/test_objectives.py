@@ -12,7 +12,7 @@ from uniser_core.errors import InputError
 from uniser_model.build import build_model
 from uniser_model.codec import PixelCodec
 from uniser_model.config import build_config
-from uniser_model.objectives import Condition, get_objective
+from uniser_model.objectives import Condition, get_objective, relative_weights
 from uniser_model.objectives.anchored import (
     GRID,
     OFFSET_SCALE,
@@ -209,3 +209,21 @@ def test_loss_and_gradient_are_finite_from_clean_to_pure_noise(name: str) -> Non
     loss.sum().backward()
     assert torch.isfinite(loss).all()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_relative_loss_does_not_depend_on_how_strong_the_effect_is() -> None:
+    """A model that halves the error is told the same of a dense haze and of one a hundred times fainter."""
+    clean = 0.5 * torch.rand(1, 3, 16, 16, generator=DICE)
+    effect = 0.5 * torch.rand(1, 3, 16, 16, generator=DICE)
+    told = []
+    for strength in (1.0, 0.1):
+        degraded, halved = clean + strength * effect, clean + strength * effect / 2
+        told.append((halved - clean).square().mean() * relative_weights(degraded, clean, 1e-9))
+    assert torch.allclose(torch.cat(told), torch.tensor([0.25, 0.25]), rtol=1e-4)
+
+
+def test_the_floor_bounds_what_an_invisible_effect_weighs() -> None:
+    clean = torch.rand(2, 3, 16, 16, generator=DICE)
+    degraded = clean.clone()
+    degraded[1] += 0.1
+    assert torch.allclose(relative_weights(degraded, clean, 1e-3), torch.tensor([1e3, 1 / 0.011]), rtol=1e-3)

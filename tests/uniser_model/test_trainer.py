@@ -202,6 +202,18 @@ def test_loss_that_is_no_number_is_passed_over_and_many_in_a_row_stop_and_name_t
     assert trainer.facts()["skips"] == 3
 
 
+@pytest.mark.parametrize(("objective", "weight", "one"), [("anchored", "relative", True), ("anchored", "even", False),
+                                                          ("eps", "relative", False)])  # fmt: skip
+def test_relative_losses_of_a_model_that_does_nothing_are_one_each(
+    bert: str, corpus: MemoryCorpus, objective: str, weight: str, one: bool
+) -> None:
+    mixture = {"whole": 1, "empty": 0, "full_strength": 1, "generic": 0, "add": 0, "identity": 0}
+    config = small_config(bert, objective=objective, loss_weight=weight, loss_floor=1e-7, supervision=mixture)
+    trainer = Trainer(config, corpus, PromptCache(bert))
+    losses = trainer.advance(trainer.stream.batch(0, trainer.prompts))["losses"]
+    assert (losses == pytest.approx([1.0, 1.0], abs=1e-3)) is one
+
+
 def test_learning_rate_is_a_function_of_the_step() -> None:
     config = build_config({"data_uri": "x", "steps": 1000, "optim": {"lr": 1.0, "warmup_steps": 50, "final_lr": 0.1}})
     rates = [learning_rate(config, s) for s in range(1000)]

@@ -66,6 +66,10 @@ class Part:
             keep &= _taken(self._columns["group_id"][rows], self.arm.share)
         return np.asarray(rows[keep])
 
+    def by_clean(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """See `CorpusReader.by_clean`."""
+        return self.corpus.by_clean(rows)
+
     def sampling(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         """See `CorpusReader.sampling`."""
         return self.corpus.sampling(rows)

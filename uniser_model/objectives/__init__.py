@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from uniser_model.model import DiT
 
 
+# Objectives whose loss is the picture's own error; what the others' heads err by says nothing of the effect.
+OF_THE_PICTURE = ("anchored", "x0")
+
+
 @dataclass(frozen=True)
 class Condition:
     """What the model is told, the same in training and restoration.
@@ -83,6 +87,15 @@ def predict(model: DiT, codec: Codec, condition: Condition, noisy_BCHW: Tensor, 
     picture, mask = condition.encoded(codec)
     head: Tensor = model(noisy_BCHW, picture, mask, condition.text_BLE, condition.text_keep_BL, t_B, condition.task_B)
     return head
+
+
+def relative_weights(input_B3HW: Tensor, target_B3HW: Tensor, floor: float) -> Tensor:
+    """1 / (mean squared error of the input + `floor`): (B,), in encoded sRGB.
+
+    The gain in dB is a ratio of errors. Even weights leave faint effects to whatever dense haze teaches, for their
+    errors are hundreds of times smaller; the floor keeps what cannot be seen from ruling instead.
+    """
+    return 1 / ((input_B3HW - target_B3HW).square().mean(dim=(1, 2, 3)) + floor)
 
 
 def get_objective(name: str) -> Objective:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from uniser_core.errors import InputError
-from uniser_core.shard import file_sha256
 
-from uniser_model import checkpoint, pictures
+from uniser_model import pictures
 from uniser_model.infer import Restorer
+from uniser_model.restore.job import identity
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import file_stamp, named_pictures
 from uniser_model.scoring.control import control_scores
@@ -78,7 +78,7 @@ class Model(PictureMethod):
     def __init__(self, where: str, device: str, seed: int, judges: Sequence[Judge] = ()) -> None:
         super().__init__(judges)
         self.restorer, self.seed = Restorer.load(where, device), seed
-        self.digest = f"{file_sha256(checkpoint.find(where) / 'ema.safetensors')[:16]}-{seed}"
+        self.digest = f"{identity(where)}-{seed}"
 
     def own_stamp(self, bench: str, key: str) -> str:
         """See `PictureMethod.own_stamp`."""

@@ -13,8 +13,9 @@ from uniser_core.errors import EXIT_ITEMS_FAILED, InputError
 from uniser_core.output import print_json, print_table
 from uniser_core.storage import storage_errors
 
-from uniser_model.checkpoint import find, write_atomic
+from uniser_model.checkpoint import write_atomic
 from uniser_model.commands import check_device
+from uniser_model.restore.folder import locate
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import Bench, Pair, open_bench
 from uniser_model.scoring.control import CONTROL_METRICS
@@ -180,7 +181,7 @@ def run_eval(
         raise InputError("no --bench", "there is nothing to evaluate on", "--bench NAME=ROOT")
     if limit is not None and limit < 1:
         raise InputError(f"--limit {limit}", "must be 1 or more", "leave it out")
-    find(checkpoint)
+    locate(checkpoint)
     check_device(device)
     benches = [open_bench(name, root, split, effects.get(name, "")) for name, root in roots.items()]
     judges = make_judges(clip_iqa, qa, qa_model, qa_repeats, device)

@@ -21,27 +21,21 @@ if TYPE_CHECKING:
     from uniser_model.serve.worker import Action, Tell
 
 UInt8 = npt.NDArray[np.uint8]
-BUNDLED = Path(__file__).parents[1] / "weights"
 # Of an uploaded mask: a page paints at the size of its view.
 MAX_MASK_PIXELS = 4 * VIEW_PX**2
 
 
 def checkpoint_labels(folders: tuple[str, ...]) -> dict[str, str]:
     """Folder of each checkpoint by the label that the page shows. Raises InputError when one holds none."""
-    from uniser_model.checkpoint import find
+    from uniser_model.restore.folder import locate
+    from uniser_model.weights import BUNDLED
 
     found: dict[str, str] = {}
     for folder in folders:
-        find(folder)
+        locate(folder)
         label = Path(folder).resolve().name
         found[label if label not in found else folder] = folder
-    if BUNDLED.is_dir():
-        try:
-            find(BUNDLED)
-            found["bundled"] = str(BUNDLED)
-        except InputError:
-            found |= {f"bundled: {f.name}": str(f) for f in sorted(BUNDLED.iterdir()) if (f / "config.json").is_file()}
-    return found
+    return {**found, "bundled": str(BUNDLED)}
 
 
 @lru_cache(maxsize=1)
