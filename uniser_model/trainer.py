@@ -83,7 +83,7 @@ class Trainer:
         """What each sample's loss is multiplied by: (B,), or 1."""
         if self.config.loss_weight == "even" or self.objective.name not in OF_THE_PICTURE:
             return 1.0
-        return relative_weights(batch.condition.input_B3HW, batch.target_B3HW, self.config.loss_floor)
+        return relative_weights(batch.condition.input_B3HW, batch.target_BCHW, self.config.loss_floor)
 
     def _backward(self, batch: Batch) -> list[float]:
         """Gradients of the mean loss over all ranks and micro-batches; the losses of this rank's samples."""
