@@ -120,8 +120,8 @@ class Attention(nn.Module):
         # Weights in the type of what they scale: the fused kernel takes no others.
         scaled = (q, self.norm_q), (k, self.norm_k)
         q, k = (rotate(F.rms_norm(x, x.shape[-1:], norm.weight.to(x.dtype)), cos, sin) for x, norm in scaled)
-        mixed = F.scaled_dot_product_attention(q[:, :, -last:], k, v, attn_mask=keep)
-        return cast("Tensor", self.out(mixed.transpose(1, 2).flatten(2)))
+        mixed = F.scaled_dot_product_attention(q[:, :, -last:], k, v, attn_mask=keep).transpose(1, 2)
+        return cast("Tensor", self.out(mixed.flatten(2)))
 
 
 class SwiGLU(nn.Module):
@@ -163,15 +163,14 @@ class DiT(nn.Module):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        self.shape = shape
-        D, features = shape.width, shape.token_features
+        self.shape, D = shape, shape.width
         self.text_in = nn.Linear(shape.text_width, D)
-        self.frame_in = nn.ModuleDict({role: nn.Linear(features, D) for role in ROLES[1:]})
+        self.frame_in = nn.ModuleDict({role: nn.Linear(shape.token_features, D) for role in ROLES[1:]})
         self.role = nn.Parameter(torch.randn(len(ROLES), D) * 0.02)
         self.time, self.task = TimeEmbedding(D), nn.Embedding(len(TASKS), D)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
-        self.norm_out = nn.LayerNorm(D, elementwise_affine=False)
-        self.modulation_out, self.head = nn.Linear(D, 2 * D), nn.Linear(D, shape.out_features)
+        self.norm_out, self.modulation_out = nn.LayerNorm(D, elementwise_affine=False), nn.Linear(D, 2 * D)
+        self.head = nn.Linear(D, shape.out_features)
         # Noise is no news before the model has learnt to read it, and a silent head starts at the identity.
         for layer in (self.frame_in["target"], self.modulation_out, self.head):
             for parameter in layer.parameters():
@@ -198,5 +197,4 @@ class DiT(nn.Module):
         for number, block in enumerate(self.blocks, 1):
             x_BTD = block(x_BTD, condition_BD, cos, sin, keep, rows * columns * (number == len(self.blocks)))
         shift, scale = self.modulation_out(condition_BD)[:, None].chunk(2, dim=-1)
-        target_BND = self.norm_out(x_BTD) * (1 + scale) + shift
-        return cast("Tensor", self.head(target_BND))
+        return cast("Tensor", self.head(self.norm_out(x_BTD) * (1 + scale) + shift))
