@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from uniser_core.documents import read_yaml
 from uniser_core.errors import ConfigMismatchError, InputError
 
 if TYPE_CHECKING:
@@ -247,16 +248,10 @@ def build_config(values: dict[str, Any]) -> TrainConfig:
 
 def set_field(values: dict[str, Any], assignment: str) -> None:
     """Apply one `--set a.b=value` (YAML value) to nested values, in place. Raises InputError on bad syntax."""
-    import yaml
-
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
         raise InputError(f"--set {assignment}", "must be field=value", "for instance --set optim.lr=0.0005")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {assignment}", "the value is not YAML", "quote it") from None
-    set_value(values, path, value)
+    set_value(values, path, read_yaml(text, f"--set {assignment}"))
 
 
 def set_value(values: dict[str, Any], path: str, value: Any) -> None:

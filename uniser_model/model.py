@@ -1,9 +1,8 @@
 """The diffusion transformer: one sequence [text | input frame | mask frame | noisy target], full attention.
 
-The frames are not consecutive frames of a video: each has an index embedding of its role, and its
-own place on the first of three rotary axes (frame, y, x), so that one pixel's tokens in the three
-frames differ on that axis alone. The timestep and the task (remove or add) modulate every block.
-
+The frames are no consecutive frames of a video: each has an index embedding of its role, and its place on the first of
+three rotary axes (frame, y, x), so that one pixel's tokens in the three frames differ on that axis alone. The timestep
+and the task (remove or add) modulate every block.
 Shapes: B batch, N tokens of one frame, T tokens of the sequence, L text tokens, D width, C, H, W latent.
 """
 
@@ -118,8 +117,8 @@ class Attention(nn.Module):
         """Of the `last` tokens (0: all). `keep` (B, 1, 1, T) is False at padded text tokens, None without any."""
         q, k, v = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # Weights in the type of what they scale: the fused kernel takes no others.
-        scaled = (q, self.norm_q), (k, self.norm_k)
-        q, k = (rotate(F.rms_norm(x, x.shape[-1:], norm.weight.to(x.dtype)), cos, sin) for x, norm in scaled)
+        scales = (self.norm_q.weight.to(q.dtype), self.norm_k.weight.to(k.dtype))
+        q, k = (rotate(F.rms_norm(x, x.shape[-1:], w), cos, sin) for x, w in zip((q, k), scales, strict=True))
         mixed = F.scaled_dot_product_attention(q[:, :, -last:], k, v, attn_mask=keep).transpose(1, 2)
         return cast("Tensor", self.out(mixed.flatten(2)))
 
@@ -145,8 +144,8 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = (nn.LayerNorm(shape.width, elementwise_affine=False) for _ in range(2))
         self.attention, self.mlp = Attention(shape.width, shape.heads), SwiGLU(shape.width, shape.hidden_width)
         self.modulation = nn.Linear(shape.width, 6 * shape.width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        for parameter in self.modulation.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, x_BTD: Tensor, condition_BD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None, last: int = 0
@@ -187,7 +186,7 @@ class DiT(nn.Module):
         """
         p, (rows, columns) = self.shape.patch, (s // self.shape.patch for s in noisy_BCHW.shape[2:])
         frames = (("input", input_BCHW), ("mask", mask_BCHW), ("target", noisy_BCHW))
-        parts = [self.text_in(text_BLE)] + [self.frame_in[role](patchify(x, p)) for role, x in frames]
+        parts = [self.text_in(text_BLE), *(self.frame_in[role](patchify(x, p)) for role, x in frames)]
         x_BTD = torch.cat([part + self.role[i] for i, part in enumerate(parts)], dim=1)
         place = positions(text_BLE.shape[1], rows, columns, x_BTD.device)
         cos, sin = rotary_angles(place, self.shape.width // self.shape.heads, self.shape.rotary_base)

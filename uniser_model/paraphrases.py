@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
 # The name of the file that comes along.
@@ -27,11 +28,9 @@ def checked(values: Any, where: str) -> dict[str, list[str]]:
 
 def read_paraphrases(where: str) -> dict[str, list[str]]:
     """The prompts of a YAML file, or of `default`. Raises InputError when it cannot be read."""
-    import yaml
-
     path = OWN_FILE if where == DEFAULT else Path(where)
     try:
-        return checked(yaml.safe_load(path.read_text(encoding="utf-8")), where)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return checked(read_yaml(path.read_bytes(), where), where)
+    except OSError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"supervision.paraphrases={where}", f"cannot be read ({reason})", "name a YAML file") from None
