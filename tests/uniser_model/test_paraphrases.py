@@ -74,7 +74,12 @@ def test_samples_replay_with_their_words(corpus: MemoryCorpus) -> None:
 
 @pytest.mark.parametrize(
     ("text", "rule"),
-    [("- a", "must map effects"), ("haze: []", "must be a list"), ("haze: ['']", "must be a prompt"), ("a: [", "is not YAML")],
+    [
+        ("- a", "must map effects"),
+        ("haze: []", "must be a list"),
+        ("haze: ['']", "must be a prompt"),
+        ("a: [", "is not YAML"),
+    ],
 )
 def test_files_that_hold_no_prompts_are_refused(text: str, rule: str, tmp_path: Path) -> None:
     (tmp_path / "words.yaml").write_text(text)

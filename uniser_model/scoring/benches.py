@@ -102,10 +102,11 @@ class CorpusBench:
     def items(self) -> Iterator[Item]:
         """See `Bench.items`."""
         stamp = str(self.corpus.manifest["files"][INDEX]["sha256"])
-        ids, groups = (self.corpus.index.column(c) for c in ("pair_id", "group_id"))
+        ids, groups, effects = (self.corpus.index.column(c) for c in ("pair_id", "group_id", "effect"))
         for row in self.rows:
             key = str(ids[row])
-            yield Item(key, str(groups[row]), stamp, lambda row=row, key=key: self._read(row, key))  # type: ignore[misc]
+            yield Item(key, str(groups[row]), stamp, lambda row=row, key=key: self._read(row, key),  # type: ignore[misc]
+                       str(effects[row]))  # fmt: skip
 
     def _read(self, row: int, key: str) -> Pair:
         p = self.corpus.read(row)
@@ -129,7 +130,8 @@ class PairSetBench:
             digest = hashlib.blake2b(str(row["params"]).encode(), digest_size=8)
             for column in ("target", "input", "mask"):
                 digest.update(((row[column] or {}).get("bytes") or b"") + b"|")
-            yield Item(row["pair_id"], row["group_id"], digest.hexdigest(), lambda row=row: of_row(row))  # type: ignore[misc]
+            yield Item(row["pair_id"], row["group_id"], digest.hexdigest(), lambda row=row: of_row(row),  # type: ignore[misc]
+                       row["effect"])  # fmt: skip
 
 
 def of_row(row: Mapping[str, Any], colours_HWC: UInt8 | None = None) -> Pair:

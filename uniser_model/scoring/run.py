@@ -129,6 +129,8 @@ def make_table(result: Result, benches: Sequence[Bench], methods: Sequence[str],
         of_bench = [r for r in result.records if r["bench"] == bench.name and r["method"] in methods]
         ways = list(dict.fromkeys(r["protocol"] for r in of_bench)) or [bench.protocols[0].name]
         subsets = sorted({r["subset"] for r in of_bench} - {""})
+        # One subset alone is the whole.
+        subsets = subsets if len(subsets) > 1 else []
         for way, subset in ((w, s) for w in ways for s in (*subsets, "")):
             label = " ".join(
                 [bench.name, *([subset] if subset else []), *([f"({way})"] if way not in ("", "full") else [])]

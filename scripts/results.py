@@ -1,0 +1,70 @@
+"""`docs/results.md` of an evaluation of the bundled weights and an ablation, as the commands wrote them.
+
+python scripts/results.py EVAL_FOLDER [ABLATION_FOLDER] > docs/results.md
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN = ("psnr_db", "ssim_gauss11", "lab_mae", "contrast_gain")
+
+
+def of_eval(folder: Path, tables: Sequence[str] = ("table", "control")) -> str:
+    """The tables of `uniser eval`, some columns of the first."""
+    parts = []
+    for name in tables:
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            continue
+        found = json.loads(path.read_text())
+        known = [m for m in found["lines"][0]["metrics"] if name == "control" or m in SHOWN]
+        rows = [["", "method", "pictures", *known], ["---"] * (3 + len(known))]
+        rows += [[x["bench"], x["method"], str(x["pictures"]), *(_cell(x["metrics"].get(m), m) for m in known)]
+                 for x in found["lines"]]  # fmt: skip
+        parts.append(f"### {name.capitalize()}\n\n" + "".join("| " + " | ".join(r) + " |\n" for r in rows))
+    return "\n".join(parts)
+
+
+def _cell(figure: dict[str, Any] | None, metric: str) -> str:
+    if figure is None:
+        return ""
+    digits = 2 if metric.endswith("_db") or metric.startswith("lab") else 3
+    return f"{figure['mean']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
+
+
+def worst(folder: Path, count: int = 5) -> str:
+    """The pictures that lost most."""
+    rows = list(csv.DictReader((folder / "pictures.csv").open()))
+    before = {r["picture"]: float(r["psnr_db"]) for r in rows if r["method"] == "identity"}
+    after = {r["picture"]: float(r["psnr_db"]) for r in rows if r["method"] == "uniser"}
+    order = sorted(after, key=lambda k: after[k] - before[k])[:count]
+    lines = [f"| {k} | {before[k]:.1f} | {after[k] - before[k]:+.2f} |\n" for k in order]
+    return "| worst pictures | input, dB | gain, dB |\n|---|---|---|\n" + "".join(lines)
+
+
+def main(evaluated: str, ablated: str = "") -> None:
+    """Print the page."""
+    folder = Path(evaluated)
+    facts = json.loads((folder / "table.json").read_text())
+    print("# Results\n")
+    print(f"Written by `python scripts/results.py`. Bundled weights (`{facts['checkpoint'].partition('-')[0]}…`), held-out "
+          "photos of the corpus that their card describes; figures are means with 95% intervals over groups.\n")  # fmt: skip
+    print("```sh\nuniser eval uniser_model/weights/demo --bench held_out=corpus --control --out eval\n```\n")
+    print(of_eval(folder))
+    print(worst(folder))
+    print((Path(__file__).parent / "results_notes.md").read_text(), end="")
+    if ablated:
+        print("\n## Joint against single training\n")
+        print((Path(ablated) / "table.md").read_text(), end="")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
