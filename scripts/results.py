@@ -55,8 +55,9 @@ def main(evaluated: str, ablated: str = "") -> None:
     folder = Path(evaluated)
     facts = json.loads((folder / "table.json").read_text())
     print("# Results\n")
-    print(f"Written by `python scripts/results.py`. Bundled weights (`{facts['checkpoint'].partition('-')[0]}…`), held-out "
-          "photos of the corpus that their card describes; figures are means with 95% intervals over groups.\n")  # fmt: skip
+    weights = facts["checkpoint"].partition("-")[0]
+    print(f"Written by `python scripts/results.py`. Bundled weights (`{weights}…`), held-out photos of the corpus that")
+    print("their card describes; figures are means with 95% intervals over groups.\n")
     print("```sh\nuniser eval uniser_model/weights/demo --bench held_out=corpus --control --out eval\n```\n")
     print(of_eval(folder))
     print(worst(folder))
