@@ -129,7 +129,13 @@ class _Surfaces:
         cosine = np.maximum((self.normals * offset).sum(axis=2) / away, 0)
         nearer = 1.0 if distance_m >= FAR_M else (distance_m / np.maximum(away, 0.1)) ** 2
         radiance = float(luminance(np.asarray(entry["radiance_rgb"], np.float32)[None])[0])
-        return np.asarray(radiance * entry["solid_angle_sr"] * nearer * cosine, np.float32)
+        return np.asarray(radiance * _solid_angle_sr(entry) * nearer * cosine, np.float32)
+
+
+def _solid_angle_sr(entry: dict[str, Any]) -> float:
+    """Of the light as the camera sees it; a table that does not tell is taken for discs."""
+    half = math.radians(float(entry["size_deg"])) / 2
+    return float(entry.get("solid_angle_sr") or 2 * math.pi * (1 - math.cos(half)))
 
 
 def _distance_m(entry: dict[str, Any]) -> float:

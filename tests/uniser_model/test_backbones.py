@@ -313,7 +313,7 @@ def test_merged_adapters_do_what_they_did_beside_the_base(
     picture = corpus.read(0)["input_HWC"]
     given = inputs()
     with torch.no_grad():
-        a, b = (one.model(*given) for one in both)
+        a, b = (one.network.model(*given) for one in both)
     assert torch.allclose(a, b, atol=1e-4)
     assert not any("lora" in n for n, _ in both[1].model.named_parameters())
     assert (both[0].run(picture).astype(int) - both[1].run(picture)).__abs__().max() <= 1

@@ -7,7 +7,7 @@ import pytest
 
 from tests.uniser_model.small import MemoryCorpus, small_config
 from uniser_core.errors import InputError
-from uniser_core.registry import effect_names
+from uniser_core.registry import points
 from uniser_core.seeding import generator
 from uniser_model.config import TrainConfig, build_config
 from uniser_model.data import PairStream
@@ -22,7 +22,7 @@ OWN = {"haze": ["Dehaze it.", "Clear the air."], "add haze": ["Make it foggy."]}
 
 def test_the_default_file_has_words_for_every_effect_that_has_a_name() -> None:
     known = read_paraphrases("default")
-    for effect in effect_names():
+    for effect in points("uniser.effects"):
         if effect != "occlude":  # its only prompt is the generic one
             assert len(set(known[effect])) >= 10, effect
             assert len(set(known[f"add {effect}"])) >= 5, effect
