@@ -315,10 +315,10 @@ def test_merged_adapters_do_what_they_did_beside_the_base(
     with torch.no_grad():
         a, b = (one.network.model(*given) for one in both)
     assert torch.allclose(a, b, atol=1e-4)
-    assert not any("lora" in n for n, _ in both[1].model.named_parameters())
+    assert not any("lora" in n for n, _ in both[1].network.model.named_parameters())
     assert (both[0].run(picture).astype(int) - both[1].run(picture)).__abs__().max() <= 1
     # Its base is one that diffusers loads, and is no longer what it was.
-    reloaded = getattr(diffusers, both[1].model.class_name).from_pretrained(merged / "transformer")  # type: ignore[union-attr]
+    reloaded = getattr(diffusers, both[1].network.model.class_name).from_pretrained(merged / "transformer")  # type: ignore[union-attr]
     before = made(config_of(places[kind])).base.state_dict()
     differing = [n for n, w in reloaded.state_dict().items() if not torch.equal(w, before[n])]
     assert differing
