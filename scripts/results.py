@@ -25,7 +25,8 @@ def of_eval(folder: Path, tables: Sequence[str] = ("table", "control")) -> str:
         if not path.is_file():
             continue
         found = json.loads(path.read_text())
-        known = [m for m in found["lines"][0]["metrics"] if name == "control" or m in SHOWN]
+        known = [m for m in dict.fromkeys(m for x in found["lines"] for m in x["metrics"])
+                 if name == "control" or m in SHOWN]  # fmt: skip
         rows = [["", "method", "pictures", *known], ["---"] * (3 + len(known))]
         rows += [[x["bench"], x["method"], str(x["pictures"]), *(_cell(x["metrics"].get(m), m) for m in known)]
                  for x in found["lines"]]  # fmt: skip
