@@ -55,7 +55,7 @@ Images = Annotated[
 ]
 Out = Annotated[str, typer.Option(help="folder for the results, named as the inputs are; the same again resumes it")]
 Checkpoint = Annotated[
-    str | None, typer.Option(help="run, checkpoint or exported folder, or OWNER/NAME of the hub; default: ours")
+    str | None, typer.Option(help="run, checkpoint or exported folder, or OWNER/NAME of the hub; default: bundled")
 ]
 Effect = Annotated[str, typer.Option(help="flare, haze, shadow, reflection, …; auto: whatever is there")]
 Masks = Annotated[

@@ -71,6 +71,7 @@ class SupervisionConfig(Strict):
     empty: float = Field(0.05, ge=0, le=1)
     full_strength: float = Field(0.2, ge=0, le=1)
     generic: float = Field(0.3, ge=0, le=1)
+    no_prompt: float = Field(0.0, ge=0, le=1, description="an empty prompt, of both tasks: what guidance needs")
     add: float = Field(0.1, ge=0, le=1)
     identity: float = Field(0.05, ge=0, le=1)
     soft: bool = Field(True, description="targets fade over the mask's soft edge; false: cut at the mask")
@@ -92,6 +93,8 @@ class SupervisionConfig(Strict):
     def _shares_fit(self) -> SupervisionConfig:
         if self.whole + self.empty > 1:
             raise ValueError(f"whole {self.whole} + empty {self.empty} must be at most 1")
+        if self.generic + self.no_prompt > 1:
+            raise ValueError(f"generic {self.generic} + no_prompt {self.no_prompt} must be at most 1")
         return self
 
 

@@ -1,53 +1,41 @@
-"""Presets as data: each is a set of fields of `TrainConfig`; the rest keeps its default."""
+"""Presets as data: `presets.yaml`, or a file of the user's; each is a set of fields of `TrainConfig`."""
 
 from __future__ import annotations
 
 import copy
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from uniser_core.documents import read_yaml
 from uniser_core.errors import InputError
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # Minutes on two cores: mostly whole pictures at full strength, so that removal is learnt first; few photos, so
-    # each is seen in many lights. All draws at pure noise: one step is all it is asked for, in truth a regression.
-    "demo": {
-        "model": {"width": 128, "depth": 4, "heads": 4, "patch": 2},
-        "data": {"short_side_px": [128, 224], "thin": 0.3, "exposure_ev": 1.0, "tint": 0.15},
-        "optim": {"lr": 2e-3, "final_lr": 0.0, "ema": 0.995},
-        "supervision": {
-            "whole": 0.8, "empty": 0.0, "full_strength": 0.8, "generic": 0.1, "add": 0.1, "identity": 0.05,
-        },
-        "pure_noise": 1.0,
-    },
-    "S": {
-        "model": {"width": 384, "depth": 12, "heads": 6, "patch": 2},
-        "data": {"crop_px": 256, "batch": 16, "short_side_px": [256, 640]},
-        "optim": {"lr": 3e-4, "warmup_steps": 1000, "ema": 0.999},
-        "pure_noise": 0.3,
-    },
-    "B": {
-        "model": {"width": 768, "depth": 12, "heads": 12, "patch": 2},
-        "data": {"crop_px": 256, "batch": 32, "short_side_px": [256, 768]},
-        "optim": {"lr": 2e-4, "warmup_steps": 2000, "ema": 0.9995},
-        "pure_noise": 0.3,
-    },
-    "L": {
-        "model": {"width": 1024, "depth": 24, "heads": 16, "patch": 2},
-        "data": {"crop_px": 512, "batch": 32, "short_side_px": [512, 1024]},
-        "optim": {"lr": 1e-4, "warmup_steps": 4000, "ema": 0.9999},
-        "pure_noise": 0.3,
-    },
-    "XL": {
-        "model": {"width": 1536, "depth": 30, "heads": 16, "patch": 2},
-        "data": {"crop_px": 512, "batch": 32, "short_side_px": [512, 1024]},
-        "optim": {"lr": 1e-4, "warmup_steps": 4000, "ema": 0.9999},
-        "pure_noise": 0.3,
-    },
-}  # fmt: skip
+PRESETS: dict[str, dict[str, Any]] = read_yaml((files("uniser_model") / "presets.yaml").read_bytes(), "presets.yaml")
+# What a user's file may name to start from.
+BASE = "base"
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """The fields that a preset sets, free to change. Raises InputError with the known names."""
-    if name not in PRESETS:
-        raise InputError(f"unknown preset '{name}'", f"known: {', '.join(PRESETS)}", "check the spelling")
-    return {"preset": name, **copy.deepcopy(PRESETS[name])}
+    """The fields that a preset sets, free to change: one of `PRESETS`, or a YAML file (`base: NAME` and fields).
+
+    Raises InputError with the known names, or for a file that holds no fields.
+    """
+    if name in PRESETS:
+        return {"preset": name, **copy.deepcopy(PRESETS[name])}
+    if not name.endswith((".yaml", ".yml")):
+        known = f"known: {', '.join(PRESETS)}, or a YAML file"
+        raise InputError(f"unknown preset '{name}'", known, "check the spelling")
+    try:
+        own = read_yaml(Path(name).read_bytes(), name)
+    except OSError as error:
+        raise InputError(f"preset {name}", error.strerror or str(error), "check the path") from None
+    if not isinstance(own, dict):
+        raise InputError(f"preset {name}", "must hold fields of the configuration", "see docs/training.md")
+    values = preset_values(str(own.pop(BASE))) if BASE in own else {}
+    return {**_over(values, own), "preset": Path(name).stem}
+
+
+def _over(values: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` laid over `values`, level by level."""
+    both = {k: _over(values[k], v) for k, v in own.items() if isinstance(v, dict) and isinstance(values.get(k), dict)}
+    return {**values, **own, **both}

@@ -90,11 +90,13 @@ def draw(
         mask = np.zeros((height, width), np.float32)
     else:
         mask = random_shape(rng, height, width)
+    silent = generic >= 1 - mixture.no_prompt
     # The generic prompt names no effect, so nothing could be added by it.
     if swap < mixture.add and prompt != GENERIC_PROMPT:
-        return Draw(mask, strength, "add", reworded(rng, "add", effect, added(prompt), mixture), False)
+        said = reworded(rng, "add", effect, added(prompt), mixture)
+        return Draw(mask, strength, "add", "" if silent else said, False)
     said = reworded(rng, "remove", effect, GENERIC_PROMPT if generic < mixture.generic else prompt, mixture)
-    return Draw(mask, strength, "remove", said, same < mixture.identity)
+    return Draw(mask, strength, "remove", "" if silent else said, same < mixture.identity)
 
 
 def compose(

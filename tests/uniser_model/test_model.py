@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
@@ -21,6 +23,9 @@ from uniser_model.model import (
     unpatchify,
 )  # fmt: skip
 from uniser_model.presets import PRESETS, preset_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHAPE = ModelShape(width=32, depth=2, heads=2, patch=2, latent_channels=12, text_width=10, out_features=7)
 
@@ -154,6 +159,20 @@ def test_presets_have_the_size_they_say(name: str, millions: tuple[float, float]
         model, _, _ = build_model(config, 384)
     count = sum(p.numel() for p in model.parameters()) / 1e6
     assert millions[0] < count < millions[1]
+
+
+def test_a_file_of_ones_own_is_a_preset(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("base: S\nmodel: {depth: 6}\nseed: 4\n")
+    values = preset_values(str(tmp_path / "mine.yaml"))
+    assert values["preset"] == "mine"
+    assert values["model"] == {**PRESETS["S"]["model"], "depth": 6}
+    assert (values["seed"], values["data"]) == (4, PRESETS["S"]["data"])
+    for name, text, rule in (("bad", "base: Z", "unknown preset"), ("list", "- a", "must hold fields")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        with pytest.raises(InputError, match=rule):
+            preset_values(str(tmp_path / f"{name}.yaml"))
+    with pytest.raises(InputError, match="No such file"):
+        preset_values(str(tmp_path / "none.yaml"))
 
 
 def test_presets_cannot_be_changed_by_who_asks() -> None:

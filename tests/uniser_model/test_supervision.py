@@ -144,3 +144,16 @@ def test_draws_replay() -> None:
         a, b = (draw(generator(seed), 40, 40, "Remove haze.", config) for _ in range(2))
         assert np.array_equal(a.mask_HW, b.mask_HW)
         assert (a.strength, a.task, a.prompt, a.identity) == (b.strength, b.task, b.prompt, b.identity)
+
+
+def test_some_prompts_are_empty_and_nothing_else_changes() -> None:
+    plain, silent = draws(400, generic=0.3, add=0.3), draws(400, generic=0.3, add=0.3, no_prompt=0.2)
+    empty = [d.prompt == "" for d in silent]
+    assert 0.14 < np.mean(empty) < 0.26
+    assert {d.task for d in silent if d.prompt == ""} == {"remove", "add"}
+    for a, b, none in zip(plain, silent, empty, strict=True):
+        assert np.array_equal(a.mask_HW, b.mask_HW)
+        assert (a.strength, a.task, a.identity) == (b.strength, b.task, b.identity)
+        assert none or a.prompt == b.prompt
+    with pytest.raises(ValueError, match="at most 1"):
+        SupervisionConfig(generic=0.6, no_prompt=0.5)

@@ -19,7 +19,7 @@ PRECISIONS = ("fp32", "bf16")
 
 def check_guidance(config: TrainConfig, guidance: float) -> None:
     """Raise InputError when guidance is asked of a model that never saw an empty prompt."""
-    if guidance != 1 and not getattr(config.supervision, "no_prompt", 0.0):
+    if guidance != 1 and not config.supervision.no_prompt:
         raise InputError(
             f"guidance {guidance}",
             "this checkpoint was not trained without prompts, so there is nothing to guide it away from",

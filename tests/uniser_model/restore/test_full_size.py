@@ -146,6 +146,21 @@ def test_guidance_needs_training_without_prompts(lively: Restorer) -> None:
         lively.restore([Photo(HAZY)], [Ask(guidance=3.0)])
 
 
+def test_guidance_leads_from_what_no_prompt_says(lively: Restorer) -> None:
+    supervision = lively.config.supervision.model_copy(update={"no_prompt": 0.1})
+    config = lively.config.model_copy(update={"supervision": supervision})
+    guided = Restorer(lively.network.model, config, lively.prompts)
+
+    def result(effect: str, guidance: float) -> np.ndarray:
+        return guided.restore([Photo(HAZY)], [Ask(effect=effect, guidance=guidance)])[0].codes_HWC
+
+    assert np.array_equal(result("haze", 1.0), lively.run(HAZY, effect="haze"))
+    assert np.array_equal(result("haze", 0.0), result("flare", 0.0))  # no prompt is heard
+    assert not np.array_equal(result("haze", 4.0), result("flare", 4.0))
+    distance = [float(np.abs(result("haze", g).astype(int) - result("haze", 0.0)).mean()) for g in (1.0, 4.0)]
+    assert distance[1] > distance[0] > 0
+
+
 def test_half_precision_is_close(lively: Restorer) -> None:
     low = Restorer(lively.network.model, lively.config, lively.prompts, precision="bf16").run(HAZY).astype(int)
     full = lively.run(HAZY).astype(int)
