@@ -78,26 +78,27 @@ def block_bytes(
     return kept_bytes(block, inputs, in_bf16, checkpointing)
 
 
-def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> int:
-    """Bytes of activations at the end of a micro-batch's forward pass, on one rank that does all of `data.batch`."""
+def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> tuple[int, int]:
+    """Bytes of activations at the end of a micro-batch's forward pass, on one rank that does all of `data.batch`;
+    and of one whole block's."""
     samples = max(1, config.data.batch // config.compute.accumulate)
     tokens = picture_tokens + TEXT_TOKENS
     if isinstance(model, DiT):
         full = block_bytes(model.shape, samples, tokens, in_bf16)
         if config.compute.checkpointing == "none":
             answer = block_bytes(model.shape, samples, tokens, in_bf16, last=picture_tokens // 3)
-            return (model.shape.depth - 1) * full + answer
+            return (model.shape.depth - 1) * full + answer, full
     else:
         inputs = partial(model.block_inputs, samples, picture_tokens, TEXT_TOKENS)
         full = kept_bytes(model.blocks[0], inputs, in_bf16)
     if config.compute.checkpointing == "none":
-        return model.shape.depth * full
+        return model.shape.depth * full, full
     entry = samples * tokens * model.shape.width * FP32_BYTES
     if config.compute.checkpointing == "full":
         # One block at a time is worked out again.
-        return model.shape.depth * entry + full
+        return model.shape.depth * entry + full, full
     kept = samples * tokens * _product_features(model.blocks[0], model.shape.width) * (2 if in_bf16 else FP32_BYTES)
-    return model.shape.depth * (entry + kept) + full
+    return model.shape.depth * (entry + kept) + full, full
 
 
 def _product_features(block: nn.Module, width: int) -> int:
@@ -115,14 +116,14 @@ def memory_parts(config: TrainConfig, model: DiT | Backbone, picture_tokens: int
     works with about as much as it kept.
     """
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FP32_BYTES / 2**20
-    activations = activation_bytes(config, model, picture_tokens, in_bf16) / 2**20
+    activations, block = (b / 2**20 for b in activation_bytes(config, model, picture_tokens, in_bf16))
     parts = {
         "weights_mb": sum(p.nbytes for p in model.parameters()) / 2**20,
         "gradients_mb": trained,
         "adam_mb": ADAM_MOMENTS * trained,
         "averages_mb": (1 + len(config.optim.ema_power)) * trained,
         "activations_mb": activations,
-        "working_mb": activations / model.shape.depth,
+        "working_mb": block,
     }
     passing = (parts["activations_mb"], parts["gradients_mb"])
     staying = sum(parts[n] for n in ("weights_mb", "adam_mb", "averages_mb", "working_mb"))
