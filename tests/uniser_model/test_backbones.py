@@ -325,3 +325,22 @@ def test_merged_adapters_do_what_they_did_beside_the_base(
     assert all(".to_" in n or "ff" in n for n in differing)
     with pytest.raises(InputError, match="is there already"):
         merge(str(folder), str(merged))
+
+
+def test_a_pipelines_own_autoencoder_leaves_its_patches_as_they_were(
+    bert: str, corpus: MemoryCorpus, tmp_path: Path
+) -> None:
+    import diffusers
+
+    pipeline = tiny.saved(tiny.wan(channels=4), tmp_path / "pipeline")
+    torch.manual_seed(0)
+    diffusers.AutoencoderKLWan(
+        base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+        latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+    ).save_pretrained(tmp_path / "pipeline" / "vae")  # fmt: skip
+    config = config_of(f"wan:{pipeline}", bert, {"lora_rank": 2}, codec=f"kl:{pipeline}", steps=2)
+    assert list(made(config).new) == ["role", "task"]
+    run = train(config, tmp_path / "run", corpus, prompts=PromptCache(bert), quiet=True)
+    source = corpus.read(0)["input_HWC"]
+    restored = Restorer.load(run).run(source, effect="haze")
+    assert restored.shape == source.shape
