@@ -64,7 +64,15 @@ def main(evaluated: str, ablated: str = "") -> None:
     print(worst(folder))
     print((Path(__file__).parent / "results_notes.md").read_text(), end="")
     if ablated:
+        found = json.loads((Path(ablated) / "table.json").read_text())
+        verdicts = [row["verdict"] for row in found["differences"]]
+        won = sum(v == "joint is better" for v in verdicts)
+        lost = sum("joint" not in v and v != "undecided" for v in verdicts)
         print("\n## Joint against single training\n")
+        print(f"```sh\nuniser ablate {found['preset']} --data corpus --out ablation --steps {found['steps']} "
+              f"--seeds {found['seeds']} --pairs {found['pairs']}\n```\n")  # fmt: skip
+        print(f"Of {len(verdicts)} comparisons joint training wins {won} and loses {lost}, after {found['steps']} steps of "
+              f"{found['batch']} samples: far too few to say what the paper's scale would.\n")  # fmt: skip
         print((Path(ablated) / "table.md").read_text(), end="")
 
 
