@@ -71,8 +71,10 @@ def main(evaluated: str, ablated: str = "") -> None:
         print("\n## Joint against single training\n")
         print(f"```sh\nuniser ablate {found['preset']} --data corpus --out ablation --steps {found['steps']} "
               f"--seeds {found['seeds']} --pairs {found['pairs']}\n```\n")  # fmt: skip
-        print(f"Of {len(verdicts)} comparisons joint training wins {won} and loses {lost}, after {found['steps']} steps of "
-              f"{found['batch']} samples: far too few to say what the paper's scale would.\n")  # fmt: skip
+        print(
+            f"Of {len(verdicts)} comparisons joint training wins {won} and loses {lost}, after {found['steps']} steps"
+        )
+        print(f"of {found['batch']} samples: far too few to say what the paper's scale would.\n")
         print((Path(ablated) / "table.md").read_text(), end="")
 
 
