@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.browser import needs_chromium, opened
 from tests.uniser_core.pictures import encode, photo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.uniser_model.serve.client import Client
 
 pytestmark = needs_chromium
@@ -28,6 +31,14 @@ SHOWN = "document.querySelector('#panel-synthesise .right').getAttribute('src')"
 def chosen(tmp_path: Path) -> str:
     (tmp_path / "my hill <b>.png").write_bytes(encode(PHOTO))
     return str(tmp_path / "my hill <b>.png")
+
+
+@contextlib.contextmanager
+def at_work(url: str, width: int, scheme: str = "light") -> Iterator[Any]:
+    """The page once it knows its effects and listens."""
+    with opened(url, width, scheme) as tab:
+        until(tab, "document.body.getAttribute('aria-busy') === 'false'")
+        yield tab
 
 
 def idle(tab: Any) -> None:
@@ -55,7 +66,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
 def test_upload_paint_restore_download(server: Client, chosen: str, width: int, scheme: str) -> None:
-    with opened(server.url, width, scheme) as tab:
+    with at_work(server.url, width, scheme) as tab:
         tab.click("#tab-restore")
         assert tab.is_disabled("#go")
         tab.set_input_files("#file", chosen)
@@ -89,7 +100,7 @@ def test_upload_paint_restore_download(server: Client, chosen: str, width: int, 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])
 def test_synthesise_with_a_slider_changed(server: Client, chosen: str, width: int, scheme: str) -> None:
-    with opened(server.url, width, scheme) as tab:
+    with at_work(server.url, width, scheme) as tab:
         tab.select_option("#effect", "leak")
         tab.set_input_files("#file", chosen)
         tab.wait_for_selector("#params .field", timeout=WAIT_MS)
@@ -120,7 +131,7 @@ def test_synthesise_with_a_slider_changed(server: Client, chosen: str, width: in
 
 
 def test_by_keyboard_alone(server: Client, chosen: str) -> None:
-    with opened(server.url, 1000) as tab:
+    with at_work(server.url, 1000) as tab:
         focused = "document.activeElement.id"
 
         def tab_to(name: str) -> None:
@@ -171,7 +182,7 @@ def test_every_control_has_a_name(server: Client, chosen: str) -> None:
     nameless = """[...document.querySelectorAll('input, select, button, canvas, [role]')]
         .filter(e => e.checkVisibility() && !e.ariaLabel && !e.labels?.length && !e.textContent.trim())
         .map(e => e.outerHTML)"""
-    with opened(server.url, 1440) as tab:
+    with at_work(server.url, 1440) as tab:
         tab.select_option("#effect", "leak")
         tab.set_input_files("#file", chosen)
         tab.wait_for_selector("#params .field", timeout=WAIT_MS)
@@ -184,7 +195,7 @@ def test_every_control_has_a_name(server: Client, chosen: str) -> None:
 def test_what_goes_wrong_is_one_line_on_the_page(server: Client, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "huge.png").write_bytes(bytes(2_100_000))
-    with opened(server.url, 360) as tab:
+    with at_work(server.url, 360) as tab:
         for name, said in (("notes.txt", "not a picture"), ("huge.png", "at most 2 MB")):
             tab.set_input_files("#file", str(tmp_path / name))
             until(tab, f"document.getElementById('fault-text').textContent.includes('{said}')")
@@ -201,7 +212,7 @@ def test_what_goes_wrong_is_one_line_on_the_page(server: Client, tmp_path: Path)
 
 def test_undo_invert_soften_erase(server: Client, chosen: str) -> None:
     share = "parseFloat(document.getElementById('mask-said').textContent) || 0"
-    with opened(server.url, 1000) as tab:
+    with at_work(server.url, 1000) as tab:
         tab.click("#tab-restore")
         tab.set_input_files("#file", chosen)
         until(tab, MASK_THERE)

@@ -75,3 +75,6 @@ for (const tab of tabs) {
 
 restore.start(state, busy);
 synthesise.start(state, busy);
+
+// Effects and checkpoints are known, and everything listens.
+document.body.setAttribute("aria-busy", "false");
