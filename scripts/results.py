@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uniser_model.scoring.tables import pipe_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,10 +29,10 @@ def of_eval(folder: Path, tables: Sequence[str] = ("table", "control")) -> str:
         found = json.loads(path.read_text())
         known = [m for m in dict.fromkeys(m for x in found["lines"] for m in x["metrics"])
                  if name == "control" or m in SHOWN]  # fmt: skip
-        rows = [["", "method", "pictures", *known], ["---"] * (3 + len(known))]
+        rows = [["", "method", "pictures", *known]]
         rows += [[x["bench"], x["method"], str(x["pictures"]), *(_cell(x["metrics"].get(m), m) for m in known)]
                  for x in found["lines"]]  # fmt: skip
-        parts.append(f"### {name.capitalize()}\n\n" + "".join("| " + " | ".join(r) + " |\n" for r in rows))
+        parts.append(f"### {name.capitalize()}\n\n" + pipe_table(rows))
     return "\n".join(parts)
 
 

@@ -79,6 +79,14 @@ def until(condition: Callable[[], object]) -> bool:
     return True
 
 
+def under_way(out: Path, chance: random.Random, *arguments: object) -> subprocess.Popen[bytes]:
+    """A run that has its first shard, at a random moment after it."""
+    process = start(out, *arguments)
+    assert until(lambda: process.poll() is not None or list(out.glob("*.parquet")))
+    time.sleep(chance.uniform(0, 0.3))
+    return process
+
+
 def worker_at_work(parent: int, out: Path) -> int | None:
     """A child of this process that holds a shard's lock."""
     if not (out / "_run" / "config.json").exists():
@@ -106,9 +114,7 @@ def kill_worker(place: Path, reference: dict[str, bytes], chance: random.Random)
 
 def kill_supervisor(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
     out = place / "out"
-    process = start(out, "--workers", 2, "--sleep-s", 0.1)
-    assert until(lambda: process.poll() is not None or list(out.glob("*.parquet")))
-    time.sleep(chance.uniform(0, 0.3))
+    process = under_way(out, chance, "--workers", 2, "--sleep-s", 0.1)
     assert process.poll() is None, "the run ended before it could be disturbed"
     process.kill()
     process.wait()
@@ -128,9 +134,7 @@ def _cluster(place: Path) -> Iterator[tuple[Cluster, str]]:
 def kill_dask_worker(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
     out = place / "out"
     with _cluster(place) as (_, address):
-        process = start(out, "--scheduler", address, "--sleep-s", 0.2)
-        assert until(lambda: process.poll() is not None or list(out.glob("*.parquet")))
-        time.sleep(chance.uniform(0, 0.3))
+        process = under_way(out, chance, "--scheduler", address, "--sleep-s", 0.2)
         running = farm_status(str(out)).running
         assert running, "the run ended before it could be disturbed"
         with contextlib.suppress(ProcessLookupError):
@@ -141,9 +145,7 @@ def kill_dask_worker(place: Path, reference: dict[str, bytes], chance: random.Ra
 def kill_scheduler(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
     out = place / "out"
     with _cluster(place) as (cluster, address):
-        process = start(out, "--scheduler", address, "--sleep-s", 0.3)
-        assert until(lambda: process.poll() is not None or list(out.glob("*.parquet")))
-        time.sleep(chance.uniform(0, 0.3))
+        process = under_way(out, chance, "--scheduler", address, "--sleep-s", 0.3)
         assert process.poll() is None, "the run ended before it could be disturbed"
         cluster.scheduler.kill()
         told = process.wait(WAIT_S) == 2  # it ends with its reason, and does not hang

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import typer
 
 from uniser_core.color import decode_srgb8, encode_srgb8
 from uniser_core.seeding import derive_seed, generator
@@ -38,10 +39,25 @@ def hazy(rgb8: np.ndarray, transmission: float, airlight: float) -> np.ndarray:
     return encode_srgb8((decode_srgb8(rgb8) * transmission + airlight * (1 - transmission)).astype(np.float32))
 
 
-def save(path: Path, rgb8: np.ndarray) -> str:
+def save(path: Path, pixels: np.ndarray) -> str:
+    """RGB, RGBA or grey (H, W) pixels as a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.ascontiguousarray(rgb8[..., [2, 1, 0, *range(3, rgb8.shape[2])]]))
+    stored = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    assert cv2.imwrite(str(path), np.ascontiguousarray(stored))
     return str(path)
+
+
+def run_app(*arguments: object, **apps: typer.Typer) -> int:
+    """The exit code of a command line, run as the root mounts these apps, but in this process; errors are raised."""
+    root = typer.Typer()
+    for name, app in apps.items():
+        root.add_typer(app, name=name)
+
+    @root.command()
+    def other() -> None:
+        """One more command, so that a single app keeps its name."""
+
+    return int(root([str(a) for a in arguments], standalone_mode=False) or 0)
 
 
 class MemoryCorpus:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import diffusers
 import pytest
 import torch
-import typer
 
-from tests.uniser_model.small import MemoryCorpus
+from tests.uniser_model.small import MemoryCorpus, run_app
 from uniser_core.errors import EXIT_OK, ConfigMismatchError, InputError
 from uniser_model import checkpoint
 from uniser_model.cli_codec import codec_app
@@ -111,7 +110,5 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], rule: str
 
 
 def test_steps_or_minutes(tmp_path: Path) -> None:
-    root = typer.Typer()
-    root.add_typer(codec_app, name="codec")
     with pytest.raises(InputError, match="--steps and --minutes: give one of them"):
-        root(["codec", "train", "--data", "x", "--out", str(tmp_path)], standalone_mode=False)
+        run_app("codec", "train", "--data", "x", "--out", tmp_path, codec=codec_app)

@@ -12,10 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 
 from tests.cli import uniser
-from tests.uniser_model.small import hazy, picture, save
+from tests.uniser_model.small import hazy, picture, run_app, save
 from uniser_core.errors import EXIT_BAD_INPUT, UniserError
 from uniser_model.cli import add_app, remove_app, train_app
 
@@ -31,11 +30,8 @@ def load(path: Path) -> np.ndarray:
 
 def refusal(*arguments: object) -> str:
     """The one line of a refused command, run as the root command line mounts it, but in this process."""
-    root = typer.Typer()
-    for name, app in (("train", train_app), ("remove", remove_app), ("add", add_app)):
-        root.add_typer(app, name=name)
     with pytest.raises(UniserError) as caught:
-        root([str(a) for a in arguments], standalone_mode=False)
+        run_app(*arguments, train=train_app, remove=remove_app, add=add_app)
     assert caught.value.exit_code == EXIT_BAD_INPUT
     line = str(caught.value)
     assert "\n" not in line

@@ -14,7 +14,7 @@ from uniser_core.seeding import derive_seed
 
 from uniser_model.ablation.arms import JOINT
 from uniser_model.checkpoint import write_atomic
-from uniser_model.scoring.tables import csv_text, interval
+from uniser_model.scoring.tables import csv_text, interval, pipe_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,5 +126,4 @@ def write_report(
 def _markdown(rows: Sequence[Row]) -> str:
     if not rows:
         return "none\n"
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(v) for v in r.values()] for r in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return pipe_table([list(rows[0]), *(list(r.values()) for r in rows)])

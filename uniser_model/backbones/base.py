@@ -42,6 +42,15 @@ class Fit:
     objective: Objective
 
 
+def shape_of(config: Any, fit: Fit, patch: int, mlp_ratio: float) -> ModelShape:
+    """Of a video transformer of diffusers, from its configuration and what it is fitted to."""
+    return ModelShape(
+        width=config.num_attention_heads * config.attention_head_dim, depth=config.num_layers,
+        heads=config.num_attention_heads, patch=patch, latent_channels=fit.latent_channels, text_width=fit.text_width,
+        out_features=fit.out_features, mlp_ratio=mlp_ratio,
+    )  # fmt: skip
+
+
 class Own(NamedTuple):
     """What the pretrained network takes and gives: channels of latents in and out, widths of text and time."""
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from uniser_core.errors import InputError
 
-from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights
-from uniser_model.model import ModelShape
+from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights, shape_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +26,7 @@ class CogVideoX(Backbone):
     def build(cls, base: Any, fit: Fit, folder: Path) -> CogVideoX:
         """See `Backbone.build`. The noise levels are those of `scheduler/` beside `folder`, where there is one."""
         config = base.config
-        width = config.num_attention_heads * config.attention_head_dim
-        shape = ModelShape(
-            width=width, depth=config.num_layers, heads=config.num_attention_heads, patch=config.patch_size,
-            latent_channels=fit.latent_channels, text_width=fit.text_width, out_features=fit.out_features,
-            mlp_ratio=4.0,
-        )  # fmt: skip
+        shape = shape_of(config, fit, config.patch_size, mlp_ratio=4.0)
         own = Own(config.in_channels, config.out_channels, config.text_embed_dim, config.time_embed_dim)
         one = cls(base, fit, shape, own)
         one.register_buffer("alphas", noise_levels(folder), persistent=False)

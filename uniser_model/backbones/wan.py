@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights, padded_to
-from uniser_model.model import ModelShape
+from uniser_model.backbones.base import Backbone, Fit, Native, Own, linear_weights, padded_to, shape_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +32,7 @@ class Wan(Backbone):
         """See `Backbone.build`."""
         config = base.config
         width = config.num_attention_heads * config.attention_head_dim
-        shape = ModelShape(
-            width=width, depth=config.num_layers, heads=config.num_attention_heads, patch=config.patch_size[1],
-            latent_channels=fit.latent_channels, text_width=fit.text_width, out_features=fit.out_features,
-            mlp_ratio=config.ffn_dim / width,
-        )  # fmt: skip
+        shape = shape_of(config, fit, config.patch_size[1], config.ffn_dim / width)
         return cls(base, fit, shape, Own(config.in_channels, config.out_channels, config.text_dim, width))
 
     @property

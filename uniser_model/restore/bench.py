@@ -5,7 +5,6 @@ corpus, also which control and which way to full size restores held-out pairs be
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -91,6 +90,9 @@ def speed() -> Iterator[BenchLine]:
 
 def large(restorer: Restorer, place: Path) -> Iterator[BenchLine]:
     """24 MP from a JPEG file to a JPEG file, by detail transfer."""
+    import torch
+
+    from uniser_model.cost import memory_bytes
     from uniser_model.restore import files
     from uniser_model.restore.ask import Ask
     from uniser_model.restore.photo import Photo
@@ -102,7 +104,7 @@ def large(restorer: Restorer, place: Path) -> Iterator[BenchLine]:
 
     took = least_cpu_seconds(run, 1)
     yield BenchLine("24 MP file to file, transfer", LARGE_S / took, took, LARGE_S, "core s")
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    used = memory_bytes(torch.device("cpu")) / 1e9
     yield BenchLine("24 MP, memory of the process", LARGE_GB / used, used, LARGE_GB, "GB")
 
 

@@ -14,7 +14,7 @@ from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
 from uniser_model.restore.change import DifferenceChange, FieldChange, fitted_fields, guided_planes, plain_planes
 from uniser_model.restore.samplers import Predictor
-from uniser_model.restore.speaker import Speaker, check_guidance
+from uniser_model.restore.speaker import Speaker, check_guidance, check_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,8 @@ class Network:
     ) -> None:
         self.config, self.prompts, self.device = config, prompts, torch.device(device)
         self.codec, self.objective = codec_and_objective(config)
+        check_precision(precision)
         self.model, self.precision = model.to(self.device).eval(), precision
-        Speaker(model, precision)
 
     @property
     def unit_px(self) -> int:

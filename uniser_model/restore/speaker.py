@@ -27,6 +27,12 @@ def check_guidance(config: TrainConfig, guidance: float) -> None:
         )
 
 
+def check_precision(precision: str) -> None:
+    """Raise InputError for a name that is not one of `PRECISIONS`."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision '{precision}'", f"known: {', '.join(PRECISIONS)}", "choose one of them")
+
+
 class Speaker:
     """Called as the model is; classifier-free guidance (Ho & Salimans 2022) moves away from what `empty` says.
 
@@ -36,8 +42,6 @@ class Speaker:
     def __init__(
         self, model: DiT, precision: str = "fp32", guidance: float = 1.0, empty_LE: Tensor | None = None
     ) -> None:
-        if precision not in PRECISIONS:
-            raise InputError(f"precision '{precision}'", f"known: {', '.join(PRECISIONS)}", "choose one of them")
         self.model, self.shape, self.precision = model, model.shape, precision
         self.guidance, self.empty_LE = guidance, empty_LE
 

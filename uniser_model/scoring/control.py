@@ -19,18 +19,14 @@ Float32 = npt.NDArray[np.float32]
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def _given(_: object) -> None:
-    """Controls are no function of one result: `control_scores` makes them all."""
-
-
 CONTROL_METRICS: Mapping[str, Metric] = {
-    "outside_psnr_db": Metric("dB", True, _given),
-    "monotone": Metric("", True, _given),
-    "linear": Metric("", True, _given),
-    "clean_psnr_db": Metric("dB", True, _given),
-    "round_trip_psnr_db": Metric("dB", True, _given),
-    "added_psnr_db": Metric("dB", False, _given),
-    "generic_loss_db": Metric("dB", False, _given),
+    "outside_psnr_db": Metric("dB", True),
+    "monotone": Metric("", True),
+    "linear": Metric("", True),
+    "clean_psnr_db": Metric("dB", True),
+    "round_trip_psnr_db": Metric("dB", True),
+    "added_psnr_db": Metric("dB", False),
+    "generic_loss_db": Metric("dB", False),
 }
 
 

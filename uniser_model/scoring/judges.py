@@ -30,17 +30,13 @@ class Judge(Protocol):
         ...
 
 
-def judged(_: object) -> None:
-    """Judges' columns are no function of pixels alone."""
-
-
 class ClipIqa:
     """CLIP-IQA (Wang, Chan & Loy, AAAI 2023) with its first pair of prompts, by any CLIP of transformers.
 
     The picture is resized to the network's own size; the paper's variant keeps it and drops the positions.
     """
 
-    metrics: Mapping[str, Metric] = {"clip_iqa": Metric("", True, judged, target=False)}
+    metrics: Mapping[str, Metric] = {"clip_iqa": Metric("", True, target=False)}
 
     def __init__(self, where: str) -> None:
         import torch

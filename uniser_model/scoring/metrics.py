@@ -149,12 +149,16 @@ def local_contrast(rgb8_HWC: UInt8) -> float:
     return float(np.mean(np.sqrt(np.maximum(square - mean**2, 0)) / np.maximum(mean, 1)))
 
 
+def elsewhere(_: Compared) -> None:
+    """Of metrics that follow from more than one result: judges and controls make them."""
+
+
 class Metric(NamedTuple):
     """`up`: higher is better. `target`: needs one. `by_pixel`: averaged over the set's pixels, not its pictures."""
 
     unit: str
     up: bool
-    of: Callable[[Compared], float | None]
+    of: Callable[[Compared], float | None] = elsewhere
     target: bool = True
     by_pixel: str = ""
 

@@ -62,7 +62,7 @@ def _pictures(bench: Bench, result: Result, model: Model, limit: int | None) -> 
         return []
     cards: list[tuple[float, str]] = []
     for number, item in enumerate(bench.items()):
-        if limit is not None and number >= limit:
+        if len(cards) == len(shown) or (limit is not None and number >= limit):
             break
         if item.key in shown:
             cards.append((gain_of[item.key], _card(bench, item, shown[item.key], gain_of[item.key], model)))

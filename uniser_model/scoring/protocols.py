@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from uniser_core.documents import read_yaml
 
 from uniser_model.scoring.metrics import Compared, score
 
@@ -91,9 +92,7 @@ def full_size() -> Protocol:
 
 
 def _data(file: str) -> dict[str, Any]:
-    import yaml
-
-    found: dict[str, Any] = yaml.safe_load((files("uniser_model") / "scoring" / file).read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml((files("uniser_model") / "scoring" / file).read_bytes(), file)
     return found
 
 

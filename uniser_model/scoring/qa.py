@@ -13,12 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cv2
 import numpy as np
 from uniser_core.errors import InputError
 from uniser_core.png import encode_png
+from uniser_core.sources.resize import area, fit
 
-from uniser_model.scoring.judges import judged
 from uniser_model.scoring.metrics import Metric
 
 if TYPE_CHECKING:
@@ -53,8 +52,8 @@ class QwenQa:
     """A judge: the mean over `repeats` answers, in percent, and the share of answers that could not be read."""
 
     metrics: Mapping[str, Metric] = {
-        "qa_removed": Metric("%", True, judged, target=False),
-        "qa_unread": Metric("", False, judged, target=False),
+        "qa_removed": Metric("%", True, target=False),
+        "qa_unread": Metric("", False, target=False),
     }
 
     def __init__(self, oracle: Oracle, repeats: int) -> None:
@@ -75,11 +74,8 @@ class QwenQa:
 
 
 def _small(rgb8_HWC: UInt8) -> UInt8:
-    scale = MOST_PX / max(rgb8_HWC.shape[:2])
-    if scale >= 1:
-        return rgb8_HWC
-    size = tuple(max(1, round(n * scale)) for n in rgb8_HWC.shape[1::-1])
-    return np.asarray(cv2.resize(rgb8_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = rgb8_HWC.shape[:2]
+    return area(rgb8_HWC, fit((height, width), MOST_PX))
 
 
 class LocalQwen:

@@ -117,8 +117,8 @@ class Table:
 
     def markdown(self) -> str:
         """A pipe table."""
-        body = [self.heads(), ["---"] * len(self.heads()), *(list(r.values()) for r in self.rows())]
-        return "".join("| " + " | ".join(c.replace("|", r"\|") for c in row) + " |\n" for row in body)
+        body = [self.heads(), *(list(r.values()) for r in self.rows())]
+        return pipe_table(body)
 
     def latex(self) -> str:
         """A booktabs tabular."""
@@ -149,6 +149,13 @@ class Table:
         """File names and contents of every form."""
         forms: dict[str, Callable[[], str]] = {"md": self.markdown, "csv": self.csv, "tex": self.latex}
         return {**{f"{stem}.{k}": form() for k, form in forms.items()}, f"{stem}.json": self.json(facts)}
+
+
+def pipe_table(rows: Sequence[Sequence[object]]) -> str:
+    """Rows as a Markdown table; the first is its head."""
+    head, *body = rows
+    lines = [head, ["---"] * len(head), *body]
+    return "".join("| " + " | ".join(str(c).replace("|", r"\|") for c in line) + " |\n" for line in lines)
 
 
 def _tex(text: str) -> str:

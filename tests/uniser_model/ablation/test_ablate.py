@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-import typer
 
 from tests.cli import uniser
-from tests.uniser_model.small import MemoryCorpus, picture
+from tests.uniser_model.small import MemoryCorpus, picture, run_app
 from uniser_core.errors import InputError
 from uniser_model.ablation.arms import AUXILIARY, JOINT, Arm, Part, arms_of
 from uniser_model.ablation.budget import LEAST_STEPS, OVERHEAD, allot, seconds
@@ -39,14 +38,7 @@ class TwoEffects(MemoryCorpus):
 
 
 def ablate(*arguments: object) -> int:
-    root = typer.Typer()
-    root.add_typer(ablate_app, name="ablate")
-
-    @root.command()
-    def other() -> None:
-        """A second command, so that the first keeps its name."""
-
-    return int(root(["ablate", *map(str, arguments)], standalone_mode=False) or 0)
+    return run_app("ablate", *arguments, ablate=ablate_app)
 
 
 def test_each_arm_sees_its_rows_and_all_hold_the_same_out() -> None:

@@ -7,13 +7,11 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
-import typer
 
 from tests.cli import uniser
-from tests.uniser_model.small import hazy, picture
+from tests.uniser_model.small import hazy, picture, run_app, save
 from uniser_core.corpus import Corpus
 from uniser_core.errors import InputError
 from uniser_core.metrics import psnr_db
@@ -32,22 +30,9 @@ if TYPE_CHECKING:
 EXIT_FAILED = 3
 
 
-def save(path: Path, rgb8: np.ndarray) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.ascontiguousarray(rgb8[..., ::-1] if rgb8.ndim == 3 else rgb8))
-    return str(path)
-
-
 def evaluate(*arguments: object) -> int:
-    """The exit code of `uniser eval`, mounted as the root command line mounts it."""
-    root = typer.Typer()
-    root.add_typer(eval_app, name="eval")
-
-    @root.command()
-    def other() -> None:
-        """A second command, so that the first keeps its name."""
-
-    return int(root(["eval", *map(str, arguments)], standalone_mode=False) or 0)
+    """The exit code of `uniser eval`."""
+    return run_app("eval", *arguments, eval=eval_app)
 
 
 @pytest.fixture(scope="module")

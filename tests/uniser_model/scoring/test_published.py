@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.uniser_model.scoring.test_eval import evaluate, save
-from tests.uniser_model.small import hazy, picture
+from tests.uniser_model.scoring.test_eval import evaluate
+from tests.uniser_model.small import hazy, picture, save
 from uniser_core.metrics import psnr_db
 from uniser_model.scoring.benches import open_bench
 from uniser_model.scoring.metrics import METRICS, Compared, lab_mae, score
