@@ -47,12 +47,12 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(str(path), os.strerror(error.errno or 0).lower(), "give a readable picture file") from error
 
 
-def read(path: Path) -> Photo:
-    """A photo as its file holds it; of animations and many-paged files the first.
+def read(path: Path, called: str | None = None) -> Photo:
+    """A photo as its file holds it; of animations and many-paged files the first. `called`: its name in errors.
 
     CMYK, CIELAB and Radiance pictures become sRGB. Raises InputError as `decode_picture` does.
     """
-    data, name = read_bytes(path), str(path)
+    data, name = read_bytes(path), called or str(path)
     kind = sniff(data, name)
     if kind == "exr":
         return _read_exr(data, name)

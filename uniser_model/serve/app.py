@@ -34,7 +34,8 @@ LONG_POLL_S = 15.0
 SCRIPTS = ("app.js", "api.js", "brush.js", "form.js", "restore.js", "synthesise.js")
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 # Upload and every result: the name in a URL, and how a browser takes it.
-FILE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".json": "application/json"}
+FILE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".tif": "image/tiff",
+              ".bmp": "image/bmp", ".exr": "image/x-exr", ".json": "application/json"}  # fmt: skip
 
 
 class Server:

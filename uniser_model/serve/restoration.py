@@ -10,19 +10,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from uniser_core.decode import decode_picture
+from uniser_core.decode_checks import sniff
 from uniser_core.errors import InputError
 from uniser_core.page import preview_jpeg
-from uniser_core.png import encode_png
 
 from uniser_model.serve.settings import VIEW_PX
 
 if TYPE_CHECKING:
     from uniser_model.infer import Restorer
+    from uniser_model.restore.photo import Photo
     from uniser_model.serve.worker import Action, Tell
 
 UInt8 = npt.NDArray[np.uint8]
 # Of an uploaded mask: a page paints at the size of its view.
 MAX_MASK_PIXELS = 4 * VIEW_PX**2
+# What is written as it came, by `sniff`'s name of the format.
+SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "exr": ".exr", "bmp": ".bmp"}
 
 
 def checkpoint_labels(folders: tuple[str, ...]) -> dict[str, str]:
@@ -49,29 +52,39 @@ def _restorer(folder: str, device: str) -> Restorer:
     return Restorer.load(folder, device)
 
 
-def _run_model(folder: str, device: str, rgb8_HWC: UInt8, **asked: Any) -> UInt8:
-    """uint8 (H, W, 3) in and out; `asked`: effect, task, mask_HW, strength, prompt, seed, steps."""
-    return _restorer(folder, device).run(rgb8_HWC, **asked)
-
-
 def restore(call: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Remove or add on `path`; `result.png` at full size and views of both pictures go into the folder `out`."""
-    from uniser_model import pictures
+    """Remove or add on `path`, as `uniser remove` does; the result and views of both pictures go into the folder `out`.
 
-    out = Path(call["out"])
+    The result keeps the photo's format, depth, alpha, profile and EXIF; of formats that are not written it is a PNG.
+    """
+    from uniser_model.restore import files
+    from uniser_model.restore.ask import Ask
+    from uniser_model.restore.blend import Region
+
+    path, out = Path(call["path"]), Path(call["out"])
     tell("reading the photo")
-    rgb8, alpha = pictures.read(Path(call["path"]))
-    mask = None if call["mask"] is None else painted_mask(Path(call["mask"]), rgb8.shape[0], rgb8.shape[1])
+    photo = files.read(path, "the photo")
+    height, width = photo.size_hw
+    regions = () if call["mask"] is None else (Region(painted_mask(Path(call["mask"]), height, width)),)
     tell("loading the model")
-    _restorer(call["checkpoint"], call["device"])
+    restorer = _restorer(call["checkpoint"], call["device"])
     tell("removing" if call["task"] == "remove" else "adding")
     asked = {k: call[k] for k in ("effect", "task", "strength", "prompt", "seed", "steps")}
-    result = _run_model(call["checkpoint"], call["device"], rgb8, mask_HW=mask, **asked)
+    result = restorer.restore([photo], [Ask(**asked, regions=regions)])[0]
     tell("writing the result")
-    (out / "result.png").write_bytes(encode_png(result if alpha is None else np.dstack([result, alpha])))
-    for name, pixels in (("before.jpg", rgb8), ("after.jpg", result)):
-        (out / name).write_bytes(preview_jpeg(pixels, VIEW_PX))
-    return {"files": ["result.png", "before.jpg", "after.jpg"], "width": rgb8.shape[1], "height": rgb8.shape[0]}
+    name = "result" + SUFFIXES.get(sniff(files.read_bytes(path), "the photo"), ".png")
+    files.write(out / name, result)
+    for view, shown in (("before.jpg", photo), ("after.jpg", result)):
+        (out / view).write_bytes(preview_jpeg(_view(shown), VIEW_PX))
+    return {"files": [name, "before.jpg", "after.jpg"], "result": name, "width": width, "height": height}
+
+
+def _view(photo: Photo) -> UInt8:
+    """uint8 sRGB of at most `VIEW_PX` a side, whatever the photo's own space is."""
+    height, width = photo.size_hw
+    scale = min(1.0, VIEW_PX / max(height, width))
+    shown = photo.small(max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(np.rint(shown * 255), np.uint8)
 
 
 def painted_mask(path: Path, height: int, width: int) -> npt.NDArray[np.float32]:

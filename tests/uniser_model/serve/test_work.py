@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.uniser_core.pictures import encode, photo
+from tests.uniser_core.pictures import encode, encode_cv, encode_exr, exif, photo, swapped_profile
+from tests.uniser_model.small import run_app
 from uniser_core import registry
 from uniser_core.color import decode_srgb8, encode_srgb8
 from uniser_core.effect import ENGINE_KEYS
 from uniser_core.frame import Frame
+from uniser_model.cli import remove_app
 from uniser_model.masks import blur_mask
 from uniser_model.serve.synthesis import enlarged
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.uniser_model.serve.client import Client
 
 PHOTO = photo(90, 120)
@@ -133,7 +137,8 @@ def test_requests_are_checked_field_by_field(server: Client, picture: str, label
 
 
 def _restored(server: Client, **asked: Any) -> np.ndarray:
-    return pixels(server.file(server.made(RESTORATION, **asked), "result.png"))
+    made = server.made(RESTORATION, **asked)
+    return pixels(server.file(made, made["result"]))
 
 
 def test_restoring_is_what_the_restorer_does(server: Client, picture: str, label: str, run: str) -> None:
@@ -166,15 +171,41 @@ def test_transparency_stays(server: Client, label: str) -> None:
     assert np.array_equal(got[..., 3], alpha)
 
 
+def test_the_download_is_the_file_that_the_command_writes(server: Client, label: str, run: str, tmp_path: Path) -> None:
+    """Format, 16 bits, profile, EXIF and orientation are the photo's: byte for byte what `uniser remove` gives."""
+    described = exif(6)
+    described[0x010F] = "A maker"
+    light = decode_srgb8(PHOTO)
+    deep = (light * 65535).astype(np.uint16)
+    photos = {
+        "jpg": encode(PHOTO, "jpeg", exif=described, icc_profile=swapped_profile()),
+        "png": encode_cv(deep, ".png"),
+        "tif": encode_cv(deep, ".tif"),
+        "webp": encode(PHOTO, "webp", lossless=True, icc_profile=swapped_profile()),
+        "exr": encode_exr(tmp_path / "light.exr", R=light[..., 0], G=light[..., 1], B=light[..., 2]),
+    }
+    for ending, data in photos.items():
+        (tmp_path / f"photo.{ending}").write_bytes(data)
+        made = server.made(RESTORATION, picture=server.upload(data), checkpoint=label, effect="haze", strength=0.6)
+        assert made["result"] == f"result.{ending}"
+        run_app("remove", tmp_path / f"photo.{ending}", "--checkpoint", run, "--strength", 0.6, "--out",
+                tmp_path / "out", remove=remove_app)  # fmt: skip
+        assert server.file(made, made["result"]) == (tmp_path / "out" / f"photo.{ending}").read_bytes()
+        assert server.ask("GET", made["files"][made["result"]])[1]["content-type"].startswith("image/")
+
+
+def test_what_cannot_be_written_as_it_came_is_a_png(server: Client, label: str) -> None:
+    made = server.made(RESTORATION, picture=server.upload(encode(PHOTO, "gif")), checkpoint=label)
+    assert pixels(server.file(made, "result.png")).shape == (90, 120, 3)
+
+
 def test_deep_pictures_and_turned_ones_come_as_they_look(server: Client) -> None:
     import cv2
 
     deep = (decode_srgb8(PHOTO) * 65535).astype(np.uint16)
     status, told = server.post("/api/pictures", cv2.imencode(".png", deep[..., ::-1])[1].tobytes())
     assert (status, told["width"], told["height"]) == (201, 120, 90)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    told = server.post("/api/pictures", encode(PHOTO, "jpeg", exif=exif))[1]
+    told = server.post("/api/pictures", encode(PHOTO, "jpeg", exif=exif(6)))[1]
     assert (told["width"], told["height"]) == (90, 120)
     assert pixels(server.file(told, "view.jpg")).shape == (120, 90, 3)
 

@@ -79,5 +79,7 @@ async function go() {
   if (!made || photo !== of) return;
   $("show-compare").disabled = false;
   compare(true);
-  offerIn($("restore-files"), [[made.files["result.png"], of.stem + "-" + (task() === "add" ? "added" : "restored") + ".png", "Result (PNG, " + made.width + " × " + made.height + ")"]]);
+  const ending = made.result.slice(made.result.lastIndexOf("."));
+  const name = of.stem + "-" + (task() === "add" ? "added" : "restored") + ending;
+  offerIn($("restore-files"), [[made.files[made.result], name, "Result (" + ending.slice(1).toUpperCase() + ", " + made.width + " × " + made.height + ")"]]);
 }
