@@ -123,6 +123,10 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="the first so many pictures of each bench")] = None,
     control: Annotated[bool, typer.Option("--control", help="a second table: mask, strength, clean pictures")] = False,
     clip_iqa: Annotated[str | None, typer.Option(help="CLIP-IQA by this hub id or folder of a CLIP")] = None,
+    lpips: Annotated[
+        list[str] | None, typer.Option(help="LPIPS by these weights: the network's and the linear layers'")
+    ] = None,
+    liqe: Annotated[list[str] | None, typer.Option(help="LIQE by this CLIP, then by this file of its weights")] = None,
     qa: Annotated[str | None, typer.Option(help="QwenQA: a hub id or folder of a Qwen2.5-VL, or an endpoint")] = None,
     qa_model: Annotated[str | None, typer.Option(help="the model that the endpoint is to use")] = None,
     qa_repeats: Annotated[int, typer.Option(help="answers a picture, averaged")] = 1,
@@ -131,11 +135,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print the tables as JSON")] = False,
 ) -> None:
     """Score a checkpoint beside classical methods, with intervals; exit 3 when a picture could not be scored."""
+    from uniser_model.scoring.judges import JudgesAsked
     from uniser_model.scoring.run import run_eval
 
+    judged_by = JudgesAsked(clip_iqa, tuple(lpips or ()), tuple(liqe or ()), qa, qa_model, qa_repeats)
     run_eval(checkpoint, bench, out, also=also or [], effect=effect or [], split=split, limit=limit, control=control,
-             seed=seed, device=device, as_json=as_json, clip_iqa=clip_iqa, qa=qa, qa_model=qa_model,
-             qa_repeats=qa_repeats)  # fmt: skip
+             seed=seed, device=device, as_json=as_json, judged_by=judged_by)  # fmt: skip
 
 
 @ablate_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]

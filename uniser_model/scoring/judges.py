@@ -1,7 +1,8 @@
-"""Judges of single results that need a large network: each adds columns to the first protocol's line."""
+"""Judges of results that need a network of others: each adds columns to the first protocol's line."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,3 +66,36 @@ class ClipIqa:
             logits = self.model(**tokens, pixel_values=pixels).logits_per_image[0].double().numpy()
         share = np.exp(logits - logits.max())
         return {"clip_iqa": float(share[0] / share.sum())}
+
+
+@dataclass(frozen=True)
+class JudgesAsked:
+    """Whose word is wanted, as `uniser eval` is told: hub ids, folders, files or an endpoint of each; none is asked
+    that is not named."""
+
+    clip_iqa: str | None = None
+    lpips: tuple[str, ...] = ()
+    liqe: tuple[str, ...] = ()
+    qa: str | None = None
+    qa_model: str | None = None
+    qa_repeats: int = 1
+
+
+def make_judges(asked: JudgesAsked | None, device: str) -> list[Judge]:
+    """The judges that were asked for. Raises InputError when one cannot be had."""
+    asked, found = asked or JudgesAsked(), list[Judge]()
+    if asked.lpips:
+        from uniser_model.scoring.lpips import Lpips
+
+        found.append(Lpips(asked.lpips, device))
+    if asked.clip_iqa is not None:
+        found.append(ClipIqa(asked.clip_iqa))
+    if asked.liqe:
+        from uniser_model.scoring.liqe import Liqe
+
+        found.append(Liqe(asked.liqe, device))
+    if asked.qa is not None:
+        from uniser_model.scoring.qa import qwen_qa
+
+        found.append(qwen_qa(asked.qa, asked.qa_model, asked.qa_repeats, device))
+    return found

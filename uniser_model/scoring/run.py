@@ -19,6 +19,7 @@ from uniser_model.restore.folder import locate
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import Bench, Pair, open_bench
 from uniser_model.scoring.control import CONTROL_METRICS
+from uniser_model.scoring.judges import JudgesAsked, make_judges
 from uniser_model.scoring.methods import CONTROL, MODEL, Baseline, Controls, Model, OtherPictures
 from uniser_model.scoring.metrics import METRICS
 from uniser_model.scoring.page import write_page
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from uniser_model.scoring.benches import Item
-    from uniser_model.scoring.judges import Judge
     from uniser_model.scoring.methods import Method
     from uniser_model.scoring.metrics import Metric
 
@@ -170,8 +170,7 @@ def named(option: str, values: Sequence[str], taken: Sequence[str] = ()) -> dict
 
 def run_eval(
     checkpoint: str, bench: Sequence[str], out: str, *, also: Sequence[str], effect: Sequence[str], split: str,
-    limit: int | None, control: bool, seed: int, device: str, as_json: bool, clip_iqa: str | None = None,
-    qa: str | None = None, qa_model: str | None = None, qa_repeats: int = 1,
+    limit: int | None, control: bool, seed: int, device: str, as_json: bool, judged_by: JudgesAsked | None = None,
 ) -> None:  # fmt: skip
     """The command. Exit 3 when a picture could not be scored."""
     roots = named("--bench", bench)
@@ -186,7 +185,7 @@ def run_eval(
     locate(checkpoint)
     check_device(device)
     benches = [open_bench(name, root, split, effects.get(name, "")) for name, root in roots.items()]
-    judges = make_judges(clip_iqa, qa, qa_model, qa_repeats, device)
+    judges = make_judges(judged_by, device)
     theirs = [OtherPictures(name, root, judges) for name, root in others.items()]
     model = Model(checkpoint, device, seed, judges)
     pictures = [*(Baseline(name, judges) for name in BASELINES), *theirs, model]
@@ -216,17 +215,6 @@ def run_eval(
         typer.echo(f"{folder / 'table.md'}\n{folder / 'index.html'}")
     if result.failed:
         raise typer.Exit(EXIT_ITEMS_FAILED)
-
-
-def make_judges(
-    clip_iqa: str | None, qa: str | None, qa_model: str | None, qa_repeats: int, device: str
-) -> list[Judge]:
-    """The judges that were asked for. Raises InputError when one cannot be had."""
-    from uniser_model.scoring.judges import ClipIqa
-    from uniser_model.scoring.qa import qwen_qa
-
-    found: list[Judge] = [] if clip_iqa is None else [ClipIqa(clip_iqa)]
-    return found if qa is None else [*found, qwen_qa(qa, qa_model, qa_repeats, device)]
 
 
 def write(

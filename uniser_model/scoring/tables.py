@@ -86,7 +86,7 @@ def summarise(
 
 def digits(metric: str) -> int:
     """Decimals printed: some have a scale of 1."""
-    return 4 if metric.startswith(("ssim", "ncc", "lmse", "contrast", "clip")) else 2
+    return 4 if metric.startswith(("ssim", "ncc", "lmse", "contrast", "clip", "lpips")) else 2
 
 
 def cells(line: Line, metrics: Sequence[str]) -> list[str]:
