@@ -122,6 +122,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="of a corpus")] = "test",
     limit: Annotated[int | None, typer.Option(help="the first so many pictures of each bench")] = None,
     control: Annotated[bool, typer.Option("--control", help="a second table: mask, strength, clean pictures")] = False,
+    choose_control: Annotated[
+        bool, typer.Option("--choose-control", help="--control, and record the better control in the checkpoint")
+    ] = False,
+    guidance: Annotated[list[float] | None, typer.Option(help="a line more, guided so far towards the prompt")] = None,
     clip_iqa: Annotated[str | None, typer.Option(help="CLIP-IQA by this hub id or folder of a CLIP")] = None,
     lpips: Annotated[
         list[str] | None, typer.Option(help="LPIPS by these weights: the network's and the linear layers'")
@@ -140,7 +144,8 @@ def evaluate(
 
     judged_by = JudgesAsked(clip_iqa, tuple(lpips or ()), tuple(liqe or ()), qa, qa_model, qa_repeats)
     run_eval(checkpoint, bench, out, also=also or [], effect=effect or [], split=split, limit=limit, control=control,
-             seed=seed, device=device, as_json=as_json, judged_by=judged_by)  # fmt: skip
+             seed=seed, device=device, as_json=as_json, judged_by=judged_by, guidance=guidance or (),
+             choose=choose_control)  # fmt: skip
 
 
 @ablate_app.callback(context_settings=_FREE_ORDER, **_ONE)  # type: ignore[arg-type]

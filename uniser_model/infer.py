@@ -87,7 +87,7 @@ class Restorer:
     def run(
         self, rgb8_HWC: UInt8, *, effect: str = "haze", task: str = "remove", mask_HW: Float32 | None = None,
         strength: float = 1.0, prompt: str | None = None, seed: int = 0, steps: int | None = None,
-        control: str | None = None, fidelity: str | None = None,
+        control: str | None = None, fidelity: str | None = None, guidance: float = 1.0,
     ) -> UInt8:  # fmt: skip
         """Remove (or add) an effect; uint8 (H, W, 3) sRGB in and out, any size.
 
@@ -95,7 +95,8 @@ class Restorer:
         the support of the mask's soft edge the output is the input, bit for bit. Raises InputError.
         """
         regions = () if mask_HW is None else (Region(np.asarray(mask_HW, np.float32)),)
-        ask = Ask(effect, task, strength, prompt, seed, steps, control=control, fidelity=fidelity, regions=regions)
+        ask = Ask(effect, task, strength, prompt, seed, steps, guidance=guidance, control=control, fidelity=fidelity,
+                  regions=regions)  # fmt: skip
         return np.asarray(self.restore([Photo(rgb8_HWC)], [ask])[0].codes_HWC, np.uint8)
 
     def batch(

@@ -101,6 +101,17 @@ def _habits(found: dict[str, Any], path: Path) -> Habits:
         raise InputError(str(path), f"holds other habits than are known ({error})", "measure them again") from error
 
 
+def record(where: str | Path, habits: Habits) -> Path:
+    """Write down how a checkpoint does best, beside its weights; the file. Raises InputError, StorageError."""
+    folder = locate(where)
+    exported = (folder / INDEX).is_file()
+    path = folder / (INDEX if exported else HABITS)
+    told = {**_read_json(path), "restore": asdict(habits)} if exported else asdict(habits)
+    with storage_errors(str(path)):
+        checkpoint.write_atomic(path, json.dumps(told, indent=2) + "\n")
+    return path
+
+
 def _load_exported(path: Path) -> Loaded:
     index, told, codec = (_read_json(path / p) for p in (INDEX, "transformer/config.json", "codec/config.json"))
     text_width = told.pop("text_width", None)

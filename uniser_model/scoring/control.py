@@ -20,6 +20,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 CONTROL_METRICS: Mapping[str, Metric] = {
+    "asked_psnr_db": Metric("dB", True),
     "outside_psnr_db": Metric("dB", True),
     "monotone": Metric("", True),
     "linear": Metric("", True),
@@ -61,7 +62,7 @@ def strength_curve(outputs: Sequence[UInt8], input_HWC: UInt8) -> tuple[float | 
 def control_scores(
     run: Callable[..., Any], input_HWC: UInt8, target_HWC: UInt8, mask_HW: UInt8 | None
 ) -> dict[str, float | None]:
-    """The metrics of `CONTROL_METRICS` of one pair. `run(rgb8_HWC, mask_HW=, strength=, task=, generic=)` restores.
+    """The metrics of one pair but `asked_psnr_db`. `run(rgb8_HWC, mask_HW=, strength=, task=, generic=)` restores.
 
     Without an effect's name nothing can be added, so `run` may give None for the task "add".
     """

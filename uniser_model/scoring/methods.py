@@ -10,6 +10,8 @@ from uniser_core.errors import InputError
 from uniser_model import pictures
 from uniser_model.infer import Restorer
 from uniser_model.restore.job import identity
+from uniser_model.restore.measure import asked_psnr_db
+from uniser_model.restore.speaker import check_guidance
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import file_stamp, named_pictures
 from uniser_model.scoring.control import control_scores
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from uniser_model.scoring.benches import Bench, Pair, UInt8
     from uniser_model.scoring.judges import Judge
 
-MODEL, CONTROL = "uniser", "control"
+MODEL = "uniser"
 Scores = dict[str, float | None]
 
 
@@ -71,13 +73,13 @@ class PictureMethod:
 
 
 class Model(PictureMethod):
-    """A checkpoint asked with each pair's own prompt, over the whole picture."""
+    """A checkpoint asked by each pair's own prompt, over the whole picture; its name tells a `guidance` not 1."""
 
-    name = MODEL
-
-    def __init__(self, where: str, device: str, seed: int, judges: Sequence[Judge] = ()) -> None:
+    def __init__(self, where: str, device: str, seed: int, judges: Sequence[Judge] = (), guidance: float = 1.0) -> None:
         super().__init__(judges)
-        self.restorer, self.seed = Restorer.load(where, device), seed
+        self.restorer, self.seed, self.guidance = Restorer.load(where, device), seed, guidance
+        check_guidance(self.restorer.config, guidance)
+        self.name = MODEL if guidance == 1 else f"{MODEL}, guidance {guidance:g}"
         self.digest = f"{identity(where)}-{seed}"
 
     def own_stamp(self, bench: str, key: str) -> str:
@@ -86,16 +88,16 @@ class Model(PictureMethod):
 
     def result(self, bench: str, key: str, pair: Pair) -> UInt8:
         """See `PictureMethod.result`."""
-        return self.restorer.run(pair.input_HWC, effect=pair.effect, prompt=pair.prompt, seed=self.seed)
+        return self.restorer.run(
+            pair.input_HWC, effect=pair.effect, prompt=pair.prompt, seed=self.seed, guidance=self.guidance
+        )
 
 
 class Controls:
-    """The same checkpoint: does it keep to the mask, follow the strength, and leave clean pictures alone?"""
+    """The same checkpoint by one control: does it keep to the mask, follow the strength, leave clean pictures alone?"""
 
-    name = CONTROL
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, control: str) -> None:
+        self.model, self.name = model, control
 
     def stamp(self, bench: str, key: str) -> str:
         """See `Method.stamp`."""
@@ -105,17 +107,19 @@ class Controls:
         """See `Method.scores`; the metrics are those of `control`. Raises InputError for a picture without truth."""
         if pair.target_HWC is None:
             raise InputError(key, "has no target, which the controls need", "leave --control out")
+        restorer = self.model.restorer
 
         def run(rgb8_HWC: UInt8, *, task: str = "remove", generic: bool = False, **asked: object) -> UInt8 | None:
             if task == "add" and not pair.effect:
                 return None
             prompt = GENERIC_PROMPT if generic else pair.prompt if task == "remove" else None
-            return self.model.restorer.run(
-                rgb8_HWC, effect=pair.effect, task=task, prompt=prompt, seed=self.model.seed,
+            return restorer.run(
+                rgb8_HWC, effect=pair.effect, task=task, prompt=prompt, seed=self.model.seed, control=self.name,
                 **asked,  # type: ignore[arg-type]
             )  # fmt: skip
 
-        return {"": control_scores(run, pair.input_HWC, pair.target_HWC, pair.mask_HW)}
+        asked = asked_psnr_db(restorer, pair.input_HWC, pair.target_HWC, pair.effect, pair.prompt, self.name)
+        return {"": {"asked_psnr_db": asked, **control_scores(run, pair.input_HWC, pair.target_HWC, pair.mask_HW)}}
 
 
 class Baseline(PictureMethod):

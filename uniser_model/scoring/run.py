@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,12 +16,14 @@ from uniser_core.storage import storage_errors
 
 from uniser_model.checkpoint import write_atomic
 from uniser_model.commands import check_device
-from uniser_model.restore.folder import locate
+from uniser_model.restore import folder as exported
+from uniser_model.restore.ask import CONTROLS
+from uniser_model.restore.measure import better
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import Bench, Pair, open_bench
 from uniser_model.scoring.control import CONTROL_METRICS
 from uniser_model.scoring.judges import JudgesAsked, make_judges
-from uniser_model.scoring.methods import CONTROL, MODEL, Baseline, Controls, Model, OtherPictures
+from uniser_model.scoring.methods import MODEL, Baseline, Controls, Model, OtherPictures
 from uniser_model.scoring.metrics import METRICS
 from uniser_model.scoring.page import write_page
 from uniser_model.scoring.protocols import benchmarks
@@ -171,10 +174,12 @@ def named(option: str, values: Sequence[str], taken: Sequence[str] = ()) -> dict
 def run_eval(
     checkpoint: str, bench: Sequence[str], out: str, *, also: Sequence[str], effect: Sequence[str], split: str,
     limit: int | None, control: bool, seed: int, device: str, as_json: bool, judged_by: JudgesAsked | None = None,
+    guidance: Sequence[float] = (), choose: bool = False,
 ) -> None:  # fmt: skip
     """The command. Exit 3 when a picture could not be scored."""
+    control = control or choose
     roots = named("--bench", bench)
-    others = named("--also", also, (MODEL, CONTROL, *BASELINES))
+    others = named("--also", also, (MODEL, *CONTROLS, *BASELINES))
     effects = named("--effect", effect)
     if unknown := set(effects) - set(roots):
         raise InputError(f"--effect {min(unknown)}=…", "names no --bench", f"benches: {', '.join(roots)}")
@@ -182,17 +187,20 @@ def run_eval(
         raise InputError("no --bench", "there is nothing to evaluate on", "--bench NAME=ROOT")
     if limit is not None and limit < 1:
         raise InputError(f"--limit {limit}", "must be 1 or more", "leave it out")
-    locate(checkpoint)
+    exported.locate(checkpoint)
     check_device(device)
     benches = [open_bench(name, root, split, effects.get(name, "")) for name, root in roots.items()]
     judges = make_judges(judged_by, device)
     theirs = [OtherPictures(name, root, judges) for name, root in others.items()]
     model = Model(checkpoint, device, seed, judges)
-    pictures = [*(Baseline(name, judges) for name in BASELINES), *theirs, model]
+    guided = [Model(checkpoint, device, seed, judges, g) for g in dict.fromkeys(guidance) if g != 1]
+    pictures = [*(Baseline(name, judges) for name in BASELINES), *theirs, model, *guided]
     folder = Path(out)
     with storage_errors(out):
         folder.mkdir(parents=True, exist_ok=True)
-    result = score_all(benches, [*pictures, *([Controls(model)] if control else [])], ScoreFile(folder), limit)
+    result = score_all(
+        benches, [*pictures, *([Controls(model, c) for c in CONTROLS] if control else [])], ScoreFile(folder), limit
+    )
     facts = {
         "checkpoint": model.digest, "seed": seed, "interval": COVERAGE, "resamples": RESAMPLES, "failed": result.failed,
         "benches": [{"name": b.name, "root": roots[b.name], "kind": b.kind,
@@ -201,7 +209,8 @@ def run_eval(
     columns = {**METRICS, PRINTED_SSIM: METRICS["ssim_gauss11"], **{k: v for j in judges for k, v in j.metrics.items()}}
     tables = {"table": make_table(result, benches, [m.name for m in pictures], columns, seed)}
     if control:
-        tables["control"] = make_table(result, benches, [CONTROL], CONTROL_METRICS, seed)
+        tables["control"] = make_table(result, benches, CONTROLS, CONTROL_METRICS, seed)
+    chosen = choose_control(checkpoint, model, result) if choose else None
     write(folder, tables, result, facts, list(columns))
     write_page(folder / "index.html", checkpoint, benches, result, model, tables, limit)
     if as_json:
@@ -212,9 +221,31 @@ def run_eval(
                 print_table(table.rows(), as_json=False, title=name)
             else:  # piped: with the heads, which name the metrics
                 typer.echo(table.markdown())
+        if chosen is not None:
+            typer.echo(chosen)
         typer.echo(f"{folder / 'table.md'}\n{folder / 'index.html'}")
     if result.failed:
         raise typer.Exit(EXIT_ITEMS_FAILED)
+
+
+def choose_control(checkpoint: str, model: Model, result: Result) -> str:
+    """Record the control that does better what it is asked as the checkpoint's own; what was found, in a line.
+
+    Raises InputError when no picture was scored by both.
+    """
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    for record in result.records:
+        if record["method"] in CONTROLS:
+            scores.setdefault((record["bench"], record["picture"]), {})[record["method"]] = record["asked_psnr_db"]
+    both = [s for s in scores.values() if len(s) == len(CONTROLS)]
+    if not both:
+        raise InputError("--choose-control", "no picture has a target to judge by", "give pairs")
+    means = {c: fmean(s[c] for s in both) for c in CONTROLS}
+    kept = model.restorer.habits
+    measured = {**kept.measured, **{f"{c}_psnr_db": round(m, 2) for c, m in means.items()}, "control_pairs": len(both)}
+    path = exported.record(checkpoint, replace(kept, control=better(means), measured=measured))
+    told = ", ".join(f"{c} {m:.2f} dB" for c, m in means.items())
+    return f"{told} over {len(both)} pictures: --control {better(means)} is now the checkpoint's own ({path})"
 
 
 def write(
@@ -227,11 +258,11 @@ def write(
     known = [c for c in columns if any(r.get(c) is not None for r in result.records)]
     head = ("bench", "subset", "protocol", "method", "picture", *known)
     files["pictures.csv"] = csv_text(
-        [{k: r.get(k) for k in head} for r in result.records if r["method"] != CONTROL], head
+        [{k: r.get(k) for k in head} for r in result.records if r["method"] not in CONTROLS], head
     )
     if "control" in tables:
-        head = ("bench", "subset", "picture", *CONTROL_METRICS)
-        controls = [{k: r.get(k) for k in head} for r in result.records if r["method"] == CONTROL]
+        head = ("bench", "subset", "method", "picture", *CONTROL_METRICS)
+        controls = [{k: r.get(k) for k in head} for r in result.records if r["method"] in CONTROLS]
         files["control_pictures.csv"] = csv_text(controls, head)
     with storage_errors(str(folder)):
         for file, text in files.items():

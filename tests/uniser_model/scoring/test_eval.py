@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from tests.cli import uniser
-from tests.uniser_model.small import hazy, picture, run_app, save
+from tests.uniser_model.small import MemoryCorpus, hazy, picture, run_app, save, small_config
 from uniser_core.corpus import Corpus
 from uniser_core.errors import InputError
 from uniser_core.metrics import psnr_db
@@ -20,9 +21,13 @@ from uniser_model import pictures
 from uniser_model.cli import eval_app
 from uniser_model.infer import Restorer
 from uniser_model.masks import blur_mask
+from uniser_model.restore.folder import Habits, record
+from uniser_model.restore.measure import better
 from uniser_model.scoring.baselines import BASELINES
 from uniser_model.scoring.benches import open_bench
 from uniser_model.scoring.control import STRENGTHS, control_scores, left_third, outside_psnr_db, strength_curve
+from uniser_model.text import PromptCache
+from uniser_model.trainer import train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,6 +193,52 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "gt" / "a.png", picture("a"))
     with pytest.raises(InputError, match="has the name of"):
         open_bench("x", str(tmp_path))
+
+
+def test_both_controls_are_scored_and_the_better_is_recorded(
+    folder: Path, run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    Restorer.load(run).save_pretrained(tmp_path / "exported")
+    command = ("--bench", f"mine={folder}", "--effect", "mine=haze", "--choose-control")
+    for where in (tmp_path / "run", tmp_path / "exported"):
+        out = tmp_path / f"scores of {where.name}"
+        assert evaluate(where, *command, "--out", out) == 0
+        found = {m: x["metrics"]["asked_psnr_db"]["mean"] for (_, m), x in lines(out, "control").items()}
+        assert set(found) == {"composite", "network"}
+        habits = Restorer.load(where).habits
+        assert habits.control == better(found)
+        assert habits.measured["network_psnr_db"] == pytest.approx(found["network"], abs=0.01)
+        assert habits.measured["control_pairs"] == 3
+        assert f"--control {habits.control} is now the checkpoint's own" in capsys.readouterr().out
+        rows = list(csv.DictReader((out / "control_pictures.csv").open()))
+        assert [r["method"] for r in rows] == ["composite", "network"] * 3
+    assert Restorer.load(run).habits.measured == {}
+    for control in ("network", "composite"):
+        record(tmp_path / "run", Habits(control))
+        assert Restorer.load(tmp_path / "run").habits.control == control
+    alone = tmp_path / "alone"
+    save(alone / "a.png", picture("a"))
+    with pytest.raises(InputError, match="no picture has a target"):
+        evaluate(tmp_path / "run", "--bench", f"x={alone}", "--choose-control", "--out", tmp_path / "none")
+
+
+def test_guidance_is_a_line_of_its_own(folder: Path, run: str, bert: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not trained without prompts"):
+        evaluate(run, "--bench", f"mine={folder}", "--guidance", 2, "--out", tmp_path / "out")
+    config = small_config(bert, steps=4, supervision={"whole": 0.5, "full_strength": 0.5, "no_prompt": 0.3})
+    train(config, tmp_path / "run", MemoryCorpus(), prompts=PromptCache(bert), quiet=True)
+    assert evaluate(tmp_path / "run", "--bench", f"mine={folder}", "--effect", "mine=haze", "--guidance", 2,
+                    "--guidance", 1, "--out", tmp_path / "out") == 0  # fmt: skip
+    found = lines(tmp_path / "out")
+    assert [m for _, m in found][-2:] == ["uniser", "uniser, guidance 2"]
+    restorer, names = Restorer.load(tmp_path / "run"), ("a", "c", "deep/b")
+    sides = [[pictures.read(folder / s / f"{n}.png")[0] for s in ("input", "target")] for n in names]
+    wanted = np.mean(
+        [psnr_db(restorer.run(x, effect="haze", prompt="Remove haze.", guidance=2.0), y) for x, y in sides]
+    )
+    assert found["mine", "uniser, guidance 2"]["metrics"]["psnr_db"]["mean"] == pytest.approx(wanted)
+    assert wanted != pytest.approx(found["mine", "uniser"]["metrics"]["psnr_db"]["mean"])
 
 
 def test_strength_curve_by_hand() -> None:
