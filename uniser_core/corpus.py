@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from uniser_core import SCHEMA_VERSION
 from uniser_core.blob_cache import BlobCache
 from uniser_core.blob_files import BlobFiles, shard_path
-from uniser_core.errors import InputError
+from uniser_core.errors import InputError, RefusedError
 from uniser_core.frame_cache import FrameCache
 from uniser_core.order import weights_by
 from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA, check_schema
@@ -157,12 +157,13 @@ class Corpus:
         values = {name: self.index.column(name)[row].as_py() for name in READ_COLUMNS}
         return {**values, "params": json.loads(values["params"])}
 
-    def read(self, row: int) -> dict[str, Any]:
+    def read(self, row: int, fresh: int | None = None) -> dict[str, Any]:
         """One pair, decoded.
 
         `input_HWC`, `target_HWC`: uint8 (H, W, 3) sRGB; `mask_HW`: uint8 (H, W), 0 untouched .. 255 strongest, where
         the row has one; `row`; and metadata: pair_id, group_id, split, effect, variant, dataset, prompt, params
-        (dict), width, height, effect_version. A recipe row's input is rendered.
+        (dict), width, height, effect_version. A recipe row's input is rendered; with a seed `fresh`, its effect's
+        params are drawn anew by that seed first (unless the draw is refused), and `redrawn` is true.
         Raises InputError on a missing or damaged blob.
         """
         from uniser_core import codecs
@@ -174,7 +175,7 @@ class Corpus:
                 pair["input_HWC"] = codecs.decode_rgb8(self.blob(row, "input"))
                 pair["target_HWC"] = codecs.decode_rgb8(target)
             else:
-                pair["input_HWC"], pair["target_HWC"] = self._render(row, pair)
+                pair["input_HWC"], pair["target_HWC"] = self._render(row, pair, fresh)
             if self.has(row, "mask"):
                 pair["mask_HW"] = codecs.decode_blob(self.blob(row, "mask"))
             for name, pixels in pair.items():
@@ -182,8 +183,11 @@ class Corpus:
                     _check_size(pixels, pair, name)
         return pair
 
-    def _render(self, row: int, pair: dict[str, Any]) -> tuple[UInt8, UInt8]:
-        """(input, target) of a recipe row, whose input pixels follow from its target, depth and params."""
+    def _render(self, row: int, pair: dict[str, Any], fresh: int | None) -> tuple[UInt8, UInt8]:
+        """(input, target) of a recipe row, whose input pixels follow from its target, depth and params.
+
+        With `fresh`, `pair` gets other params.
+        """
         from uniser_core import engine
 
         # Variants of one picture render from one frame; relative depth may be scaled anew for some of them.
@@ -198,6 +202,10 @@ class Corpus:
             target = frame.rgb8_HWC.view()
             # Other rows start from the same pixels.
             target.flags.writeable = False
+            if fresh is not None:
+                with contextlib.suppress(RefusedError):
+                    pair["params"] = engine.redrawn(pair, frame, fresh)
+                pair["redrawn"] = True
             return engine.render_row(pair, frame), target
 
     def _checked(self, row: int) -> int:

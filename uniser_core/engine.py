@@ -315,3 +315,12 @@ def render_row(row: Mapping[str, Any], frame: Frame | None = None) -> UInt8:
         rule = f"has parameters that no run writes ({type(error).__name__}: {error})"
         raise InputError(row["pair_id"], rule, "it is damaged: render the set again") from error
     return _degrade8(effect, frame or frame_of_row(row), params, camera)
+
+
+def redrawn(row: Mapping[str, Any], frame: Frame, seed: int) -> dict[str, Any]:
+    """A row's `params` with the effect's own drawn anew by `seed`; camera and depth stay.
+
+    What the run had fixed by --set is drawn too. Raises RefusedError where the frame does not suit this draw.
+    """
+    drawn = registry.get_effect(row["effect"]).sample(generator(seed), frame)
+    return {**drawn.model_dump(mode="json"), **{k: v for k, v in params_of(row).items() if k in ENGINE_KEYS}}

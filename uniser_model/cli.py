@@ -155,7 +155,7 @@ def ablate(
     out: Annotated[str, typer.Option(help="folder of trainings and tables; the same command again goes on")],
     study: Annotated[
         list[str] | None,
-        typer.Option(help="single, generic, auxiliary, soft-mask, leave-out, scale, objective, zero-shot"),
+        typer.Option(help="single, generic, auxiliary, soft-mask, leave-out, scale, objective, fresh, zero-shot"),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="time for everything, such as 20m or 8h")] = None,
     steps: Annotated[int | None, typer.Option(help="of the joint training, instead of a budget")] = None,

@@ -112,6 +112,7 @@ class DataConfig(Strict):
     exposure_ev: float = Field(0.0, ge=0, le=3, description="both pictures darkened by up to so many stops")
     tint: float = Field(0.0, ge=0, le=1, description="both pictures' channels scaled by up to exp(+-tint)")
     cache_mb: int = Field(2048, ge=0)
+    fresh: bool = Field(False, description="recipe rows are drawn anew each time they are seen")
     latent_cache: str | None = Field(None, description="folder of `uniser cache`: latents and text instead of pictures")
     latent_draw: bool = Field(False, description="cached targets drawn from the codec's distribution, not its mean")
     shuffle_window: int = Field(
@@ -124,6 +125,8 @@ class DataConfig(Strict):
         low, high = self.short_side_px
         if not self.crop_px <= low <= high:
             raise ValueError(f"short_side_px {low}..{high} must rise and be at least crop_px {self.crop_px}")
+        if self.fresh and self.latent_cache:
+            raise ValueError("fresh rows have no cached latents: leave one out")
         return self
 
 

@@ -46,6 +46,10 @@ class CorpusReader(Protocol):
         """Row numbers of a split."""
         ...
 
+    def has(self, row: int, column: str) -> bool:
+        """Whether a row stores that picture; the inputs of recipe rows are rendered."""
+        ...
+
     def by_clean(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same rows, those of one clean picture side by side."""
         ...
@@ -54,8 +58,11 @@ class CorpusReader(Protocol):
         """Weight of each row, or None."""
         ...
 
-    def read(self, row: int) -> dict[str, Any]:
-        """`input_HWC`, `target_HWC` uint8 (H, W, 3), `prompt`, `effect`, `pair_id`, `group_id`."""
+    def read(self, row: int, fresh: int | None = None) -> dict[str, Any]:
+        """`input_HWC`, `target_HWC` uint8 (H, W, 3), `prompt`, `effect`, `pair_id`, `group_id`.
+
+        `fresh`: a seed by which recipe rows are drawn anew; those say `redrawn`.
+        """
         ...
 
 
@@ -80,12 +87,12 @@ class PictureCache:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         return np.asarray(cv2.resize(picture_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def get(self, row: int) -> dict[str, Any]:
-        """The row as `CorpusReader.read` gives it, pictures shrunk."""
+    def get(self, row: int, fresh: int | None = None) -> dict[str, Any]:
+        """The row as `CorpusReader.read` gives it, pictures shrunk; rows that were drawn anew are not kept."""
         with self._lock:
             if row in self._rows:
                 return self._rows[row]
-        read = dict(self.corpus.read(row))
+        read = dict(self.corpus.read(row) if fresh is None else self.corpus.read(row, fresh))
         if read["input_HWC"].shape != read["target_HWC"].shape:
             shapes = f"{read['input_HWC'].shape} and {read['target_HWC'].shape}"
             raise InputError(
@@ -96,6 +103,8 @@ class PictureCache:
         with self._lock:
             digest = hashlib.blake2b(np.ascontiguousarray(read["target_HWC"]).data, digest_size=16).digest()
             read["target_HWC"] = self._shared.get(digest, read["target_HWC"])
+            if read.get("redrawn"):
+                return read
             cost = read["input_HWC"].nbytes + (0 if digest in self._shared else read["target_HWC"].nbytes)
             if self.used_bytes + cost <= self.limit_bytes:
                 self._shared[digest] = read["target_HWC"]
@@ -191,7 +200,10 @@ class PairStream:
         A row that an epoch has more than once, for its weight, is cropped and masked anew each time. Raises InputError
         for a row that cannot be read.
         """
-        config, read = self.config, self.cache.get(place.row)
+        config, fresh = self.config, None
+        if config.data.fresh:
+            fresh = derive_seed("fresh-row", config.seed, place.epoch, place.row, place.repeat)
+        read = self.cache.get(place.row, fresh)
         pair_id, effect = str(read["pair_id"]), str(read["effect"])
         rng = generator(derive_seed("train-draw", config.seed, place.epoch, pair_id, place.repeat))
         cut = draw_cut(rng, read["input_HWC"].shape[:2], crop, config.data)

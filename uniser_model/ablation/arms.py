@@ -21,7 +21,7 @@ JOINT = "joint"
 AUXILIARY = "occlude"
 # Shares of the groups that `scale` trains on.
 SCALES = (0.01, 0.1, 1.0)
-STUDIES = ("single", "generic", "auxiliary", "soft-mask", "leave-out", "scale", "objective", "zero-shot")
+STUDIES = ("single", "generic", "auxiliary", "soft-mask", "leave-out", "scale", "objective", "fresh", "zero-shot")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ class Part:
             keep &= _taken(self._columns["group_id"][rows], self.arm.share)
         return np.asarray(rows[keep])
 
+    def has(self, row: int, column: str) -> bool:
+        """See `CorpusReader.has`."""
+        return self.corpus.has(row, column)
+
     def by_clean(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """See `CorpusReader.by_clean`."""
         return self.corpus.by_clean(rows)
@@ -74,9 +78,9 @@ class Part:
         """See `CorpusReader.sampling`."""
         return self.corpus.sampling(rows)
 
-    def read(self, row: int) -> dict[str, Any]:
+    def read(self, row: int, fresh: int | None = None) -> dict[str, Any]:
         """See `CorpusReader.read`."""
-        return self.corpus.read(row)
+        return self.corpus.read(row) if fresh is None else self.corpus.read(row, fresh)
 
 
 def _taken(groups: npt.NDArray[Any], share: float) -> npt.NDArray[np.bool_]:
@@ -111,6 +115,8 @@ def arms_of(studies: Sequence[str], corpus: CorpusReader, objectives: Sequence[s
             arms += [Arm(f"data-{s:.0%}", f"{s:.0%} of the groups", share=s) for s in SCALES if s < 1]
         elif study == "objective":
             arms += [Arm(f"objective-{o}", f"the objective {o}", changes={"objective": o}) for o in objectives]
+        elif study == "fresh":
+            arms.append(_fresh(corpus, rows))
         else:
             arms.append(_without_auxiliary(
                 shares, "plain", {"supervision.generic": 0.0}, "no generic prompt and no auxiliary task"
@@ -143,6 +149,14 @@ def _without_auxiliary(
             "--study auxiliary or zero-shot", f"the corpus has no rows of {AUXILIARY}", "uniser synth occlude"
         )
     return Arm(name, about, tuple(e for e in shares if e != AUXILIARY), changes=changes)
+
+
+def _fresh(corpus: CorpusReader, rows: npt.NDArray[Any]) -> Arm:
+    count = sum(not corpus.has(int(r), "input") for r in rows)
+    if not count:
+        raise InputError("--study fresh", "the corpus has no recipe rows", "uniser synth haze … --store recipe")
+    return Arm("fresh", f"the {count / len(rows):.0%} recipe rows drawn anew each epoch, not as stored",
+               changes={"data.fresh": True})  # fmt: skip
 
 
 def _left_out(corpus: CorpusReader, rows: npt.NDArray[Any]) -> list[Arm]:

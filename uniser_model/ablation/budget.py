@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uniser_core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from uniser_model.ablation.arms import Arm
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Trainings shorter than this say nothing.
 LEAST_STEPS = 50
-# Of the budget, for judging, starting and saving.
-OVERHEAD = 0.2
+# Of the budget, for what the measurement did not see.
+MARGIN = 0.08
 
 
 @dataclass(frozen=True)
 class Allotment:
-    """Steps of the joint training, seeds, the arms that are left, and what was cut, in words."""
+    """Steps of the joint training, seeds, arms that are left, what was cut, in words, and how long it should take."""
 
     steps: int
     seeds: int
     arms: tuple[Arm, ...]
     cut: tuple[str, ...] = ()
+    reckoned_s: float | None = None
 
 
 def seconds(text: str) -> float:
@@ -38,27 +40,34 @@ def seconds(text: str) -> float:
     return float(found[1]) * UNITS_S[found[2]]
 
 
-def allot(budget_s: float, step_s: float, wanted_steps: int, seeds: int, arms: Sequence[Arm]) -> Allotment:
-    """Fewer steps first, then fewer seeds, then fewer arms, the last first. Raises InputError when nothing fits."""
+def allot(
+    budget_s: float, cost_s: Callable[[Arm, int], float], wanted_steps: int, seeds: int, arms: Sequence[Arm]
+) -> Allotment:
+    """Fewer steps first, then fewer seeds, then fewer arms, the last first. `cost_s`: of one arm with one seed, at so
+    many steps of the joint training. Raises InputError when nothing fits."""
     left, count, cut = list(arms), seeds, list[str]()
 
-    def fitting() -> int:
-        return int(budget_s * (1 - OVERHEAD) / step_s / (count * sum(a.steps for a in left)))
+    def all_s(steps: int) -> float:
+        return count * sum(cost_s(a, steps) for a in left)
 
-    while fitting() < LEAST_STEPS and count > 1:
+    def fits(steps: int) -> bool:
+        return all_s(steps) <= budget_s * (1 - MARGIN)
+
+    while not fits(LEAST_STEPS) and count > 1:
         count -= 1
     if count < seeds:
         cut.append(f"seeds: {count} of {seeds}")
     dropped = []
-    while fitting() < LEAST_STEPS and len(left) > 1:
+    while not fits(LEAST_STEPS) and len(left) > 1:
         dropped.append(left.pop().name)
     if dropped:
         cut.append(f"left out: {', '.join(dropped)}")
-    steps = min(wanted_steps, fitting())
-    if steps < LEAST_STEPS:
-        needed = LEAST_STEPS * step_s / (1 - OVERHEAD)
+    if not fits(min(LEAST_STEPS, wanted_steps)):
         raise InputError(f"a budget of {budget_s:.0f} s", f"is too short for one training of {LEAST_STEPS} steps",
-                         f"give {needed:.0f} s or more")  # fmt: skip
-    if steps < wanted_steps:
+                         f"give {all_s(LEAST_STEPS) / (1 - MARGIN):.0f} s or more")  # fmt: skip
+    steps = wanted_steps
+    if not fits(steps):
+        # The most that fit lie between these.
+        steps = bisect_left(range(wanted_steps), True, lo=LEAST_STEPS, key=lambda n: not fits(n)) - 1
         cut.append(f"steps: {steps} of {wanted_steps}")
-    return Allotment(steps, count, tuple(left), tuple(cut))
+    return Allotment(steps, count, tuple(left), tuple(cut), all_s(steps))

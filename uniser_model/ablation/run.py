@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from uniser_model.commands import check_device, corpus_identity, make_config
 from uniser_model.config import build_config, set_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from uniser_model.config import TrainConfig
     from uniser_model.data import CorpusReader
@@ -75,7 +76,8 @@ def run_ablate(
     folder = Path(out)
     with storage_errors(out):
         folder.mkdir(parents=True, exist_ok=True)
-    plan = _plan(folder, config, corpus, prompts, arms, seeds, budget_s, device)
+    began = time.perf_counter()
+    plan = _plan(folder, config, corpus, prompts, arms, seeds, budget_s, device, (pairs, len(benches)))
     for line in plan.cut:
         typer.echo(f"cut to fit the budget: {line}", err=True)
     judged: list[Judged] = []
@@ -87,6 +89,9 @@ def run_ablate(
     facts = {"preset": preset, "data": data, "steps": plan.steps, "seeds": plan.seeds, "pairs": pairs,
              "batch": config.data.batch, "cut": list(plan.cut),
              "arms": {a.name: {"about": a.about, "steps": _steps(plan, a)} for a in plan.arms}}  # fmt: skip
+    if budget_s is not None:  # what an earlier call made took its time then
+        used = time.perf_counter() - began
+        typer.echo(f"took {used / 60:.1f} of {budget_s / 60:.1f} minutes", err=True)
     tables = {"gains": gains_table(judged, plan.arms), "differences": differences(judged, plan.arms)}
     write_report(folder, tables, facts, judged)
     if as_json:
@@ -111,11 +116,9 @@ def _check_unseen(corpus: CorpusReader, benches: Sequence[Any]) -> None:
 
 def _plan(
     folder: Path, config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, arms: Sequence[Arm], seeds: int,
-    budget_s: float | None, device: str,
+    budget_s: float | None, device: str, judging: tuple[int, int],
 ) -> Allotment:  # fmt: skip
     """Fixed by the first call, so that the same command again means the same trainings."""
-    from uniser_model.trainer import steps_for
-
     path = folder / PLAN
     asked = {"config": config.learnt_from(), "arms": [a.name for a in arms], "seeds": seeds, "budget_s": budget_s}
     if path.is_file():
@@ -127,13 +130,39 @@ def _plan(
     if budget_s is None:
         plan = Allotment(config.steps or 0, seeds, tuple(arms))
     else:
-        trial_min = max(0.2, budget_s * 0.02 / 60)
-        step_s = 60 * trial_min / steps_for(trial_min, config, corpus, prompts, device)
-        plan = allot(budget_s - 60 * trial_min, step_s, config.steps or MOST_STEPS, seeds, arms)
+        began = time.perf_counter()
+        cost_s = _cost_s(config, corpus, prompts, device, budget_s, judging)
+        left_s = budget_s - (time.perf_counter() - began)
+        plan = allot(left_s, cost_s, config.steps or MOST_STEPS, seeds, arms)
+        typer.echo(f"{plan.steps} steps, {plan.seeds} seeds, {len(plan.arms)} trainings each: some "
+                   f"{(plan.reckoned_s or 0) / 60:.1f} minutes", err=True)  # fmt: skip
     kept = {"asked": asked, "steps": plan.steps, "seeds": plan.seeds, "arms": [a.name for a in plan.arms],
+            "reckoned_s": plan.reckoned_s,
             "cut": [c for c in plan.cut if not c.endswith(f"of {MOST_STEPS}")]}  # fmt: skip
     write_atomic(path, json.dumps(kept, indent=1))
     return Allotment(plan.steps, plan.seeds, plan.arms, tuple(kept["cut"]))
+
+
+def _cost_s(
+    config: TrainConfig, corpus: CorpusReader, prompts: PromptCache, device: str, budget_s: float,
+    judging: tuple[int, int],
+) -> Callable[[Arm, int], float]:  # fmt: skip
+    """Seconds of one arm with one seed at so many steps of the joint training, as measured here; `judging`: held-out
+    pairs, and unseen sets."""
+    from uniser_model.ablation.speed import measured
+
+    speed = measured(config, corpus, prompts, device, budget_s)
+    pairs, benches = judging
+    effects = len(set(corpus.index.column("effect").to_pylist()) - {AUXILIARY})
+
+    def cost_s(arm: Arm, steps: int) -> float:
+        if arm.name not in rows:
+            rows[arm.name] = len(Part(corpus, arm).rows(config.split))
+        judged = pairs * (1 + 2 * benches) if arm.judged is None else pairs * len(arm.judged) / effects
+        return speed.arm_s(arm, steps, rows[arm.name], round(judged))
+
+    rows: dict[str, int] = {}
+    return cost_s
 
 
 def _one(

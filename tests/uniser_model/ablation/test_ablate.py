@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
 
 from tests.cli import uniser
-from tests.uniser_model.small import MemoryCorpus, picture, run_app
+from tests.uniser_model.small import MemoryCorpus, picture, run_app, save, small_config
+from uniser_core.corpus import Corpus
+from uniser_core.engine import frame_of_row, render_row
 from uniser_core.errors import InputError
+from uniser_core.order import Place
 from uniser_model.ablation.arms import AUXILIARY, JOINT, Arm, Part, arms_of
-from uniser_model.ablation.budget import LEAST_STEPS, OVERHEAD, allot, seconds
+from uniser_model.ablation.budget import LEAST_STEPS, MARGIN, allot, seconds
 from uniser_model.ablation.report import differences, gains_table
 from uniser_model.ablation.run import Judged
+from uniser_model.ablation.speed import Speed, measured
 from uniser_model.cli import ablate_app
+from uniser_model.config import build_config, set_value
+from uniser_model.data import PairStream
 from uniser_model.supervision import Draw, compose
+from uniser_model.text import PromptCache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,23 +93,105 @@ def test_studies_without_sense_are_refused() -> None:
 
 def test_a_budget_cuts_steps_then_seeds_then_arms_and_says_so() -> None:
     arms = [Arm("a", ""), Arm("b", "", steps=0.5), Arm("c", "")]
-    rich = allot(1e6, 0.1, 1000, 3, arms)
+
+    def cost(arm: Arm, steps: int) -> float:
+        """A second to start, a tenth of one a step."""
+        return 1 + 0.1 * steps * arm.steps
+
+    def time_for(steps: int, seeds: int, relative: float, count: int) -> float:
+        return seeds * (count + 0.1 * steps * relative) / (1 - MARGIN)
+
+    rich = allot(1e6, cost, 1000, 3, arms)
     assert (rich.steps, rich.seeds, len(rich.arms), rich.cut) == (1000, 3, 3, ())
-    time_for = 0.1 / (1 - OVERHEAD)
-    less = allot(400 * time_for * 7.5, 0.1, 1000, 3, arms)
+    less = allot(time_for(400, 3, 2.5, 3) + 0.01, cost, 1000, 3, arms)
     assert (less.steps, less.seeds, less.cut) == (400, 3, ("steps: 400 of 1000",))
-    little = allot(LEAST_STEPS * 1.01 * time_for * 2.5, 0.1, 1000, 3, arms)
+    assert less.reckoned_s == pytest.approx(3 * (3 + 100))
+    little = allot(time_for(LEAST_STEPS, 1, 2.5, 3) + 0.01, cost, 1000, 3, arms)
     assert (little.steps, little.seeds) == (LEAST_STEPS, 1)
     assert little.cut == ("seeds: 1 of 3", f"steps: {LEAST_STEPS} of 1000")
-    least = allot(LEAST_STEPS * 1.01 * time_for * 1.5, 0.1, 1000, 3, arms)
+    least = allot(time_for(LEAST_STEPS, 1, 1.5, 2) + 0.01, cost, 1000, 3, arms)
     assert [a.name for a in least.arms] == ["a", "b"]
     assert "left out: c" in least.cut
     with pytest.raises(InputError, match="too short"):
-        allot(LEAST_STEPS * 0.9 * time_for, 0.1, 1000, 3, arms)
+        allot(0.9 * time_for(LEAST_STEPS, 1, 1, 1), cost, 1000, 3, arms)
     assert [seconds(t) for t in ("90s", "20m", "1.5h", "1d")] == [90, 1200, 5400, 86400]
     for bad in ("20", "m", "0m", "-1h", "1 week"):
         with pytest.raises(InputError, match="--budget"):
             seconds(bad)
+
+
+def test_pictures_are_decoded_once_unless_they_do_not_fit_or_are_fresh() -> None:
+    speed = Speed(cold_s=1.0, warm_s=0.1, start_s=2.0, judge_s=0.5, batch=4, held_rows=100)
+    assert speed.training_s(30, 80) == pytest.approx(2 + 20 + 10 * 0.1)
+    assert speed.training_s(10, 80) == speed.training_s(10, 101) == 12
+    assert speed.training_s(30, 101) == speed.training_s(30, 80, fresh=True) == 32
+    assert speed.arm_s(Arm("a", "", steps=0.5), 60, 80, 10) == pytest.approx(2 + 20 + 10 * 0.1 + 5)
+    assert speed.arm_s(Arm("a", "", changes={"data.fresh": True}), 30, 80, 0) == 32
+
+
+class Slow(MemoryCorpus):
+    """Takes a while over each picture, as decoding does."""
+
+    def read(self, row: int) -> dict[str, Any]:
+        time.sleep(0.05)
+        return super().read(row)
+
+
+def test_the_speed_of_decoding_and_of_learning_are_told_apart(bert: str) -> None:
+    speed = measured(small_config(bert), Slow(pictures=200, variants=1), PromptCache(bert), "cpu", 1.0)
+    # Two pictures a step; a step of this model takes a fraction of the time of reading one.
+    assert speed.cold_s > 0.08
+    assert speed.warm_s < 0.7 * speed.cold_s
+    assert 0 < speed.judge_s < 5
+    assert speed.held_rows > 200
+
+
+def test_recipe_rows_are_drawn_anew_when_asked(bert: str, tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / "photos" / f"{i}.png", picture(f"fresh{i}", 96, 128))
+    for effect, store in (("haze", "recipe"), ("occlude", "full")):
+        uniser("synth", effect, "--source", tmp_path / "photos", "--variants", 2, "--store", store, "--out",
+               tmp_path / "pairs" / effect)  # fmt: skip
+    recipe = {"sources": [str(tmp_path / "pairs" / e) for e in ("haze", "occlude")], "test_fraction": 0}
+    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    uniser("corpus", "build", tmp_path / "recipe.yaml", "--out", tmp_path / "corpus")
+    corpus = Corpus.open(tmp_path / "corpus")
+    rows = {
+        c: [r for r in range(len(corpus)) if corpus.has(r, "input") == (c == "stored")] for c in ("stored", "recipe")
+    }
+    row = rows["recipe"][0]
+    plain, first, again, other = (corpus.read(row, *f) for f in ((), (1,), (1,), (2,)))
+    assert np.array_equal(first["input_HWC"], again["input_HWC"])
+    assert np.array_equal(first["target_HWC"], plain["target_HWC"])
+    pictures = [p["input_HWC"] for p in (plain, first, other)]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(pictures, 2))
+    # What was drawn is what is told.
+    assert np.array_equal(render_row(first, frame_of_row({**first, "target": None, "depth": {
+        "bytes": corpus.blob(row, "depth")}}, first["target_HWC"])), first["input_HWC"])  # fmt: skip
+    stored = rows["stored"][0]
+    assert np.array_equal(corpus.read(stored, 1)["input_HWC"], corpus.read(stored)["input_HWC"])
+    arm = {a.name: a for a in arms_of(["fresh"], corpus, [])}["fresh"]
+    values = small_config(bert).model_dump(mode="json")
+    for name, value in {"data.thin": 0.0, **arm.changes}.items():
+        set_value(values, name, value)
+    stream, twin = (PairStream(Part(corpus, arm), build_config(values), (3, 1)) for _ in range(2))
+
+    def shown(of: PairStream, epoch: int, row: int) -> np.ndarray:
+        return of.view(Place(epoch, row, 0), (32, 32)).input_CHW
+
+    assert np.array_equal(shown(stream, 1, row), shown(twin, 1, row))
+    fresh = [stream.cache.get(row, seed)["input_HWC"] for seed in (1, 2)]
+    assert not np.array_equal(*fresh)
+    assert stream.cache.get(stored, 1) is stream.cache.get(stored, 2)
+    with pytest.raises(InputError, match="no recipe rows"):
+        arms_of(["fresh"], Stored(), [])
+
+
+class Stored(TwoEffects):
+    """Every row has its input."""
+
+    def has(self, row: int, column: str) -> bool:
+        return True
 
 
 def test_tables_by_hand() -> None:
