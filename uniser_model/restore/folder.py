@@ -62,8 +62,14 @@ def local(folder_or_hub_id: str | Path) -> Path:
     try:
         return Path(snapshot_download(str(folder_or_hub_id)))
     except Exception as error:  # the client's and its transport's errors have no common base
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(str(folder_or_hub_id), f"is no folder, and not on the hub ({reason})", "check it") from error
+        rule = f"is no folder, and not on the hub ({hub_reason(error)})"
+        raise InputError(str(folder_or_hub_id), rule, "check it") from error
+
+
+def hub_reason(error: Exception) -> str:
+    """What the hub's client says, in a line: the status, and what it means."""
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(said[:2])[:200] or type(error).__name__
 
 
 def locate(where: str | Path) -> Path:
@@ -205,6 +211,7 @@ def push(parts: Loaded, repository: str, private: bool) -> str:
             api.create_repo(repository, private=private, exist_ok=True)
             done = api.upload_folder(repo_id=repository, folder_path=place, commit_message="Weights, codec, prompts")
         except Exception as error:  # as above
-            reason = str(error).strip().splitlines()[0]
-            raise StorageError(f"hub repository {repository}", reason, "hf auth login, or see the reason") from error
+            raise StorageError(
+                f"hub repository {repository}", hub_reason(error), "hf auth login, or see the reason"
+            ) from error
     return str(done)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uniser_core.errors import InputError
 
 from uniser_model.checkpoint import read_tensors
+from uniser_model.restore.folder import hub_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,7 @@ def _of_hub(where: str, option: str) -> Path:
             return Path(hf_hub_download(repository, file))
         return Path(snapshot_download(repository, allow_patterns=["*.safetensors"]))
     except Exception as error:  # the client's and its transport's errors have no common base
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        rule = f"is no file or folder, and not on the hub ({reason})"
+        rule = f"is no file or folder, and not on the hub ({hub_reason(error)})"
         raise InputError(f"{option} {where}", rule, "download it elsewhere, and give the file") from error
 
 
