@@ -202,7 +202,8 @@ def run_eval(
         benches, [*pictures, *([Controls(model, c) for c in CONTROLS] if control else [])], ScoreFile(folder), limit
     )
     facts = {
-        "checkpoint": model.digest, "seed": seed, "interval": COVERAGE, "resamples": RESAMPLES, "failed": result.failed,
+        "checkpoint": model.digest, "seed": seed, "limit": limit, "interval": COVERAGE, "resamples": RESAMPLES,
+        "failed": result.failed,
         "benches": [{"name": b.name, "root": roots[b.name], "kind": b.kind,
                      "protocols": {p.name: p.about for p in b.protocols}} for b in benches],
     }  # fmt: skip
