@@ -219,7 +219,7 @@ class ParquetBlobs:
         self.footer = source.read_at(source.size - 8 - footer_bytes, footer_bytes + 8)
         try:
             self.metadata: pq.FileMetaData = pq.read_metadata(pa.BufferReader(MAGIC + self.footer))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(where, f"its Parquet footer is damaged ({reason})", "write or fetch it again") from error
 

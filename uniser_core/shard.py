@@ -27,6 +27,8 @@ DICTIONARY_LIMIT_BYTES = 1 << 30
 ROW_GROUP_LIMIT_BYTES = 1 << 30
 # Pairs without other variants share row groups: one of a single row takes a third of an import's time to write.
 SINGLES, SINGLES_BYTES = 32, 1 << 24
+# What Arrow raises over a file that is damaged: names and text that are no UTF-8, too.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def writer_options(schema: pa.Schema) -> dict[str, Any]:
@@ -145,7 +147,7 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 check_schema(file.schema_arrow, self.schema, where)
                 return int(file.metadata.num_rows)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             # A damaged footer is an OSError to Arrow, and so is a lost connection, which is no reason to delete.
             sure = isinstance(error, (pa.ArrowInvalid, UnicodeDecodeError))
             rule = f"{'is not a whole Parquet file' if sure else 'cannot be read'} ({str(error).splitlines()[0]})"
@@ -163,7 +165,7 @@ class PairSet:
                 table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
                 # Compacted, or the one row would still drag its whole row group through to_pylist.
                 found: dict[str, Any] = self._plain(pa.Table.from_batches(table.to_batches()), shard)[0]
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise InputError(self.store.path(shard), str(error).splitlines()[0], "check the shard") from error
         return found
 

@@ -1,6 +1,7 @@
 """Coverage-guided fuzzing of our own parsers: `python -m tests.fuzz all|TARGET… [--minutes 10] [--json FILE]`.
 
-Corpora and findings lie in `build/fuzz/TARGET`; exit 1 when there are findings. Needs atheris: pip install 'uniser[fuzz]'.
+Corpora and findings lie in `build/fuzz/TARGET`; exit 1 when there are findings. Needs atheris:
+pip install 'uniser[fuzz]'.
 """
 
 from __future__ import annotations

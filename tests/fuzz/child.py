@@ -18,7 +18,7 @@ from typing import Any
 
 import atheris
 
-from tests.fuzz.plan import TARGETS
+from tests.fuzz.plan import HARM, TARGETS
 
 MEMORY_CAP_MB = 4096
 TIME_CAP_S = 5
@@ -31,7 +31,7 @@ class _HungError(Exception):
 
 def main(name: str, seconds: int, seed: int, corpus: str, findings: str) -> None:
     """Fuzz until the time is over."""
-    with atheris.instrument_imports(include=[*TARGETS[name].modules]):
+    with atheris.instrument_imports(include=[*TARGETS.get(name, HARM).modules]):
         from tests.fuzz.targets import READERS
 
         run = READERS[name]

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cli import ROOT, environment
-from tests.fuzz.plan import TARGETS
+from tests.fuzz.plan import HARM, TARGETS
 from tests.fuzz.seeds import starting_inputs
 
 FOUND = Path(__file__).parent / "found"
 MOST_DEATHS = 50
+# The fuzzer itself takes more and more memory, so a child works for so long at most.
+SLICE_S = 200
 # A child that neither ends in its time nor is ended by libFuzzer.
 GRACE_S = 180
 
@@ -30,14 +32,15 @@ class Fuzzed:
     coverage: int = 0
     features: int = 0
     inputs_kept: int = 0
+    children: int = 0
     deaths: int = 0
     findings: list[str] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         """For people."""
         return (
-            f"{name}: {self.runs} runs in {self.seconds / 60:.1f} min, {self.coverage} edges, {self.features} features, "
-            f"{self.inputs_kept} inputs kept, {len(self.findings)} findings"
+            f"{name}: {self.runs} runs in {self.seconds / 60:.1f} min, {self.coverage} edges, "
+            f"{self.features} features, {self.inputs_kept} inputs kept, {len(self.findings)} findings"
         )
 
 
@@ -46,12 +49,12 @@ def fuzz(name: str, seconds: float, folder: Path, seed: int = 1) -> Fuzzed:
     corpus, findings = folder / name / "corpus", folder / name / "findings"
     for place in (corpus, findings):
         place.mkdir(parents=True, exist_ok=True)
-    target, done = TARGETS[name], Fuzzed()
+    target, done = TARGETS.get(name, HARM), Fuzzed()
     for data in starting_inputs(target.seeds, target.choices):
         (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     start = time.monotonic()
     while (left := seconds - (time.monotonic() - start)) > 1 and done.deaths < MOST_DEATHS:
-        _one_child(name, max(1, int(left)), seed + done.deaths, corpus, findings, done)
+        _one_child(name, max(1, int(min(left, SLICE_S))), seed + done.children, corpus, findings, done)
     done.seconds = time.monotonic() - start
     done.inputs_kept = len(list(corpus.iterdir()))
     done.findings = sorted(p.name for p in findings.iterdir() if p.suffix != ".txt")
@@ -73,6 +76,7 @@ def _one_child(name: str, seconds: int, seed: int, corpus: Path, findings: Path,
     done.runs += int(ended[1] if ended else progress[-1][0])
     done.coverage = max(done.coverage, *(int(c) for _, c, _ in progress))
     done.features = max(done.features, *(int(f) for _, _, f in progress))
+    done.children += 1
     done.deaths += child.returncode != 0
 
 

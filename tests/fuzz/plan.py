@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """`modules` are traced, `seeds` (`tests.fuzz.seeds`) are begun with; the first byte says which of `choices` readers."""
+    """`modules` are traced, `seeds` (`tests.fuzz.seeds`) begun with; the first byte chooses of `choices` readers."""
 
     what: str
     modules: tuple[str, ...]
@@ -14,6 +14,8 @@ class Target(NamedTuple):
     choices: int = 0
 
 
+# The harness itself is tried on this one.
+HARM = Target("a reader with a bug", ("uniser_core.decode_checks",), ("png",))
 TARGETS = {
     "png": Target(
         "the PNG reader, against OpenCV and its own writer; chunk walkers",
@@ -42,7 +44,7 @@ TARGETS = {
         ("aggregate.importers.tree", "uniser_core.sources", "tarfile", "zipfile"), ("tar", "zip"),
     ),
     "blobs": Target(
-        "Parquet pages, walked for the byte ranges of blobs", ("uniser_core.parquet_blobs", "uniser_core.parquet_footer"),
-        ("parquet_pages",)
+        "Parquet footers and pages, walked for the byte ranges of blobs",
+        ("uniser_core.parquet_blobs", "uniser_core.parquet_footer"), ("parquet_pages",),
     ),
 }  # fmt: skip

@@ -5,6 +5,7 @@ Imported under instrumentation (`tests.fuzz.child`). Files are written into the 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from pathlib import Path
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 def each(data: bytes, *readers: Callable[[bytes], Any]) -> None:
     """Each reader may refuse."""
     for read in readers:
-        try:
+        with contextlib.suppress(UniserError):
             read(data)
-        except UniserError:
-            pass
 
 
 def mended_png(data: bytes) -> bytes:
@@ -210,6 +209,14 @@ def blobs(data: bytes) -> None:
         assert (found.length[there] >= 0).all()
 
 
+def harm(data: bytes) -> None:
+    """A bug, for the harness to find."""
+    from uniser_core.decode_checks import png_chunk
+
+    if len(png_chunk(data, b"IHDR")) == 13:
+        raise KeyError("as a bug does")
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
-    "png": png, "headers": headers, "yaml": yaml, "texts": texts, "archives": archives, "blobs": blobs,
+    "png": png, "headers": headers, "yaml": yaml, "texts": texts, "archives": archives, "blobs": blobs, "harm": harm,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from uniser_core.errors import InputError
 from uniser_core.frame_row import FRAME_SCHEMA
-from uniser_core.shard import PairSet
+from uniser_core.shard import UNREADABLE, PairSet
 from uniser_core.sources.base import Source, SourceItem, SourceOptions
 from uniser_core.sources.resize import area, fit
 
@@ -49,7 +49,7 @@ class RenderedFrames(Source):
             with self.shards.store.open(shard) as stream:
                 table = pq.ParquetFile(stream).read_row_group(group).slice(number, 1)
                 row: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise InputError(f"{item.key} of {self.spec}", str(error).splitlines()[0], "check the shard") from error
         return frame_of(row, self.options)
 
