@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from uniser_core.corpus import INDEX_SCHEMA
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
+from uniser_core.shard import UNREADABLE
 
 from aggregate.shards import damaged
 
@@ -45,7 +46,7 @@ def emit(units: Iterable[tuple[str, Shard, int]], chosen: pa.Table) -> dict[str,
             continue
         try:
             rows = file.read_row_group(group, columns=list(METADATA_COLUMNS))
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             raise damaged(shard, error) from error
         if len(keep):
             columns = {n: rows.column(n).take(keep) for n in METADATA_COLUMNS}

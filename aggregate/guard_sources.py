@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from uniser_core import codecs
 from uniser_core.errors import InputError
+from uniser_core.shard import UNREADABLE
 from uniser_core.sources.base import SourceItem, SourceOptions
 from uniser_core.sources.folder import PictureFolder
 from uniser_core.storage import Store
@@ -117,7 +117,7 @@ def _pair_set(path: str) -> Guard:
         for group in range(len(facts.group_rows)):
             try:
                 table = file.read_row_group(group, columns=["split", "target_sha256", "input_sha256"])
-            except (pa.ArrowException, OSError) as error:
+            except UNREADABLE as error:
                 raise damaged(shard, error) from error
             tests += (published(table) == PUBLISHED_TEST).tolist()
             rows += [(shard, group, number, row) for number, row in enumerate(table.to_pylist())]
@@ -185,7 +185,7 @@ def stored(pictures: Sequence[Located]) -> Iterator[tuple[Located, str, bytes | 
         for group, of_group in groupby(of_shard, key=lambda p: p.row_group):
             try:
                 names = file.read_row_group(group, columns=["pair_id"]).column(0).to_pylist()
-            except (pa.ArrowException, OSError) as error:
+            except UNREADABLE as error:
                 raise damaged(shard, error) from error
             ranges = {c: blobs.ranges(f"{c}.bytes", [group]) for c in ("target", "input")}
             for picture in of_group:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from uniser_core import codecs, engine, registry
 from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
+from uniser_core.shard import UNREADABLE
 
 from aggregate.keys import hash_rows, hash_strings, key_of
 from aggregate.near import thumbnail
@@ -76,7 +77,7 @@ def scan(units: Iterable[tuple[int, Shard, int]], rules: Rules) -> pa.Table:
         blobs, file = opened[1], opened[2]
         try:
             rows = file.read_row_group(group, columns=_columns(file.schema_arrow, rules))
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             raise damaged(shard, error) from error
         first = sum(blobs.metadata.row_group(g).num_rows for g in range(group))
         verdicts = judge(rows, rules, shard.source)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from uniser_core.errors import InputError
 from uniser_core.pair import PAIR_SCHEMA, check_schema
 from uniser_core.parquet_blobs import ParquetBlobs
+from uniser_core.shard import UNREADABLE
 from uniser_core.storage import Store, resolve
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def inspect(shard: Shard) -> ShardFacts:
             column = file.read_row_group(group, columns=["effect"]).column(0)
             for item in pc.value_counts(pc.cast(column, pa.string())).to_pylist():
                 effects[item["values"]] += item["counts"]
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(shard, error) from error
     footer = hashlib.sha256(blobs.footer).hexdigest()
     rows = tuple(blobs.metadata.row_group(g).num_rows for g in range(file.num_row_groups))

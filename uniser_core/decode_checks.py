@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # A 300-megapixel picture takes 0.9 GB as 8-bit RGB, 3.6 GB as linear light.
 MAX_PIXELS = 300_000_000
+_PNG_HEADER_BYTES = 33
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "jpeg"),
@@ -139,7 +140,9 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _png_is_whole(data: bytes) -> bool:
-    return any(name == b"IEND" and end <= len(data) for name, _, end in _png_chunks(data))
+    chunks = list(_png_chunks(data))
+    headed = bool(chunks) and chunks[0][0] == b"IHDR" and chunks[0][2] == _PNG_HEADER_BYTES
+    return headed and any(name == b"IEND" and end <= len(data) for name, _, end in chunks)
 
 
 def png_chunk(png: bytes, wanted: bytes) -> bytes:

@@ -11,12 +11,17 @@ from uniser_core.errors import InputError
 def read_yaml(text: str | bytes, what: str) -> Any:
     """The value of a YAML text (UTF-8); tags that would build objects are refused. `what` is for messages alone.
 
-    Raises InputError when it is no YAML, no text, nested too deep, or holds a number or date that cannot be.
+    Raises InputError when it is no YAML, no text, over 256 KiB, nested over 64 deep, over a million values once its
+    aliases are written out, or holds a number or date that cannot be.
     """
     import yaml
 
+    from uniser_core.plain_yaml import MOST_BYTES, load_plain
+
+    if len(text) > MOST_BYTES:
+        raise InputError(what, f"has {len(text):,} bytes, {MOST_BYTES:,} at most are read", "cut it into several")
     try:
-        return yaml.safe_load(text.decode() if isinstance(text, bytes) else text)
+        return load_plain(text.decode() if isinstance(text, bytes) else text)
     except yaml.YAMLError as error:
         raise InputError(what, "is not YAML: " + " ".join(str(error).split()), "mend that line") from None
     except RecursionError:

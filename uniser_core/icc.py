@@ -20,6 +20,7 @@ SRGB_D50 = np.array(
     [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
 )
 _PROBE_STEPS = 9
+_MOST_LIGHT = 16.0
 
 
 @lru_cache(maxsize=64)
@@ -102,7 +103,14 @@ def _xyz(tag: bytes) -> Float64:
 
 
 def _curve(tag: bytes) -> Float32 | None:
-    """A tone curve as a table over all 16-bit codes, float32 (65536,)."""
+    """A tone curve as a table over all 16-bit codes, float32 (65536,); None where it is none."""
+    with np.errstate(all="ignore"):
+        light = _any_curve(tag)
+    # Codes are light of 0 to 1, but for rounding and some headroom.
+    return light if light is not None and (np.abs(light) <= _MOST_LIGHT).all() else None
+
+
+def _any_curve(tag: bytes) -> Float32 | None:
     x = np.arange(65536) / 65535.0
     try:
         if tag[:4] == b"curv":

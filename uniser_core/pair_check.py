@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from uniser_core import codecs, metrics
 from uniser_core.engine import frame_of_row, input_pixels, render_row
 from uniser_core.errors import UniserError
 from uniser_core.pair import params_of
-from uniser_core.shard import PairSet
+from uniser_core.shard import UNREADABLE, PairSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +68,7 @@ def check_pairs(uri: str, replay_every: int = 10, tolerance: int = 0) -> CheckRe
                 report.problems.append(f"{shard}: {row['pair_id']}: {what}")
     except UniserError as error:
         report.problems.append(str(error))
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         report.problems.append(f"{uri}: cannot be read to its end: {str(error).splitlines()[0]}")
     return report
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -26,9 +27,12 @@ Int64 = npt.NDArray[np.int64]
 DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = 0, 2, 3
 PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY = 0, 2, 3, 8
 MAGIC = b"PAR1"
+CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW")
 # One read covers many short values; before a long one, only its 4-byte length is read.
 WINDOW_BYTES, LONG_VALUE_BYTES = 4096, 1024
 HEADER_LIMIT_BYTES = 1 << 24
+# A row group of so many pictures would hold 64 bytes of each; what claims more would only cost memory.
+MOST_ROWS = 1 << 25
 
 
 class BlobRanges(NamedTuple):
@@ -138,6 +142,8 @@ class _Compact:
         return (value >> 1) ^ -(value & 1)
 
     def value(self, kind: int, depth: int) -> Any:
+        if depth > 8:
+            raise _GarbageError("a page header nested too deep")
         if kind in (1, 2, 3):
             return self.take(1)[0] if kind == 3 else kind == 1
         if kind in (4, 5, 6):
@@ -147,7 +153,7 @@ class _Compact:
         if kind in (9, 10):
             head = self.take(1)[0]
             count = head >> 4 if head >> 4 != 15 else self.varint()
-            return [self.value(3 if head & 15 in (1, 2) else head & 15, depth) for _ in range(count)]
+            return [self.value(3 if head & 15 in (1, 2) else head & 15, depth + 1) for _ in range(count)]
         if kind == 12:
             return self.struct(depth + 1)
         raise _GarbageError(f"Thrift type {kind} in a page header")
@@ -157,8 +163,8 @@ class _Compact:
         field = 0
         while head := self.take(1)[0]:
             field = field + (head >> 4) if head >> 4 else self.zigzag()
-            if depth > 8 or len(fields) > 64:
-                raise _GarbageError("a page header nested too deep")
+            if len(fields) > 64:
+                raise _GarbageError("a page header of too many fields")
             fields[field] = self.value(head & 15, depth)
         return fields
 
@@ -213,7 +219,7 @@ class ParquetBlobs:
         self.footer = source.read_at(source.size - 8 - footer_bytes, footer_bytes + 8)
         try:
             self.metadata: pq.FileMetaData = pq.read_metadata(pa.BufferReader(MAGIC + self.footer))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(where, f"its Parquet footer is damaged ({reason})", "write or fetch it again") from error
 
@@ -226,6 +232,16 @@ class ParquetBlobs:
             raise InputError(path, "does not exist", "check the path") from error
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror or error})", "check the path") from error
+
+    @cached_property
+    def _chunks(self) -> Int64:
+        """See `chunk_table`."""
+        from uniser_core.parquet_footer import chunk_table  # compiled: numba takes its time to load
+
+        table = chunk_table(self.footer[:-8], self.metadata.num_row_groups, len(self.metadata.schema))
+        if table is None:
+            raise InputError(self.where, "its Parquet footer is damaged", "write or fetch it again")
+        return table
 
     def column_index(self, column: str) -> int:
         """Number of the leaf column whose dotted path is `column`. Raises InputError when there is none."""
@@ -255,21 +271,21 @@ class ParquetBlobs:
         return data
 
     def _chunk(self, index: int, group: int) -> BlobRanges:
-        leaf, chunk = self.metadata.schema.column(index), self.metadata.row_group(group).column(index)
+        leaf, chunk = self.metadata.schema.column(index), self._chunks[group, index]
         where = f"{self.where}: column '{leaf.path}', row group {group}"
         if leaf.max_repetition_level or leaf.physical_type != "BYTE_ARRAY":
             raise InputError(where, f"is {leaf.physical_type}, or a list", "only flat byte columns have byte ranges")
-        if chunk.compression != "UNCOMPRESSED":
+        codec, count, stored, start, dictionary_at = map(int, chunk[1:])
+        if codec:
+            how = CODECS[codec] if 0 < codec < len(CODECS) else f"codec {codec}"
             remedy = "write image columns with compression NONE"
-            raise InputError(where, f"is compressed ({chunk.compression}), so its blobs have no byte range", remedy)
-        if chunk.num_values <= 0:
+            raise InputError(where, f"is compressed ({how}), so its blobs have no byte range", remedy)
+        if count <= 0:
             return NO_RANGES
-        start = chunk.data_page_offset
-        if chunk.dictionary_page_offset is not None:
-            start = min(start, chunk.dictionary_page_offset)
+        if dictionary_at >= 0:
+            start = min(start, dictionary_at)
         try:
-            end = start + chunk.total_compressed_size
-            return _ChunkReader(self.source, start, end, leaf.max_definition_level).ranges(chunk.num_values)
+            return _ChunkReader(self.source, start, start + stored, leaf.max_definition_level).ranges(count)
         except (_GarbageError, _TooShortError) as error:
             reason = str(error) or "it ends too early"
             raise InputError(where, f"is damaged: {reason}", "write or fetch the file again") from error
@@ -284,6 +300,8 @@ class _ChunkReader:
         self.source, self.at, self.end, self.max_level = source, start, end, max_level
 
     def ranges(self, count: int) -> BlobRanges:
+        if count > MOST_ROWS:
+            raise _GarbageError(f"it claims {count} rows")
         offset, length = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
         dictionary, filled = NO_RANGES, 0
         while filled < count:

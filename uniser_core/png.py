@@ -24,6 +24,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 # Colour types that are read back here: grey and RGB.
 CHANNELS = {0: 1, 2: 3}
+# Deflate makes a byte of 1032 at most: what announces more is damaged, and must not be given the memory.
+MOST_DEFLATED = 1032
 IHDR_AT, HEADER_SIZE, HEADER_BYTES = 8, 13, 33
 FILTER_UP = 2
 DEFLATE_LEVEL = 1
@@ -78,6 +80,8 @@ def decode_png(data: bytes) -> npt.NDArray[Any] | None:
     if isal_zlib.crc32(chunk) != int.from_bytes(data[start + length : start + length + 4], "big"):
         return None
     row_bytes = width * CHANNELS[kind] * bits // 8
+    if height * (row_bytes + 1) > length * MOST_DEFLATED:
+        return None
     try:
         plain = isal_zlib.decompress(chunk[4:], bufsize=height * (row_bytes + 1))
     except isal_zlib.error:  # type: ignore[misc]

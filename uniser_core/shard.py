@@ -27,6 +27,8 @@ DICTIONARY_LIMIT_BYTES = 1 << 30
 ROW_GROUP_LIMIT_BYTES = 1 << 30
 # Pairs without other variants share row groups: one of a single row takes a third of an import's time to write.
 SINGLES, SINGLES_BYTES = 32, 1 << 24
+# What Arrow raises over a file that is damaged: names and text that are no UTF-8, too.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def writer_options(schema: pa.Schema) -> dict[str, Any]:
@@ -145,7 +147,7 @@ class PairSet:
                 file = pq.ParquetFile(stream)
                 check_schema(file.schema_arrow, self.schema, where)
                 return int(file.metadata.num_rows)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             # A damaged footer is an OSError to Arrow, and so is a lost connection, which is no reason to delete.
             sure = isinstance(error, (pa.ArrowInvalid, UnicodeDecodeError))
             rule = f"{'is not a whole Parquet file' if sure else 'cannot be read'} ({str(error).splitlines()[0]})"
@@ -157,32 +159,31 @@ class PairSet:
 
     def row_at(self, shard: str, group: int, row: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
         """One row by its place, nothing else of its row group kept. Raises InputError when it cannot be read."""
-        try:
-            with self.store.open(shard) as stream:
-                file = pq.ParquetFile(stream, read_dictionary=self._shared)
-                table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
-                # Compacted, or the one row would still drag its whole row group through to_pylist.
-                found: dict[str, Any] = self._plain(pa.Table.from_batches(table.to_batches()), shard)[0]
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(self.store.path(shard), str(error).splitlines()[0], "check the shard") from error
+        with self.reading(shard), self.store.open(shard) as stream:
+            file = pq.ParquetFile(stream, read_dictionary=self._shared)
+            table = file.read_row_group(group, columns=list(columns) if columns else None).slice(row, 1)
+            # Compacted, or the one row would still drag its whole row group through to_pylist.
+            found: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
         return found
+
+    @contextlib.contextmanager
+    def reading(self, shard: str) -> Iterator[None]:
+        """What is read inside: Arrow's errors become an InputError that names the shard."""
+        try:
+            yield
+        except UNREADABLE as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            remedy = "if the disk or connection is sound, delete it and run its job again"
+            raise InputError(self.store.path(shard), f"cannot be read to its end: {reason}", remedy) from error
 
     def places(self, columns: Sequence[str]) -> Iterator[tuple[str, int, int, dict[str, Any]]]:
         """(shard, row group, row in it, these columns) of every row: for columns without pictures."""
         for name in self.shards:
-            with self.store.open(name) as stream:
+            with self.reading(name), self.store.open(name) as stream:
                 file = pq.ParquetFile(stream)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns))
-                    yield from ((name, group, number, row) for number, row in enumerate(self._plain(table, name)))
-
-    def _plain(self, table: pa.Table, shard: str) -> list[dict[str, Any]]:
-        try:
-            rows: list[dict[str, Any]] = table.to_pylist()
-        except UnicodeDecodeError as error:  # Arrow takes a file's word that its text is UTF-8
-            where = self.store.path(shard)
-            raise InputError(where, f"holds text that is none ({error})", "delete it and run its job again") from error
-        return rows
+                    yield from ((name, group, number, row) for number, row in enumerate(table.to_pylist()))
 
     def find(self, pair_id: str) -> dict[str, Any]:
         """The row of a pair. Raises InputError when there is none."""
@@ -203,10 +204,10 @@ class PairSet:
     def located_rows(self, columns: Sequence[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """(shard name, row) in shard order."""
         for name in self.shards:
-            with self.store.open(name) as stream:
+            with self.reading(name), self.store.open(name) as stream:
                 # One batch is at most one clean picture's variants, so memory stays small.
                 file = pq.ParquetFile(stream, read_dictionary=self._shared)
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns) if columns else None)
-                    for row in self._plain(table, name):
+                    for row in table.to_pylist():
                         yield name, row

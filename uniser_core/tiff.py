@@ -28,14 +28,15 @@ def read_tiff(data: bytes, name: str) -> TiffHeader:
     try:
         tags = _tags(data)
         width, height = tags[_WIDTH][0], tags[_HEIGHT][0]
-    except (struct.error, KeyError, IndexError, ValueError) as error:
+        profile = bytes(tags[_PROFILE]) if _PROFILE in tags else None
+    except (struct.error, KeyError, IndexError, ValueError, OverflowError) as error:
         raise damaged(name, "the tiff directory is damaged or ends too early") from error
-    if _DNG in tags or tags.get(_SUBFILE, (0,))[0] & 1:
+    if _DNG in tags or any(kind & 1 for kind in tags.get(_SUBFILE, ())[:1]):
         raise InputError(f"{name} is a camera raw file", "only its thumbnail could be read", "develop it first")
-    bits = max(tags.get(_BITS, (1,)))
-    if 3 in tags.get(_FORMAT, (1,)):
+    bits = max((1, *tags.get(_BITS, ())))
+    if 3 in tags.get(_FORMAT, ()):
         bits = max(bits, 32)
-    return TiffHeader(width, height, bits, bytes(tags[_PROFILE]) if _PROFILE in tags else None)
+    return TiffHeader(width, height, bits, profile)
 
 
 def _tags(data: bytes) -> dict[int, tuple[int, ...]]:

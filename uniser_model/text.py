@@ -61,8 +61,9 @@ class HubEncoder:
                 "clip_text_model": transformers.CLIPTextModel,
             }.get(config.model_type, transformers.AutoModel)
             # Weights are safetensors or nothing: a pickled .bin could run code. They stay as exact as they are stored.
-            options: dict[str, Any] = {"use_safetensors": True, "dtype": "auto"}
-            self.model = kind.from_pretrained(where, subfolder=part[0], local_files_only=local, **options).eval()
+            self.model = kind.from_pretrained(
+                where, subfolder=part[0], local_files_only=local, use_safetensors=True, dtype="auto"
+            ).eval()
             self.tokenizer = transformers.AutoTokenizer.from_pretrained(
                 where, subfolder=part[1], local_files_only=local
             )

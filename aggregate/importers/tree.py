@@ -97,14 +97,14 @@ class Tree:
             )
             for member, offset, size in members:
                 self._add(f"{folder}/{member}", Place(number, path, member, offset, size))
-        except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             self.notes.append(f"{name} is not whole ({reason}): what could be listed of it is taken")
 
     def _zip_members(self, number: int, path: str) -> Iterable[tuple[str, int, int]]:
         archive = self._zip(number, path)
         for info in archive.infolist():
-            if not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG):
+            if info.filename and not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG):
                 yield info.filename, -1, info.file_size
 
     def _tar_members(self, number: int, path: str) -> Iterable[tuple[str, int, int]]:

@@ -80,8 +80,7 @@ def _open(path: Path, rng: np.random.Generator, camera: int) -> BuiltScene:
             path.name, f"cannot be opened ({reason})", "open it in Blender 5.0 and save it again"
         ) from error
     scene = bpy.context.scene
-    for text in bpy.data.texts:  # belt and braces: nothing may register itself later
-        text.use_module = False
+    _disarm(bpy)
     meshes = [o for o in scene.objects if o.type == "MESH" and o.visible_get() and not o.hide_render]
     if not meshes:
         raise InputError(path.name, "holds nothing to see", "put a mesh into it")
@@ -106,6 +105,14 @@ def _open(path: Path, rng: np.random.Generator, camera: int) -> BuiltScene:
         _place_camera(scene, meshes, rng)
     bpy.context.view_layer.update()
     return BuiltScene(scene, objects, [], settings.license, settings.attribution)
+
+
+def _disarm(bpy: Any) -> None:
+    """Freestyle runs the Python of its style modules whether scripts are allowed or not; no text registers itself."""
+    for scene in bpy.data.scenes:
+        scene.render.use_freestyle = False
+    for text in bpy.data.texts:
+        text.use_module = False
 
 
 def _grey_world(scene: Any) -> None:

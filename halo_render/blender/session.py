@@ -115,7 +115,7 @@ def configure(scene: Any, settings: RenderSettings, seed: int) -> None:
     render.resolution_x, render.resolution_y, render.resolution_percentage = settings.width, settings.height, 100
     render.use_persistent_data = False
     render.film_transparent = False
-    render.use_compositing = render.use_sequencer = False
+    render.use_compositing = render.use_sequencer = render.use_freestyle = False
     layer = scene.view_layers[0]
     for name in ("combined", "z", "normal", "object_index", "emit", "environment"):
         setattr(layer, f"use_pass_{name}", True)

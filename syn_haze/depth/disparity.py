@@ -71,7 +71,7 @@ def depth_m() -> Float32:
     """Depth along the optical axis in metres, float32 (500, 741), holes filled."""
     import io
 
-    with np.load(io.BytesIO(_data("motorcycle_disp.npz"))) as stored:
+    with np.load(io.BytesIO(_data("motorcycle_disp.npz")), allow_pickle=False) as stored:
         disparity = np.asarray(stored["arr_0"], np.float64)
     return (FOCAL_PX * BASELINE_M / (fill_holes(disparity) + OFFSET_PX)).astype(np.float32)
 

@@ -77,7 +77,9 @@ class HubDepth(ModelDepth):
         from transformers import AutoModelForDepthEstimation
 
         try:
-            network = AutoModelForDepthEstimation.from_pretrained(self.where, local_files_only=self.is_folder)
+            network = AutoModelForDepthEstimation.from_pretrained(
+                self.where, local_files_only=self.is_folder, use_safetensors=True
+            )
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"depth model '{self.model}'", reason, "give a depth-estimation model") from error

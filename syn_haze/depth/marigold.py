@@ -73,7 +73,7 @@ class MarigoldDepth(ModelDepth):
         disable_progress_bar()
         try:
             pipeline = MarigoldDepthPipeline.from_pretrained(
-                self.where, local_files_only=self.is_folder, low_cpu_mem_usage=False
+                self.where, local_files_only=self.is_folder, low_cpu_mem_usage=False, use_safetensors=True
             )
         except (OSError, ValueError, RuntimeError, AttributeError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tests.hostile.harness import run_kind, totals
 
-# Over 10,000 in all; Blender opens files slowly, and each of these is read by all of a kind's readers.
+# Over 10,000 in all; Blender opens files slowly. Each is read by all of a kind's readers.
 NUMBERS = {
     "png": 1400, "jpeg": 1300, "exr": 1200, "jxl": 1200, "tiff": 1400, "webp": 1200, "other": 1000, "npy": 700,
-    "parquet": 500, "params": 300, "yaml": 500, "tar": 400, "zip": 400, "safetensors": 500, "glb": 150,
+    "parquet": 500, "params": 300, "yaml": 500, "tar": 400, "zip": 400, "safetensors": 500, "glb": 150, "blend": 400,
 }  # fmt: skip
 
 
@@ -29,7 +29,10 @@ def main() -> int:
         counts[kind] = run_kind(kind, range(max(1, int(NUMBERS[kind] * given.share))))
         print("\n".join([counts[kind].line(kind), *(f"  {line}" for line in counts[kind].bad[:20])]), flush=True)
     summed = totals(counts)
-    print(f"all: {summed['tried']} tried, {summed['read']} read, {summed['refused']} refused, {summed['bad']} bad")
+    print(
+        f"all: {summed['tried']} tried, {summed['read']} read, {summed['refused']} refused, "
+        f"{summed['lost']} lost with their Blender, {summed['bad']} bad"
+    )
     if given.json:
         facts = {"all": dict(summed), "kinds": {k: asdict(c) for k, c in counts.items()}}
         Path(given.json).write_text(json.dumps(facts, indent=1) + "\n")

@@ -32,6 +32,8 @@ TIME_CAP_S = 5
 WALL_CAP_S = 120.0
 # A picture of 300 megapixels, the most that is read, is 3.6 GB in linear light.
 MEMORY_CAP_MB = 4096
+# Read by Blender, in a process of its own in the product too: one that dies or is ended costs its scene alone.
+BLENDER = ("glb", "blend")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NEVER = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")
 PATHS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.move")
@@ -44,6 +46,7 @@ class Count:
     tried: int = 0
     read: int = 0
     refused: int = 0
+    lost: int = 0
     worst_s: float = 0.0
     most_mb: float = 0.0
     bad: list[str] = field(default_factory=list)
@@ -51,8 +54,8 @@ class Count:
     def line(self, kind: str) -> str:
         """For people."""
         return (
-            f"{kind}: {self.tried} tried, {self.read} read, {self.refused} refused, {len(self.bad)} bad; "
-            f"at most {self.worst_s:.2f} s and {self.most_mb:.0f} MB more"
+            f"{kind}: {self.tried} tried, {self.read} read, {self.refused} refused, {self.lost} lost, "
+            f"{len(self.bad)} bad; at most {self.worst_s:.2f} s and {self.most_mb:.0f} MB more"
         )
 
 
@@ -66,9 +69,17 @@ def run_kind(kind: str, numbers: range) -> Count:
 
 
 def _one_child(kind: str, made: list[bytes], waiting: list[int], count: Count) -> list[int]:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        left = _watched(kind, made, waiting, count, folder)
+        if left_behind := _strangers(Path(folder)):
+            count.bad.append(f"{kind}: a child that ended left {left_behind[0].name}")
+    return left
+
+
+def _watched(kind: str, made: list[bytes], waiting: list[int], count: Count, folder: str) -> list[int]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    child = context.Process(target=_child, args=(theirs, kind, made, waiting), daemon=True)
+    child = context.Process(target=_child, args=(theirs, kind, made, waiting, folder), daemon=True)
     child.start()
     theirs.close()
     at_work: int | None = None
@@ -98,7 +109,10 @@ def _one_child(kind: str, made: list[bytes], waiting: list[int], count: Count) -
         left.remove(at_work)
         count.tried += 1
         ended = {"SIGPROF": f"took more than {TIME_CAP_S} s of processor time"}.get(ended, f"died: {ended}")
-        count.bad.append(f"{kind} {at_work}: {ended}")
+        if kind in BLENDER:
+            count.lost += 1
+        else:
+            count.bad.append(f"{kind} {at_work}: {ended}")
     elif left:
         raise AssertionError(f"{kind}: the child ended with {len(left)} inputs left ({ended})")
     return left
@@ -113,36 +127,37 @@ def _note(count: Count, kind: str, number: int | None, outcome: str, seconds: fl
         count.bad.append(f"{kind} {number}: {outcome}")
 
 
-def _child(connection: Connection, kind: str, made: list[bytes], numbers: list[int]) -> None:
+def _child(connection: Connection, kind: str, made: list[bytes], numbers: list[int], folder: str) -> None:
     # What decoders say of damage on their own is a flood here.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
-        place = Path(folder, "place")
-        place.mkdir()
-        os.chdir(place)
-        if kind == "params":
-            (shard,) = seeds(["parquet"])["parquet"]
-            Path(folder, "seed.parquet").write_bytes(shard)
-        for data in made if kind != "harm" else ():  # imports, caches and pools are there before anything is watched
-            try:
-                TARGETS[kind](data, place)
-            except UniserError as error:
-                if kind != "yaml":  # each reader takes some of them
-                    connection.send(("broken", f"a valid {kind} is refused: {error}"))
-                    return
-        watch = _Watch(folder)
-        base = _status_mb("VmSize:")
-        limit = int(base + MEMORY_CAP_MB) << 20
-        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-        for number in numbers:
-            connection.send(("begin", number))
-            connection.send(
-                ("end", *_try(kind, hostile(kind, number, made) if kind != "harm" else made[number], place, watch))
-            )
-        watch.on = False
-        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    place = Path(folder, "place")
+    place.mkdir()
+    os.chdir(place)
+    if kind == "params":
+        (shard,) = seeds(["parquet"])["parquet"]
+        Path(folder, "seed.parquet").write_bytes(shard)
+    for data in (
+        made[-1:] if kind in BLENDER else made if kind != "harm" else ()
+    ):  # imports, caches and pools are there before anything is watched
+        try:
+            TARGETS[kind](data, place)
+        except UniserError as error:
+            if kind != "yaml":  # each reader takes some of them
+                connection.send(("broken", f"a valid {kind} is refused: {error}"))
+                return
+    watch = _Watch(folder)
+    base = _status_mb("VmSize:")
+    limit = int(base + MEMORY_CAP_MB) << 20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    for number in numbers:
+        connection.send(("begin", number))
+        connection.send(
+            ("end", *_try(kind, hostile(kind, number, made) if kind != "harm" else made[number], place, watch))
+        )
+    watch.on = False
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _try(kind: str, data: bytes, place: Path, watch: _Watch) -> tuple[str, float, float]:
@@ -165,13 +180,17 @@ def _try(kind: str, data: bytes, place: Path, watch: _Watch) -> tuple[str, float
     seconds = time.process_time() - start
     if watch.seen:
         outcome = "did " + "; ".join(sorted(watch.seen))
-    strangers = [*place.rglob(CANARY + "*"), *place.parent.glob(CANARY + "*")]
-    if strangers:
+    if strangers := _strangers(place.parent):
         outcome = f"left {strangers[0].name}"
     for file in place.iterdir():
         if file.is_file():
             file.unlink()
     return outcome, seconds, _status_mb("VmHWM:") - before
+
+
+def _strangers(folder: Path) -> list[Path]:
+    """What the code inside an input leaves when it is run, and archives when they are unpacked blindly."""
+    return list(folder.rglob(CANARY + "*"))
 
 
 def _status_mb(name: str) -> float:
@@ -205,7 +224,8 @@ class _Watch:
     def _inside(self, event: str, path: str | bytes) -> None:
         # Threads of libraries keep their own diaries (compiled code, fonts): those lie in caches.
         found = os.path.realpath(os.fsdecode(path))
-        if not found.startswith((self.folder + os.sep, "/dev/null", "/proc/self/")) and "__pycache__" not in found:
+        ours = (self.folder + os.sep, "/dev/null", "/proc/self/", f"/dev/shm/uniser-frame-{os.getpid()}")
+        if not found.startswith(ours) and "__pycache__" not in found:
             self.seen.add(f"{event} {found}")
 
 
@@ -213,5 +233,13 @@ def totals(counts: dict[str, Count]) -> Counter[str]:
     """Sums over all kinds."""
     summed: Counter[str] = Counter()
     for count in counts.values():
-        summed.update({"tried": count.tried, "read": count.read, "refused": count.refused, "bad": len(count.bad)})
+        summed.update(
+            {
+                "tried": count.tried,
+                "read": count.read,
+                "refused": count.refused,
+                "lost": count.lost,
+                "bad": len(count.bad),
+            }
+        )
     return summed

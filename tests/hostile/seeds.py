@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from tests.cli import ROOT
+from tests.hostile.blends import ARMED, PLAIN, blends
 from uniser_core.runner import RunOptions, run_job
 from uniser_core.seeding import generator
 from uniser_core.synth import SynthJob
@@ -141,6 +142,7 @@ def _makers(folder: Path) -> dict[str, object]:
         "zip": lambda: [_zip(published, zipfile.ZIP_STORED), _zip(published, zipfile.ZIP_DEFLATED)],
         "safetensors": lambda: [_safetensors()],
         "glb": lambda: [_glb()],
+        "blend": lambda: blends((*ARMED, *PLAIN)),
     }  # fmt: skip
 
 

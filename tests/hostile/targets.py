@@ -25,9 +25,13 @@ PICTURES = ("png", "jpeg", "exr", "jxl", "tiff", "webp", "other")
 
 
 def picture(data: bytes, _: Path) -> None:
-    """As a photo of a source, and as the mask beside one."""
+    """As a photo of a source, as the mask beside one, and as a published set's."""
+    from aggregate.importers.published import PublishedPicture
+
     with contextlib.suppress(InputError):
         decode_mask(data, "hostile.mask.png", (24, 32))
+    with contextlib.suppress(InputError):
+        PublishedPicture.read(data, "hostile.png")
     decode_picture(data, "hostile.png")
 
 
@@ -37,11 +41,22 @@ def depth(data: bytes, _: Path) -> None:
 
 
 def shard(data: bytes, place: Path) -> None:
-    """As a shard to check, to count and to train from."""
+    """As a shard to check, to count, to build a corpus from, and as a source of pictures."""
+    from aggregate.shards import Shard, inspect
     from uniser_core.pair_check import check_pairs, pair_stats
+    from uniser_core.sources import open_source
 
     path = place / "hostile.parquet"
     path.write_bytes(data)
+    with contextlib.suppress(InputError):
+        inspect(Shard(str(path), 0))
+        blobs, _ = Shard(str(path), 0).open()
+        blobs.ranges("input.bytes")
+    for kind in ("", "pairs:", "frames:"):
+        with contextlib.suppress(InputError):
+            source = open_source(f"{kind}{path}")
+            for item in source.items()[:2]:
+                source.load(item).rgb8_HWC.sum()
     report = check_pairs(str(path), replay_every=1)
     if not report.problems:
         pair_stats(str(path))
@@ -127,14 +142,17 @@ def tensors(data: bytes, place: Path) -> None:
         tensor.float().sum()
 
 
-def scene(data: bytes, place: Path) -> None:
-    """As a user's scene, opened in Blender as rendering does."""
+def scene(data: bytes, place: Path, end: str) -> None:
+    """As a user's scene, opened in Blender and rendered."""
+    from halo_render.blender import session
     from halo_render.blender.build import build_scene
     from halo_render.scenes import find_scenes
 
-    path = place / f"hostile.{'blend' if data[:7] == b'BLENDER' else 'glb'}"
+    path = place / f"hostile.{end}"
     path.write_bytes(data)
-    build_scene(find_scenes(str(path))[0], generator(0), 1)
+    built = build_scene(find_scenes(str(path))[0], generator(0), 1)
+    session.configure(built.scene, session.RenderSettings(8, 8, samples=1, min_samples=1, threads=1), 1)
+    session.render(built.scene)
 
 
 def harm(data: bytes, place: Path) -> None:
@@ -168,6 +186,7 @@ TARGETS: dict[str, Callable[[bytes, Path], None]] = {
     "tar": lambda data, place: archive(data, place, "tar"),
     "zip": lambda data, place: archive(data, place, "zip"),
     "safetensors": tensors,
-    "glb": scene,
+    "glb": lambda data, place: scene(data, place, "glb"),
+    "blend": lambda data, place: scene(data, place, "blend"),
 }
 HARMS = (b"write", b"start", b"unpickle", b"hang", b"die", b"grow", b"raise")

@@ -111,6 +111,9 @@ def test_globs_and_single_files(folder):
         ("?.png", "ab.png", False),
         ("[!a].png", "a.png", False),
         ("[!a].png", "b.png", True),
+        ("[!]", "[!]", True),
+        ("[]^a].png", "^.png", True),
+        ("***/**/*.png", "a/b.png", True),
         ("a+.png", "aa.png", False),
     ],
 )

@@ -159,6 +159,17 @@ def _mask(data: bytes, name: str, size: tuple[int, int], target: tuple[int, int]
     return area(decode_mask(data, name, size), target)
 
 
+def _one_of(brackets: str) -> str:
+    """`[a-z]`, `[!a-z]` as a regular expression."""
+    inner = re.sub(r"([\\^\[\]&~|])", r"\\\1", brackets[1:-1].removeprefix("!"))
+    found = f"[{'^' if brackets[1] == '!' else ''}{inner}]"
+    try:
+        re.compile(found)
+    except re.error as error:
+        raise InputError(f"glob {brackets}", f"holds no characters ({error})", "mend the brackets") from error
+    return found
+
+
 def _without_extension(key: str) -> str:
     folder, slash, base = key.rpartition("/")
     return folder + slash + (base.rpartition(".")[0] or base)
@@ -179,8 +190,13 @@ def _reason(error: OSError) -> str:
 
 
 def glob_pattern(pattern: str) -> str:
-    """A glob as a regular expression over whole keys: `*` and `?` stay in one folder, `**/` crosses folders."""
+    """A glob as a regular expression over whole keys: `*` and `?` stay in one folder, `**/` crosses folders.
+
+    Raises InputError on brackets that hold no characters, such as `[z-a]`.
+    """
     out, at = "", 0
+    # Stars after stars would only make matching slow.
+    pattern = re.sub(r"(\*\*/)+", "**/", re.sub(r"\*{3,}", "**", pattern))
     while at < len(pattern):
         if pattern.startswith("**/", at):
             out, at = out + "(?:.*/)?", at + 3
@@ -190,9 +206,8 @@ def glob_pattern(pattern: str) -> str:
             out, at = out + "[^/]*", at + 1
         elif pattern[at] == "?":
             out, at = out + "[^/]", at + 1
-        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inner = pattern[at + 1 : end].replace("\\", r"\\")
-            out, at = out + f"[{'^' + inner[1:] if inner[0] == '!' else inner}]", end + 1
+        elif pattern[at] == "[" and (end := pattern.find("]", at + 2 + (pattern[at + 1 : at + 2] == "!"))) > 0:
+            out, at = out + _one_of(pattern[at : end + 1]), end + 1
         else:
             out, at = out + re.escape(pattern[at]), at + 1
     return out

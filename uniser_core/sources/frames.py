@@ -6,10 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from uniser_core.errors import InputError
 from uniser_core.frame_row import FRAME_SCHEMA
 from uniser_core.shard import PairSet
 from uniser_core.sources.base import Source, SourceItem, SourceOptions
@@ -35,7 +33,7 @@ class RenderedFrames(Source):
         """One item a frame; reads ids alone."""
         found = []
         for shard in self.shards.shards:
-            with self.shards.store.open(shard) as stream:
+            with self.shards.reading(shard), self.shards.store.open(shard) as stream:
                 file = pq.ParquetFile(stream)
                 for group in range(file.num_row_groups):
                     names = file.read_row_group(group, columns=["frame_id"])["frame_id"].to_pylist()
@@ -45,13 +43,7 @@ class RenderedFrames(Source):
     def load(self, item: SourceItem) -> Frame:
         """See `Source.load`; the channels are the frame row's columns."""
         shard, group, number = item.where
-        try:
-            with self.shards.store.open(shard) as stream:
-                table = pq.ParquetFile(stream).read_row_group(group).slice(number, 1)
-                row: dict[str, Any] = pa.Table.from_batches(table.to_batches()).to_pylist()[0]
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{item.key} of {self.spec}", str(error).splitlines()[0], "check the shard") from error
-        return frame_of(row, self.options)
+        return frame_of(self.shards.row_at(shard, group, number), self.options)
 
 
 def frame_of(row: dict[str, Any], options: SourceOptions) -> Frame:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from uniser_core.errors import InputError
+from uniser_core.shard import UNREADABLE
 from uniser_core.sources.base import Clean, Source, SourceItem, SourceOptions
 from uniser_core.storage import Store
 
@@ -55,7 +56,7 @@ class ImageTable(Source):
                         count = file.metadata.row_group(group).num_rows
                         items += [SourceItem(f"{name}#{first + i:08d}", 0, (name, group, i)) for i in range(count)]
                         first += count
-            except (OSError, pa.ArrowException) as error:
+            except UNREADABLE as error:
                 raise InputError(f"{name} of --source {self.spec}", _first_line(error), "check the file") from error
         return items
 
@@ -88,7 +89,7 @@ class ImageTable(Source):
         name, group, row = item.where
         try:
             table, column = self._read(name, group)
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise InputError(f"{item.key} of {self.spec}", _first_line(error), "check the file") from error
         values = {field: table[field][row].as_py() for field in table.column_names}
         cell = values[column]
