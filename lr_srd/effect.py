@@ -23,7 +23,7 @@ from lr_srd.off_screen import draw_occluder
 from lr_srd.params import Pasted, ShadowParams
 from lr_srd.paste import contact, harmonise, paste, place, view_elevation_deg
 from lr_srd.paste import visibility as object_visibility
-from lr_srd.placement import draw_contact, has_room, width_px
+from lr_srd.placement import draw_contact, has_room
 from lr_srd.receivers import receivers_of
 
 if TYPE_CHECKING:
@@ -187,22 +187,25 @@ class Shadow:
         names = self._objects.names()
         name = names[int(rng.integers(len(names)))]
         turn, flipped = int(rng.integers(64)), bool(rng.uniform() < 0.5)
-        height_m = self._objects.height_m(name) * rng.uniform(0.92, 1.08)
+        scale = rng.uniform(0.92, 1.08)
+        height_m = self._objects.height_m(name) * scale
+        wide_m, deep_m = (v * scale for v in self._objects.footprint_m(name, turn))
         reason = f"object '{name}' fits nowhere on its ground"
         for _ in range(PLACES):
             place_ = draw_contact(rng, frame, receivers, height_m)
             if place_ is None:
                 return reason
             contact_m, contact_px = place_
-            elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
-            cutout = self._objects.cutout(name, turn, elevation_deg)
-            if width_px(cutout, height_m, contact_m, receivers) > frame.width:
+            if receivers.focal_px / -contact_m[2] * wide_m > frame.width:
                 continue
-            if not frame.depth.metric or has_room(cutout, height_m, contact_m, receivers):
+            if not frame.depth.metric or has_room((wide_m, deep_m), height_m, contact_m, receivers):
                 break
             reason = f"object '{name}' has no room there"
         else:
             return reason
+        # A view is made only for a place that it is for.
+        elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
+        cutout = self._objects.cutout(name, turn, elevation_deg)
         return Pasted(
             object_id=name,
             turn=turn,

@@ -15,7 +15,6 @@ from lr_srd.light import Horizon
 from lr_srd.paste import IN_FRONT, towards
 
 if TYPE_CHECKING:
-    from uniser_core.cutout import Cutout
     from uniser_core.frame import Frame
 
     from lr_srd.receivers import Receivers
@@ -69,9 +68,10 @@ def draw_contact(
     return (a, b, c), (x + 0.5, y + 0.5)
 
 
-def has_room(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> bool:
-    """Whether the object fits there: under the ceiling, on free level ground, with nothing of the scene in its body.
+def has_room(footprint_m: tuple[float, float], height_m: float, contact_m: Vector, receivers: Receivers) -> bool:
+    """Whether an object of that width and depth fits there.
 
+    Under the ceiling, on free level ground, with nothing of the scene in its body.
     For metric depth. Ground that something hides from the camera is not free: a wall stands there, or another
     thing, and neither is a kerb's lower side; what lies outside the picture is. All around as much is left free as
     `clearance_m` says, and what stands before the object hides little of it.
@@ -80,9 +80,8 @@ def has_room(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Rece
     ceiling_m = np.inf if receivers.room is None else receivers.room.ceiling_m + receivers.ground.camera_height_m
     if height_m > UNDER_CEILING * ceiling_m:
         return False
-    half_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m / 2
-    around_m = clearance_m(height_m)
-    body = _Body.of(contact_m, half_m, half_m * max(cutout.thickness, LEAST_DEPTH), height_m, receivers)
+    half_m, deep_m = footprint_m[0] / 2, max(footprint_m[1], LEAST_DEPTH * footprint_m[0]) / 2
+    around_m, body = clearance_m(height_m), _Body.of(contact_m, half_m, deep_m, height_m, receivers)
     return body.ground_is_free(around_m) and body.is_empty(around_m) and body.is_in_sight()
 
 
@@ -157,12 +156,6 @@ def _part(values_px: Float64, length_px: int) -> slice:
     """Pixels of a side between the least and the greatest, one at least."""
     first = min(max(math.floor(values_px.min()), 0), length_px - 1)
     return slice(first, max(first + 1, min(math.ceil(values_px.max()) + 1, length_px)))
-
-
-def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> float:
-    """How wide the object, so tall, is in the picture when it stands there."""
-    across_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m
-    return receivers.focal_px / -contact_m[2] * across_m
 
 
 def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:

@@ -19,7 +19,6 @@ from lr_srd.room import Room
 from tests.cli import uniser
 from tests.lr_srd.scenes import axes, floor_frame
 from uniser_core import codecs, engine
-from uniser_core.cutout import Cutout
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
@@ -242,8 +241,7 @@ def test_a_floating_cut_out_is_put_on_its_feet(tmp_path):
 def test_an_object_needs_free_ground_around_its_foot(away_m, fits):
     """A car of 4 x 1.5 m in the open, and with its nose in the wall."""
     receivers = receivers_of(textured(pitch_deg=15.0))
-    alpha = np.ones((150, 400), np.float32)
-    car = Cutout("car", np.dstack([np.full((150, 400, 3), 0.3, np.float32), alpha]), (200.0, 150.0), 100.0, 1.5)
+    car = (4.0, 2.0)
     up, ahead = axes(15.0)
     foot = -1.5 * up + away_m * ahead
     assert has_room(car, 1.5, tuple(foot), receivers) is fits
