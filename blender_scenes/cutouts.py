@@ -33,6 +33,11 @@ HEIGHT_PX, SAMPLES, LENS_MM, SENSOR_MM = 320, 24, 85.0, 36.0
 MOST_TRIANGLES = 40_000
 # Things that stand on a floor and are seen as things: neither rugs nor doors nor what hangs on a wall.
 HEIGHTS_M, LEAST_DEPTH_M = (0.25, 2.2), 0.12
+# Words of models that belong to a house, or sit or lie on something that is not there.
+BUILT_IN = (
+    "door", "puerta", "window", "stair", "fireplace", "chimney", "wall", "radiator", "bath", "shower", "toilet",
+    "bidet", "urinal", "sink", "basin", "hood", "oven", "sit", "lying", "box_room", "jacuzzi", "water_heater",
+)  # fmt: skip
 REVISION = 2
 
 
@@ -45,7 +50,11 @@ class FurnitureCutouts:
         return {
             k: m
             for k, m in sorted(models().items())
-            if low <= m.height_m <= high and m.depth_m >= LEAST_DEPTH_M and m.width_m <= 2.5 and m.elevation_m == 0
+            if low <= m.height_m <= high
+            and m.depth_m >= LEAST_DEPTH_M
+            and m.width_m <= 2.5
+            and m.elevation_m == 0
+            and not any(word in k.lower() for word in BUILT_IN)
         }
 
     def names(self) -> list[str]:
@@ -55,6 +64,12 @@ class FurnitureCutouts:
     def height_m(self, name: str) -> float:
         """As the catalogue says."""
         return self._models[name].height_m
+
+    def footprint_m(self, name: str, turn: int) -> tuple[float, float]:
+        """As the catalogue says; turned by a quarter, width and depth change places."""
+        model = self._models[name]
+        width, depth = float(model.width_m), float(model.depth_m)
+        return (depth, width) if turn % TURNS % 2 else (width, depth)
 
     def cutout(self, name: str, turn: int, elevation_deg: float) -> Cutout:
         """See `ObjectProvider.cutout`: four turns, and the nearest of four elevations."""
@@ -68,13 +83,14 @@ class FurnitureCutouts:
         with np.load(file, allow_pickle=False) as data:
             values = {k: data[k] for k in data.files}
         model = self._models[name]
+        width_m, depth_m = self.footprint_m(name, turn)
         return Cutout(
             name,
             values["rgba"].astype(np.float32),
             (float(values["foot"][0]), float(values["foot"][1])),
             float(values["scale"]),
             model.height_m,
-            model.depth_m / model.width_m,
+            depth_m / width_m,
             model.license,
             f"{model.title} by {model.author}",
             Mesh(values["vertices"], values["faces"]),

@@ -55,6 +55,10 @@ class OneObject:
         """0.9 m."""
         return self._cutout.height_m
 
+    def footprint_m(self, name: str, turn: int) -> tuple[float, float]:
+        """As its picture is."""
+        return self._cutout.footprint_m
+
     def cutout(self, name: str, turn: int, elevation_deg: float) -> Cutout:
         """The one view."""
         return self._cutout

@@ -26,6 +26,8 @@ DISC_TEXELS = 4.0
 LEVELS = 18
 # The range of blur that a picture needs is told by every so many points of a row and column, and is widened by this.
 PROBE_STEP, RANGE_SLACK = 4, 1.2
+# Cosine to the light below which a card has no area to hide it.
+EDGE_ON = 1e-4
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,23 @@ class Card:
 
 @dataclass(frozen=True)
 class Disc:
-    """A far light: unit vector towards it in camera space, and its angular diameter."""
+    """A far light: unit vector towards it in camera space, and its angular diameter.
+
+    A lamp also has its place, camera space, and its diameter: `direction` and `size_deg` are then those that the
+    place of the shadow sees.
+    """
 
     direction: tuple[float, float, float]
     size_deg: float
+    position_m: tuple[float, float, float] | None = None
+    diameter_m: float = 0.0
+
+    def towards(self, points_N3: Float32) -> Float32:
+        """Unit vectors to the light, float32, (..., 3) from these points to a lamp, (3,) to a far light."""
+        if self.position_m is None:
+            return np.asarray(self.direction, np.float32)
+        way = np.asarray(self.position_m, np.float32) - points_N3
+        return np.asarray(way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6), np.float32)
 
 
 def card_visibility(card: Card, light: Disc, points_HWC: Float32, valid_HW: npt.NDArray[np.bool_]) -> Float32:
@@ -66,41 +81,56 @@ def card_visibility(card: Card, light: Disc, points_HWC: Float32, valid_HW: npt.
     """
     out = np.ones(points_HWC.shape[:2], np.float32)
     towards = np.asarray(light.direction, np.float64)
-    slope = float(card.normal @ towards)
-    if abs(slope) < 1e-4:  # the card is seen edge-on: it has no area to hide the light
+    slope, near = float(card.normal @ towards), light.position_m is not None
+    if abs(slope) < EDGE_ON and not near:  # the card is seen edge-on: it has no area to hide the light
         return out
-    to_card = np.stack([card.right / card.size_m[0], card.top / card.size_m[1], card.normal / slope])
-    meeting = _Meeting(card.origin.astype(np.float32), to_card.astype(np.float32), towards.astype(np.float32))
-    spread = math.tan(math.radians(light.size_deg) / 2) * card.opacity_hw.shape[1] / card.size_m[0]
+    to_card = np.stack([card.right / card.size_m[0], card.top / card.size_m[1], card.normal / (1 if near else slope)])
+    texels_a_metre = card.opacity_hw.shape[1] / card.size_m[0]
+    spread = (light.diameter_m / 2 if near else math.tan(math.radians(light.size_deg) / 2)) * texels_a_metre
+    source = np.asarray(light.position_m, np.float32) if near else towards.astype(np.float32)
+    meeting = _Meeting(card.origin.astype(np.float32), to_card.astype(np.float32), source, near, spread)
     probe = points_HWC[::PROBE_STEP, ::PROBE_STEP][valid_HW[::PROBE_STEP, ::PROBE_STEP]]
-    needed = meeting.radii_needed(probe, spread, card.opacity_hw.shape)
+    needed = meeting.radii_needed(probe, card.opacity_hw.shape)
     if needed is None:
         return out
     blurred = _ladder(card.opacity_hw - np.float32(card.outside), *needed, card.goes_on)
     _read_card(
         blurred.texels, blurred.places, blurred.radii, points_HWC, valid_HW, meeting.origin_3, meeting.to_card_33,
-        meeting.towards_3, np.float32(spread), np.float32(card.outside), card.goes_on, card.opacity_hw.shape, out,
+        source, near, np.float32(spread), np.float32(card.outside), card.goes_on, card.opacity_hw.shape, out,
     )  # fmt: skip
     return out
 
 
 @dataclass(frozen=True)
 class _Meeting:
-    """Where the way from a point to the light meets the card: rows of `to_card_33` give shares of its sides, metres."""
+    """Where the way from a point to the light meets the card: rows of `to_card_33` give shares of its sides, metres.
+
+    `source_3` is the direction of a far light, the place of one that is `near`; then the third row gives metres across
+    the card, along its normal. `spread` is the blur radius in texels a metre of the way, of a near light the whole way.
+    """
 
     origin_3: Float32
     to_card_33: Float32
-    towards_3: Float32
+    source_3: Float32
+    near: bool
+    spread: float
 
-    def radii_needed(self, points_N3: Float32, spread: float, size_hw: tuple[int, ...]) -> tuple[float, float] | None:
+    def radii_needed(self, points_N3: Float32, size_hw: tuple[int, ...]) -> tuple[float, float] | None:
         """Smallest and largest blur radius, in texels, of points behind the card; None when there are none."""
         offset = self.origin_3 - points_N3
-        metres = offset @ self.to_card_33[2]
-        behind = metres > 0
+        metres, towards = offset @ self.to_card_33[2], np.broadcast_to(self.source_3, points_N3.shape)
+        spread, away = np.full(len(metres), self.spread, np.float32), np.full(len(metres), np.inf, np.float32)
+        if self.near:
+            way = self.source_3 - points_N3
+            away = np.maximum(np.linalg.norm(way, axis=1), np.float32(1e-6))
+            towards, spread = way / away[:, None], spread / away
+            slope = towards @ self.to_card_33[2]
+            metres = np.where(np.abs(slope) < EDGE_ON, -1, metres / np.where(slope == 0, 1, slope))
+        behind = (metres > 0) & (metres < away)
         if not behind.any():
             return None
-        radius = metres[behind] * np.float32(spread)
-        shares = (metres[behind][:, None] * self.towards_3 - offset[behind]) @ self.to_card_33[:2].T
+        radius = metres[behind] * spread[behind]
+        shares = (metres[behind][:, None] * towards[behind] - offset[behind]) @ self.to_card_33[:2].T
         reach = 0.5 + (radius[:, None] + 1) / np.array(size_hw[::-1], np.float32)
         under = (np.abs(shares - 0.5) < reach).all(axis=1)
         if not under.any():  # what the card shades, if anything, lies between the points
@@ -181,8 +211,9 @@ def _read_card(
     valid_HW: npt.NDArray[np.bool_],
     origin_3: Float32,
     to_card_33: Float32,
-    towards_3: Float32,
-    spread: np.float32,
+    source_3: Float32,
+    near: bool,
+    spread_all: np.float32,
     outside: np.float32,
     goes_on: bool,
     size_hw: tuple[int, int],
@@ -192,8 +223,9 @@ def _read_card(
     one, half = np.float32(1), np.float32(0.5)
     per_octave, last = np.float32(1 / math.log2(LADDER)), np.float32(radii.size - 1 - 1e-4)
     # The way's own part of the shares, a metre of it.
-    along_x = towards_3[0] * to_card_33[0, 0] + towards_3[1] * to_card_33[0, 1] + towards_3[2] * to_card_33[0, 2]
-    along_y = towards_3[0] * to_card_33[1, 0] + towards_3[1] * to_card_33[1, 1] + towards_3[2] * to_card_33[1, 2]
+    along_x = source_3[0] * to_card_33[0, 0] + source_3[1] * to_card_33[0, 1] + source_3[2] * to_card_33[0, 2]
+    along_y = source_3[0] * to_card_33[1, 0] + source_3[1] * to_card_33[1, 1] + source_3[2] * to_card_33[1, 2]
+    spread = spread_all
     for y in range(points_HWC.shape[0]):
         for x in range(points_HWC.shape[1]):
             px, py, pz = (
@@ -202,6 +234,22 @@ def _read_card(
                 origin_3[2] - points_HWC[y, x, 2],
             )
             metres = px * to_card_33[2, 0] + py * to_card_33[2, 1] + pz * to_card_33[2, 2]
+            if near:
+                wx, wy, wz = (
+                    source_3[0] - points_HWC[y, x, 0],
+                    source_3[1] - points_HWC[y, x, 1],
+                    source_3[2] - points_HWC[y, x, 2],
+                )
+                away = max(np.float32(math.sqrt(wx * wx + wy * wy + wz * wz)), np.float32(1e-6))
+                wx, wy, wz, spread = wx / away, wy / away, wz / away, spread_all / away
+                slope = wx * to_card_33[2, 0] + wy * to_card_33[2, 1] + wz * to_card_33[2, 2]
+                if abs(slope) < np.float32(EDGE_ON):
+                    continue
+                metres = metres / slope
+                if metres >= away:  # the card hangs beyond the lamp
+                    continue
+                along_x = wx * to_card_33[0, 0] + wy * to_card_33[0, 1] + wz * to_card_33[0, 2]
+                along_y = wx * to_card_33[1, 0] + wy * to_card_33[1, 1] + wz * to_card_33[1, 2]
             if metres <= 0 or not valid_HW[y, x]:
                 continue
             across = metres * along_x - (px * to_card_33[0, 0] + py * to_card_33[0, 1] + pz * to_card_33[0, 2])

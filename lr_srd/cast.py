@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.frame_light import strongest_light
+from lr_srd.frame_light import frame_lights
 from lr_srd.light import Horizon, facing, lit_share, mirrored_share, own_share_HWC
 from lr_srd.occluders import draw, kind_of
 from lr_srd.receivers import receivers_of
-from lr_srd.shade import Surfaces, shadow_ratio
+from lr_srd.shade import Lit, shadow_ratio, shares_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uniser_core.frame import Frame
 
+    from lr_srd.frame_light import FrameLight
     from lr_srd.params import OffScreen, ShadowParams
     from lr_srd.receivers import Receivers
 
@@ -31,6 +35,36 @@ def disc_of(params: ShadowParams, receivers: Receivers) -> Disc:
     """The light of the parameters in this picture's camera space."""
     horizon = Horizon.of(receivers.up)
     return Disc(horizon.direction(params.sun_azimuth_deg, params.sun_elevation_deg), params.sun_size_deg)
+
+
+@dataclass(frozen=True)
+class Casting:
+    """A light that casts a shadow: as seen, its part in all direct light, and what a frame knows of it."""
+
+    disc: Disc
+    part_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    light: FrameLight | None = None
+
+
+def lights_of(frame: Frame, params: ShadowParams, receivers: Receivers) -> list[Casting]:
+    """All lights of the parameters, the main one first; a frame's lamps at their own place."""
+    main = disc_of(params, receivers)
+    horizon = Horizon.of(receivers.up)
+    more = [
+        Casting(Disc(horizon.direction(v.azimuth_deg, v.elevation_deg), v.size_deg), v.part_rgb)
+        for v in params.more_lights
+    ]
+    if params.light_source != "frame":
+        r, g, b = (max(1 - sum(v.part_rgb[c] for v in params.more_lights), 0.0) for c in range(3))
+        return [Casting(main, (r, g, b)), *more]
+    table = {light.number: light for light in frame_lights(frame, receivers)}
+    numbers = params.light_number, *(v.number for v in params.more_lights)
+    discs = [main, *(c.disc for c in more)]
+    known = [table.get(-1 if n is None else n) for n in numbers]
+    return [
+        Casting(disc if light is None else light.placed(disc), light=light)
+        for disc, light in zip(discs, known, strict=True)
+    ]
 
 
 def facing_card(occluder: OffScreen, disc: Disc, opacity_hw: Float32, layer: int = 0) -> Card:
@@ -50,48 +84,56 @@ def facing_card(occluder: OffScreen, disc: Disc, opacity_hw: Float32, layer: int
     return Card(np.ascontiguousarray(turned), origin, right, top, (size, size), kind.outside, kind.goes_on)
 
 
-def off_screen_visibility(params: ShadowParams, receivers: Receivers, disc: Disc) -> Float32:
-    """Share of the light that passes all occluders outside the picture, float32 (H, W)."""
-    visibility = np.ones(receivers.valid_HW.shape, np.float32)
+def off_screen_cards(params: ShadowParams, main: Disc) -> list[Card]:
+    """All occluders outside the picture; they face the main light."""
+    cards = []
     for occluder in params.occluders:
         opacity = draw(occluder.kind, occluder.seed, occluder.size_m)
-        for layer in range(kind_of(occluder.kind).layers):
-            card = facing_card(occluder, disc, opacity, layer)
-            visibility *= card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW)
+        cards += [facing_card(occluder, main, opacity, layer) for layer in range(kind_of(occluder.kind).layers)]
+    return cards
+
+
+def off_screen_visibility(cards: Sequence[Card], receivers: Receivers, disc: Disc) -> Float32:
+    """Share of a light that passes all these cards, float32 (H, W)."""
+    visibility = np.ones(receivers.valid_HW.shape, np.float32)
+    for card in cards:
+        visibility *= card_visibility(card, disc, receivers.points_HWC, receivers.valid_HW)
     return visibility
 
 
 def shade(
     frame: Frame,
     params: ShadowParams,
-    visibility_HW: Float32,
-    disc: Disc,
+    casting: Sequence[Casting],
+    visibility: Sequence[Float32],
     open_HW: Float32 | None = None,
     cover_HW: Float32 | None = None,
 ) -> tuple[Float32, Float32]:
     """Ratio (H, W, 3) and strength (H, W) of the shadow: `lr_srd.shade.shadow_ratio` on the picture's surfaces.
 
-    What shines itself keeps its light: the ratio r of the rest becomes 1 - (1 - r) (1 - own share). So does what other
-    lamps of a frame give, of whose light this one's is a share s: 1 - (1 - r) s.
+    Of each light in `casting`, `visibility` (H, W) is in view. Of a frame's lights the share of each pixel's light is
+    known, and what its other lamps give stays. What shines itself keeps its light: the ratio r of the rest becomes
+    1 - (1 - r) (1 - own share).
     """
     receivers = receivers_of(frame, params.focal_px, params.up)
     if receivers.sky.index.size:
-        cover_HW = np.zeros(visibility_HW.shape, np.float32) if cover_HW is None else cover_HW
+        cover_HW = np.zeros(receivers.valid_HW.shape, np.float32) if cover_HW is None else cover_HW
         border = cover_HW.reshape(-1)
         border[receivers.sky.index] += (1 - border[receivers.sky.index]) * receivers.sky.alpha
-    mirrored = mirrored_share(frame, receivers, disc.direction)
-    surfaces = Surfaces(facing(receivers, disc.direction), lit_share(frame, receivers), mirrored)
-    # Ambient light in its colour; what it lacks to white the sun gives, so lit surfaces keep their colour.
+    # Ambient light in its colour; what it lacks to white the lights give, so lit surfaces keep their colour.
     r, g, b = (min(params.ambient_ratio * v, 0.98) for v in params.ambient_rgb)
-    ratio, strength = shadow_ratio((r, g, b), surfaces, visibility_HW, open_HW, cover_HW)
+    lit, facing_ = lit_share(frame, receivers), [facing(receivers, c.disc) for c in casting]
+    drawn: Sequence[Float32 | None] = [None]
+    if len(casting) > 1 and casting[0].light is None:
+        drawn = shares_of((r, g, b), [c.part_rgb for c in casting], facing_, lit)
+    shares = [c.light.share_HWC(frame) if c.light else drawn[k % len(drawn)] for k, c in enumerate(casting)]
+    lights = [
+        Lit(seen, faces, lit, mirrored_share(frame, receivers, c.disc), share)
+        for c, seen, faces, share in zip(casting, visibility, facing_, shares, strict=True)
+    ]
+    ratio, strength = shadow_ratio((r, g, b), lights, open_HW, cover_HW)
     own = own_share_HWC(frame)
-    light = strongest_light(frame, receivers) if params.light_source == "frame" else None
-    if own is not None or light is not None:
-        taken = 1 - ratio
-        if own is not None:
-            taken *= 1 - own
-        if light is not None:
-            taken *= light.share_HWC(frame)
-        ratio = np.asarray(1 - taken, np.float32)
+    if own is not None:
+        ratio = np.asarray(1 - (1 - ratio) * (1 - own), np.float32)
         strength = np.asarray(1 - ratio.mean(axis=2), np.float32)
     return ratio, strength

@@ -14,30 +14,35 @@ from uniser_core.effect import Layers, effect
 from uniser_core.errors import RefusedError
 
 from lr_srd import cast
-from lr_srd.frame_light import LEAST_LIGHT, LOWEST_DEG, strongest_light
-from lr_srd.light import find_light
+from lr_srd.cards import Disc
+from lr_srd.draw_light import draw_light, draw_second_lamp, lights_there
+from lr_srd.frame_light import frame_lights
+from lr_srd.light import Horizon
 from lr_srd.occluders import KINDS, kind_of
 from lr_srd.off_screen import draw_occluder
 from lr_srd.params import Pasted, ShadowParams
-from lr_srd.paste import contact, draw_contact, harmonise, has_room, paste, place, view_elevation_deg, width_px
+from lr_srd.paste import contact, harmonise, paste, place, view_elevation_deg
 from lr_srd.paste import visibility as object_visibility
+from lr_srd.placement import draw_contact, has_room
 from lr_srd.receivers import receivers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uniser_core.cutout import Cutout, ObjectProvider
     from uniser_core.frame import Frame
 
     from lr_srd.frame_light import FrameLight
     from lr_srd.paste import Placed
-    from lr_srd.receivers import Receivers, Vector
+    from lr_srd.receivers import Receivers
 
 Float32 = npt.NDArray[np.float32]
 
-# The drawn light keeps within this of a direction found in the picture.
-FOUND_TOLERANCE_DEG = 15.0
 # A shadow must change this share of the picture, by this much, or it is drawn again.
 LEAST_SHARE, LEAST_CHANGE, TRIES = 0.01, 0.15, 12
 MOST_SHARE = 0.85
+# Places tried for one object before another is drawn.
+PLACES = 6
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Shade:
     placed: Placed | None = None
 
 
-@effect("shadow", version=4, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
+@effect("shadow", version=5, dataset="LR-SRD", needs=("depth",), prompt="Remove shadow.")
 class Shadow:
     """Shadows of things outside the picture, or of objects pasted into it."""
 
@@ -118,29 +123,42 @@ class Shadow:
 
     def _cast(self, frame: Frame, params: ShadowParams) -> Shade:
         receivers = receivers_of(frame, params.focal_px, params.up)
-        disc = cast.disc_of(params, receivers)
-        visibility = cast.off_screen_visibility(params, receivers, disc)
+        lights = cast.lights_of(frame, params, receivers)
+        cards = cast.off_screen_cards(params, lights[0].disc)
+        # A wall with a window keeps one light out: lamps are on this side of it.
+        within = [card for card in cards if card.outside == 0]
+        visibility = [
+            cast.off_screen_visibility(within if k else cards, receivers, light.disc) for k, light in enumerate(lights)
+        ]
         if params.pasted is None:
-            return Shade(*cast.shade(frame, params, visibility, disc))
+            return Shade(*cast.shade(frame, params, lights, visibility))
         cutout = self._cutout(params.pasted)
         placed = place(params.pasted, cutout, frame, receivers)
-        visibility *= object_visibility(params.pasted, cutout, disc, receivers)
+        visibility = [
+            seen * object_visibility(params.pasted, cutout, light.disc, receivers)
+            for light, seen in zip(lights, visibility, strict=True)
+        ]
         open_HW = contact(params.pasted, cutout, params.contact_m, receivers) if params.contact_m > 0 else None
         # The object hides the ground behind it, and with it the shadow there.
-        return Shade(*cast.shade(frame, params, visibility, disc, open_HW, placed.cover_HW(visibility.shape)), placed)
+        cover = placed.cover_HW(receivers.valid_HW.shape)
+        return Shade(*cast.shade(frame, params, lights, visibility, open_HW, cover), placed)
 
     def _cutout(self, pasted: Pasted) -> Cutout:
         return self._objects.cutout(pasted.object_id, pasted.turn, pasted.elevation_deg)
 
     def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | str:
         """Parameters, or why there are none."""
-        own = strongest_light(frame, receivers)
-        values: dict[str, Any] = draw_light(rng, frame, receivers, own) | {
+        own = frame_lights(frame, receivers)
+        values: dict[str, Any] = {
             "focal_px": receivers.focal_px,
             "up": receivers.up,
             "ambient_ratio": round(float(rng.uniform(0.1, 0.45)), 4),
             "ambient_rgb": _tint(rng.uniform(0.0, 0.25)),
         }
+        if not own:
+            values |= draw_light(rng, frame, receivers)
+            if receivers.room is not None:
+                values["more_lights"] = draw_second_lamp(rng, values["sun_azimuth_deg"])
         if self._options.objects is not None:
             pasted = self._draw_object(rng, frame, receivers)
             if isinstance(pasted, str):
@@ -153,16 +171,12 @@ class Shadow:
                 "contact_m": round(0.12 * pasted.height_m, 4),
                 "plane": tuple(round(v, 6) for v in plane),
             }
-            aimed = aim(own, pasted.contact_m, receivers)
-            if isinstance(aimed, str):
-                return aimed
-            values |= aimed
+            there = lights_there(own, pasted.contact_m, receivers) if own else {}
+            if isinstance(there, str):
+                return there
+            values |= there
         if self._options.occluders:
             found = self._draw_occluder(rng, frame, receivers, values, own)
-            if isinstance(found, str) and own is not None and self._options.objects is None:
-                # The frame's own light shows itself in the picture, and so would what hides it: another is assumed.
-                values |= any_light(rng) | {"light_kind": None}
-                found = self._draw_occluder(rng, frame, receivers, values, None)
             if isinstance(found, str):
                 return found
             values |= found
@@ -173,18 +187,25 @@ class Shadow:
         names = self._objects.names()
         name = names[int(rng.integers(len(names)))]
         turn, flipped = int(rng.integers(64)), bool(rng.uniform() < 0.5)
-        height_m = self._objects.height_m(name) * rng.uniform(0.92, 1.08)
-        place_ = draw_contact(rng, frame, receivers, height_m)
-        nowhere = f"object '{name}' fits nowhere on its ground"
-        if place_ is None:
-            return nowhere
-        contact_m, contact_px = place_
+        scale = rng.uniform(0.92, 1.08)
+        height_m = self._objects.height_m(name) * scale
+        wide_m, deep_m = (v * scale for v in self._objects.footprint_m(name, turn))
+        reason = f"object '{name}' fits nowhere on its ground"
+        for _ in range(PLACES):
+            place_ = draw_contact(rng, frame, receivers, height_m)
+            if place_ is None:
+                return reason
+            contact_m, contact_px = place_
+            if receivers.focal_px / -contact_m[2] * wide_m > frame.width:
+                continue
+            if not frame.depth.metric or has_room((wide_m, deep_m), height_m, contact_m, receivers):
+                break
+            reason = f"object '{name}' has no room there"
+        else:
+            return reason
+        # A view is made only for a place that it is for.
         elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
         cutout = self._objects.cutout(name, turn, elevation_deg)
-        if width_px(cutout, height_m, contact_m, receivers) > frame.width:
-            return nowhere
-        if frame.depth.metric and not has_room(cutout, height_m, contact_m, receivers):
-            return f"object '{name}' has no room there"
         return Pasted(
             object_id=name,
             turn=turn,
@@ -203,72 +224,36 @@ class Shadow:
         frame: Frame,
         receivers: Receivers,
         values: dict[str, Any],
-        own: FrameLight | None,
+        own: Sequence[FrameLight],
     ) -> dict[str, Any] | str:
-        """Parameters of what stands outside the picture, or why nothing can."""
-        away_m = None if own is None else float(np.linalg.norm(np.subtract(own.position_m, own.middle_m)))
-        light = values["sun_azimuth_deg"], values["sun_elevation_deg"], away_m
-        occluder = draw_occluder(rng, frame, receivers, light, self._options.occluders)
+        """Parameters of what stands outside the picture before one of its lights, or why nothing can."""
+        main = None
+        if own:
+            number = values.get("light_number", own[int(rng.integers(len(own)))].number)
+            main = next(v for v in own if v.number == number)
+            disc = main.disc(receivers.up)
+        else:
+            direction = Horizon.of(receivers.up).direction(values["sun_azimuth_deg"], values["sun_elevation_deg"])
+            disc = Disc(direction, values["sun_size_deg"])
+        occluder = draw_occluder(rng, frame, receivers, disc, self._options.occluders)
         if isinstance(occluder, str):
             return occluder
         found: dict[str, Any] = {"occluders": (occluder,)}
-        if not values.get("pasted"):
-            found["variant"] = "occluder"
-        if occluder.kind in ("window", "hand") and own is None:  # indoors: a broader light, warm from the walls
+        if values.get("pasted"):
+            return found
+        found["variant"] = "occluder"
+        if main is not None:
+            there = lights_there(own, occluder.target_m, receivers, main)
+            return there if isinstance(there, str) else found | there
+        if occluder.kind in ("window", "hand"):  # indoors: a broader light, warm from the walls
             found["sun_size_deg"] = round(math.exp(rng.uniform(0, math.log(12.0))), 4)
             found["ambient_ratio"] = round(float(rng.uniform(0.12, 0.55)), 4)
             found["ambient_rgb"] = _tint(rng.uniform(-0.12, 0.05))
-        aimed = {} if values.get("pasted") else aim(own, occluder.target_m, receivers)
-        return aimed if isinstance(aimed, str) else found | aimed
+        if occluder.kind == "hand" and receivers.room is None:
+            found["more_lights"] = draw_second_lamp(rng, values["sun_azimuth_deg"])
+        return found
 
 
 def _tint(blue: float) -> tuple[float, float, float]:
     """Colour of ambient light: sky-coloured above 0, warm from walls below."""
     return round(1 - blue, 4), 1.0, round(1 + blue, 4)
-
-
-def draw_light(
-    rng: np.random.Generator, frame: Frame, receivers: Receivers, own: FrameLight | None = None
-) -> dict[str, Any]:
-    """Parameters of the light: a frame's own, else near the one that the picture's shading tells of, else any."""
-    if own is not None:
-        azimuth, elevation, size_deg = own.seen_from(own.middle_m, receivers.up)
-        return _light_values(azimuth, elevation, size_deg, "frame") | {"light_kind": own.kind}
-    found = find_light(frame, receivers)
-    if found is None:
-        return any_light(rng)
-    spread = rng.uniform(-FOUND_TOLERANCE_DEG, FOUND_TOLERANCE_DEG, 2)
-    elevation = float(np.clip(found.elevation_deg + spread[1], 12, 80))
-    return _light_values(found.azimuth_deg + float(spread[0]), elevation, _size_deg(rng), "estimated")
-
-
-def any_light(rng: np.random.Generator) -> dict[str, Any]:
-    """Parameters of a light that nothing tells of."""
-    azimuth, elevation = float(rng.uniform(0, 360)), float(rng.uniform(18, 70))
-    return _light_values(azimuth, elevation, _size_deg(rng), "assumed")
-
-
-def _size_deg(rng: np.random.Generator) -> float:
-    """A sun's angular size, sometimes behind thin cloud."""
-    return min(0.53 * math.exp(rng.exponential(0.6)), 30.0)
-
-
-def aim(own: FrameLight | None, target_m: Vector, receivers: Receivers) -> dict[str, Any] | str:
-    """Parameters of a frame's light as a place sees it, or why it casts no shadow there; none to change without one."""
-    if own is None:
-        return {}
-    azimuth, elevation, size_deg = own.seen_from(target_m, receivers.up)
-    height, width = receivers.valid_HW.shape
-    share = own.share_at(*receivers.project(np.asarray(target_m)), width, height)
-    if elevation < LOWEST_DEG or share < LEAST_LIGHT:
-        return f"its {own.kind} hardly reaches the place"
-    return _light_values(azimuth, elevation, size_deg, "frame")
-
-
-def _light_values(azimuth_deg: float, elevation_deg: float, size_deg: float, source: str) -> dict[str, Any]:
-    return {
-        "sun_azimuth_deg": round(azimuth_deg % 360, 3) % 360,
-        "sun_elevation_deg": round(elevation_deg, 3),
-        "sun_size_deg": round(size_deg, 4),
-        "light_source": source,
-    }

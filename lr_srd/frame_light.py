@@ -1,4 +1,4 @@
-"""The light of a Blender frame: which of the lamps in its table, or its sun, lights the picture's surfaces most."""
+"""The lights of a Blender frame: which of the lamps in its table, and its sun, light the picture's surfaces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core.color import luminance
 
+from lr_srd.cards import Disc
 from lr_srd.light import Horizon, own_share_HWC
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uniser_core.frame import Frame
 
     from lr_srd.receivers import Receivers
@@ -26,8 +29,9 @@ Vector = tuple[float, float, float]
 GRID_PX, MOST_OWN = 96, 0.5
 # Lights farther than this are suns: the same direction everywhere.
 FAR_M = 1e4
-# A light counts when it gives the picture this share of its light, and from so far above the horizon.
-LEAST_LIGHT, LOWEST_DEG = 0.15, 3.0
+# Lights cast shadows when together they give a place this share of its light, from so far above the horizon; of them
+# so many at most, the strongest, and none that gives less than the last.
+LEAST_LIGHT, LOWEST_DEG, MOST_LIGHTS, LEAST_EACH = 0.15, 3.0, 4, 0.05
 SIZES_DEG = (0.05, 60.0)
 # A sun shines where a surface is at least as bright as wet asphalt, albedo 0.03, facing it by a fifth, would be in it.
 LEAST_ALBEDO, LEAST_FACING = 0.03, 0.2
@@ -35,12 +39,13 @@ LEAST_ALBEDO, LEAST_FACING = 0.03, 0.2
 
 @dataclass(frozen=True, eq=False)
 class FrameLight:
-    """A light of the table: its kind there, and where it stands.
+    """A light of the table: its number and kind there, and where it stands.
 
     `position_m` in camera space, for a sun a point far away; `middle_m` a point amid the surfaces. On a coarse grid
     over the picture, float32 (h, w) in [0, 1]: `share_hw` its share of the light, `part_hw` its part in its group's.
     """
 
+    number: int
     kind: str
     group: str
     position_m: Vector
@@ -71,7 +76,21 @@ class FrameLight:
             given, whole = (cv2.blur(np.maximum(v, 0), (3, 3)) for v in (pictures[self.group], frame.rgb_HWC))
             return np.asarray(np.clip(given / np.maximum(whole, 1e-6), 0, 1) * part, np.float32)
 
-        return frame.memo(("shadow frame light share", self.kind, self.position_m), make)
+        return frame.memo(("shadow frame light share", self.number), make)
+
+    def disc(self, up: Vector) -> Disc:
+        """The light as the middle of the scene sees it, at its own place."""
+        azimuth, elevation, size_deg = self.seen_from(self.middle_m, up)
+        return self.placed(Disc(Horizon.of(up).direction(azimuth, elevation), size_deg))
+
+    def placed(self, disc: Disc) -> Disc:
+        """The light seen so, at its own place if it is a lamp."""
+        return disc if self.is_far else Disc(disc.direction, disc.size_deg, self.position_m, self.diameter_m)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it is a sun."""
+        return float(np.linalg.norm(self.position_m)) >= FAR_M
 
     def share_at(self, x_px: float, y_px: float, width: int, height: int) -> float:
         """Share of the light there that comes from this one, [0, 1]."""
@@ -80,23 +99,41 @@ class FrameLight:
         return float(self.share_hw[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)])
 
 
-def strongest_light(frame: Frame, receivers: Receivers) -> FrameLight | None:
-    """The light of the frame's table that gives its surfaces most of their light; None without table, or without one.
+def frame_lights(frame: Frame, receivers: Receivers) -> tuple[FrameLight, ...]:
+    """Lights of the frame's table that matter to its surfaces, the strongest first; none without a table.
 
     Where the frame has a picture for each group of lights, that is what a group gives; within a group, and
     between all lights of a frame that has none, lights share by the irradiance radiance x solid angle x max(0, n . l)
     that the table's figures give at each surface, nothing between them.
     """
     if not frame.has("lights") or not frame.get("lights"):
-        return None
+        return ()
 
-    def make() -> FrameLight | None:
+    def make() -> tuple[FrameLight, ...]:
         step = max(1, max(frame.width, frame.height) // GRID_PX)
         surfaces = _Surfaces(frame, receivers, step)
         found = [light for light in _shares(surfaces, frame) if _usable(light, surfaces)]
-        return max(found, key=lambda light: surfaces.mean(light.share_hw), default=None)
+        found.sort(key=lambda light: (-surfaces.mean(light.share_hw), light.number))
+        return tuple(found) if sum(surfaces.mean(light.share_hw) for light in found) >= LEAST_LIGHT else ()
 
-    return frame.memo(("shadow frame light", receivers.focal_px, receivers.up), make)
+    return frame.memo(("shadow frame lights", receivers.focal_px, receivers.up), make)
+
+
+def lights_at(
+    lights: Sequence[FrameLight], target_m: Vector, receivers: Receivers, main: FrameLight | None = None
+) -> list[tuple[FrameLight, float]]:
+    """Those that reach a place, with their shares of its light: `main` first, then the strongest.
+
+    Empty when they give the place too little, or `main` does.
+    """
+    height, width = receivers.valid_HW.shape
+    at = receivers.project(np.asarray(target_m))
+    found = [(light, light.share_at(*at, width, height)) for light in lights]
+    found = [(v, s) for v, s in found if s >= LEAST_EACH and v.seen_from(target_m, receivers.up)[1] >= LOWEST_DEG]
+    found.sort(key=lambda pair: (pair[0] is not main, -pair[1], pair[0].number))
+    if main is not None and (not found or found[0][0] is not main or found[0][1] < LEAST_LIGHT):
+        return []
+    return found[:MOST_LIGHTS] if sum(s for _, s in found[:MOST_LIGHTS]) >= LEAST_LIGHT else []
 
 
 class _Surfaces:
@@ -168,7 +205,14 @@ def _shares(surfaces: _Surfaces, frame: Frame) -> list[FrameLight]:
             of_all = np.asarray(share * part * reached, np.float32)
             found.append(
                 FrameLight(
-                    str(entry["kind"]), name, (x, y, z), diameter_m, surfaces.middle(), of_all, part.astype(np.float32)
+                    number,
+                    str(entry["kind"]),
+                    name,
+                    (x, y, z),
+                    diameter_m,
+                    surfaces.middle(),
+                    of_all,
+                    part.astype(np.float32),
                 )
             )
     return found
@@ -186,6 +230,6 @@ def _shines_in(reflected: Float32, irradiance: Float32) -> npt.NDArray[np.bool_]
 
 
 def _usable(light: FrameLight, surfaces: _Surfaces) -> bool:
-    if surfaces.mean(light.share_hw) < LEAST_LIGHT:
+    if surfaces.mean(light.share_hw) < LEAST_EACH:
         return False
     return light.seen_from(light.middle_m, surfaces.up)[1] >= LOWEST_DEG

@@ -14,6 +14,7 @@ from uniser_core.color import luminance
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
+    from lr_srd.cards import Disc
     from lr_srd.receivers import Receivers
 
 Float32 = npt.NDArray[np.float32]
@@ -59,9 +60,12 @@ class Horizon:
         return float(x), float(y), float(z)
 
 
-def facing(receivers: Receivers, light: Vector) -> Float32:
+def facing(receivers: Receivers, light: Disc) -> Float32:
     """max(0, n . l) of each point, float32 (H, W)."""
-    return np.maximum(receivers.normals_HWC @ np.asarray(light, np.float32), 0)
+    towards = light.towards(receivers.points_HWC)
+    if towards.ndim == 1:
+        return np.asarray(np.maximum(receivers.normals_HWC @ towards, 0), np.float32)
+    return np.asarray(np.maximum((receivers.normals_HWC * towards).sum(axis=2), 0), np.float32)
 
 
 def reflected_luminance(frame: Frame) -> Float32:
@@ -133,7 +137,7 @@ def highlight_share(frame: Frame) -> Float32:
     return frame.memo(("shadow highlights",), make)
 
 
-def mirrored_share(frame: Frame, receivers: Receivers, light: Vector) -> Float32:
+def mirrored_share(frame: Frame, receivers: Receivers, light: Disc) -> Float32:
     """Share of each pixel's light that is this light's mirror image, float32 (H, W): not that of other lamps.
 
     A highlight is its own where the surface lies about half way between it and the camera (Blinn, 1977); a lamp
@@ -143,7 +147,7 @@ def mirrored_share(frame: Frame, receivers: Receivers, light: Vector) -> Float32
     index = frame.memo(("shadow highlight places",), lambda: np.flatnonzero(share))
     towards_camera = -receivers.points_HWC.reshape(-1, 3)[index]
     towards_camera /= np.maximum(np.linalg.norm(towards_camera, axis=1, keepdims=True), np.float32(1e-6))
-    half = towards_camera + np.asarray(light, np.float32)
+    half = towards_camera + light.towards(receivers.points_HWC.reshape(-1, 3)[index])
     cosine = (receivers.normals_HWC.reshape(-1, 3)[index] * half).sum(axis=1) / np.maximum(
         np.linalg.norm(half, axis=1), np.float32(1e-6)
     )

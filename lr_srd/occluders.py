@@ -36,6 +36,7 @@ class Kind:
     layers: int = 1  # cards one behind the other, as leaves are
     stands: bool = False  # on a foot, that the picture must not show either
     goes_on: bool = False  # beyond its card's sides and lower edge as at them
+    before_lamps: bool = True  # and not before a sun alone
 
 
 def draw(kind: str, seed: int, size_m: float) -> Float32:
@@ -229,9 +230,9 @@ def _person(canvas: UInt8, rng: np.random.Generator, per_m: float) -> None:
 
 KINDS: dict[str, Kind] = {
     "foliage": Kind(_foliage, (2.5, 5.0), (2.0, 9.0), layers=3),
-    "window": Kind(_window, (3.0, 4.0), (1.5, 5.0), outside=1.0),
+    "window": Kind(_window, (3.0, 4.0), (1.5, 5.0), outside=1.0, before_lamps=False),
     "railing": Kind(_railing, (2.5, 5.0), (0.8, 4.0), stands=True),
-    "building": Kind(_building, (14.0, 30.0), (6.0, 25.0), stands=True, goes_on=True),
+    "building": Kind(_building, (14.0, 30.0), (6.0, 25.0), stands=True, goes_on=True, before_lamps=False),
     "hand": Kind(_hand, (0.9, 1.4), (0.25, 1.2)),
     "person": Kind(_person, (2.0, 2.3), (0.8, 4.0), stands=True),
 }

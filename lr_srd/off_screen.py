@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lr_srd.cast import LAYER_DISTANCES
-from lr_srd.light import Horizon, facing, lit_share
+from lr_srd.light import facing, lit_share
 from lr_srd.occluders import kind_of
 from lr_srd.params import OffScreen
 
 if TYPE_CHECKING:
     from uniser_core.frame import Frame
 
+    from lr_srd.cards import Disc
     from lr_srd.occluders import Kind
     from lr_srd.receivers import Receivers, Vector
 
@@ -33,24 +35,30 @@ def draw_occluder(
     rng: np.random.Generator,
     frame: Frame,
     receivers: Receivers,
-    light: tuple[float, float, float | None],
+    light: Disc,
     kinds: tuple[str, ...],
 ) -> OffScreen | str:
-    """An occluder of one of these kinds, or why there is none. `light` is azimuth, elevation, and a lamp's distance.
+    """An occluder of one of these kinds before the light, or why there is none.
 
     The line from a shaded point to the light leaves the picture somewhere; the occluder stands behind that place,
-    and its foot, if it has one, too. Under a sun that is in the picture nothing can.
+    and its foot, if it has one, too. Before a light that is in the picture nothing can.
     """
+    if light.position_m is not None:
+        usual, kinds = kinds, tuple(name for name in kinds if kind_of(name).before_lamps)
+        if not kinds:
+            return f"a {usual[0]} stands before the sun, not before a lamp"
     name = kinds[int(rng.integers(len(kinds)))]
     kind = kind_of(name)
-    direction = Horizon.of(receivers.up).direction(light[0], light[1])
     size_m = round(float(rng.uniform(*kind.size_m)), 4)
     drawn_m = float(rng.uniform(*kind.distance_m))
-    farthest_m = min(MOST_FARTHER * kind.distance_m[1], BEFORE_LAMP * (light[2] or np.inf))
     for _ in range(PLACES):
-        target = _lit_point(rng, frame, receivers, direction)
+        target = _lit_point(rng, frame, receivers, light)
         if target is None:
             return "the light reaches none of its surfaces"
+        a, b, c = (float(v) for v in light.towards(np.asarray(target, np.float32)))
+        direction, farthest_m = (a, b, c), MOST_FARTHER * kind.distance_m[1]
+        if light.position_m is not None:
+            farthest_m = min(farthest_m, BEFORE_LAMP * math.dist(light.position_m, target))
         distance_m = max(drawn_m, way_out_m(target, direction, receivers, kind, size_m))
         if distance_m <= farthest_m:
             return OffScreen(
@@ -89,7 +97,7 @@ def _outside(points_N3: Float64, half_m: float, receivers: Receivers) -> npt.NDA
     return np.asarray((ahead <= 0.05) | (np.abs(x) - margin > width / 2) | (np.abs(y) - margin > height / 2))
 
 
-def _lit_point(rng: np.random.Generator, frame: Frame, receivers: Receivers, light: Vector) -> Vector | None:
+def _lit_point(rng: np.random.Generator, frame: Frame, receivers: Receivers, light: Disc) -> Vector | None:
     """A surface point that the light reaches, drawn where the shadow will show most."""
 
     def make() -> Any:

@@ -24,6 +24,21 @@ class OffScreen(BaseModel):
     roll_deg: float = 0.0
 
 
+class MoreLight(BaseModel):
+    """A further light that casts a shadow of its own beside the main one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    azimuth_deg: float = Field(ge=0, lt=360)
+    elevation_deg: float = Field(gt=0, le=90)
+    size_deg: float = Field(gt=0, le=60, description="angular diameter")
+    part_rgb: tuple[Share, Share, Share] = Field(
+        description="part of all lights' light on a surface that faces each: drawn, or a frame's at the place"
+    )
+    kind: str | None = Field(None, description="of a frame's light: its kind in the frame's lights table")
+    number: int | None = Field(None, ge=0, description="of a frame's light: its place in that table")
+
+
 class Pasted(BaseModel):
     """An object that stands in the picture."""
 
@@ -51,6 +66,8 @@ class ShadowParams(EffectParams):
     sun_size_deg: float = Field(0.53, gt=0, le=60, description="angular diameter of the light")
     light_source: Literal["estimated", "assumed", "frame"] = "assumed"
     light_kind: str | None = Field(None, description="of a frame's light: its kind in the frame's lights table")
+    light_number: int | None = Field(None, ge=0, description="of a frame's light: its place in that table")
+    more_lights: tuple[MoreLight, ...] = Field((), description="lights beside this one, each with its own shadow")
     ambient_ratio: float = Field(gt=0, lt=1, description="ambient over all light on a surface that faces the sun")
     ambient_rgb: Vector = Field((1.0, 1.0, 1.0), description="colour of the ambient light, mean 1")
     contact_m: float = Field(0.0, ge=0, description="reach of the contact shadow around the foot")

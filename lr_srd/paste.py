@@ -29,24 +29,14 @@ Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 Vector = tuple[float, float, float]
 
-# The object's height in the picture, as a share of the picture's.
-HEIGHT_SHARE = (0.14, 0.6)
 # Something of the scene this much nearer than the object stands in front of it.
 IN_FRONT = 0.9
 # Footprints for contact shadows: texels across, and how dark the ambient light gets right at the foot.
 FOOT_TEXELS, CONTACT_DARKNESS = 96, 0.75
-# An object's height as a share of the room's; points around it, how many must be free of what rises by so much, and
-# how deep things are at least, over their width.
-UNDER_CEILING, AROUND, MOST_FREE = 0.92, 24, 0.9
-FREE_M, FREE_SHARE, LEAST_DEPTH = 0.06, 0.01, 0.3
-# Words in the names of a frame's objects that nothing stands on.
-WATER = ("water", "sea", "pond", "pool", "river")
 # Texels of a cut-out seen from above.
 PLAN_TEXELS = 96
 # A matte pixel this opaque, in the lowest part of the object, stands on the ground.
 FOOT_ALPHA, FOOT_SHARE = 0.5, 0.07
-# With drawn depth: objects stand below this share of the height, where gradients are at most so strong.
-LOWER_PART, MOST_BUSY = 0.55, 0.2
 # Even light on the cut-outs gives white surfaces a radiance of 1; a picture's middle grey is this.
 MIDDLE_GREY = 0.18
 
@@ -125,7 +115,7 @@ def visibility(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers)
         vertices = cutout.mesh.vertices.astype(np.float64) * scale
         x = -vertices[:, 0] if pasted.flipped else vertices[:, 0]
         # The mesh's z leads to the viewer: against `ahead`, turned to where the object stands.
-        ahead, right = _towards(foot, ground)
+        ahead, right = towards(foot, ground)
         world = foot + x[:, None] * right + vertices[:, 1:2] * ground.up - vertices[:, 2:3] * ahead
         return mesh_visibility(
             world.astype(np.float32), cutout.mesh.faces, disc, receivers.points_HWC, receivers.valid_HW
@@ -135,7 +125,7 @@ def visibility(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receivers)
     return np.asarray(np.minimum(*seen), np.float32)
 
 
-def _towards(foot: Float64, ground: Horizon) -> tuple[Float64, Float64]:
+def towards(foot: Float64, ground: Horizon) -> tuple[Float64, Float64]:
     """(ahead, right) along the ground as seen at the foot: ahead continues the line from the camera to it."""
     ahead = foot - (foot @ ground.up) * ground.up
     ahead /= np.linalg.norm(ahead)
@@ -151,7 +141,7 @@ def upright_card(pasted: Pasted, cutout: Cutout, disc: Disc, receivers: Receiver
     foot, ground = stand(pasted, receivers)
     light = np.asarray(disc.direction, np.float64)
     flat = light - (light @ ground.up) * ground.up
-    ahead, right = _towards(foot, ground)
+    ahead, right = towards(foot, ground)
     if np.linalg.norm(flat) < 1e-3:  # straight above: any way will do
         flat = -ahead
     flat /= np.linalg.norm(flat)
@@ -177,7 +167,7 @@ def level_card(pasted: Pasted, cutout: Cutout, receivers: Receivers) -> Card:
     Each row's opaque stretches are taken as ellipses, `thickness` times as deep as wide.
     """
     foot, ground = stand(pasted, receivers)
-    ahead, right = _towards(foot, ground)
+    ahead, right = towards(foot, ground)
     rows, columns = cutout.rgba_HWC.shape[:2]
     alpha = cv2.resize(cutout.rgba_HWC[..., 3], (PLAN_TEXELS, PLAN_TEXELS), interpolation=cv2.INTER_AREA)
     solid = np.pad(alpha > FOOT_ALPHA, ((0, 0), (1, 1))).astype(np.int8)
@@ -206,7 +196,7 @@ def contact(pasted: Pasted, cutout: Cutout, reach_m: float, receivers: Receivers
     closely enough; under the object itself it is darkest.
     """
     foot, ground = stand(pasted, receivers)
-    ahead, right = _towards(foot, ground)
+    ahead, right = towards(foot, ground)
     mask, texel_m = _footprint(pasted, cutout, reach_m)
     distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5).astype(np.float32) * np.float32(texel_m)
     near = np.minimum(distance / np.float32(reach_m), 100)
@@ -273,99 +263,6 @@ def _footprint(pasted: Pasted, cutout: Cutout, reach_m: float) -> tuple[npt.NDAr
         for column in np.clip(np.rint(x / texel_m + FOOT_TEXELS / 2 - 0.5), 0, FOOT_TEXELS - 1).astype(int):
             mask[FOOT_TEXELS // 2 - deep : FOOT_TEXELS // 2 + deep + 1, column] = 1
     return mask, texel_m
-
-
-def draw_contact(
-    rng: np.random.Generator, frame: Frame, receivers: Receivers, height_m: float
-) -> tuple[Vector, tuple[float, float]] | None:
-    """A ground point at which an object of that height fits the picture, and its pixel; None when there is none."""
-    assert receivers.ground is not None
-    height, width = frame.height, frame.width
-    normal = np.asarray(receivers.ground.normal, np.float32)
-    off = np.abs(receivers.points_HWC @ normal - np.float32(receivers.ground.offset_m))
-    near = -receivers.points_HWC[..., 2]
-    on_ground = receivers.valid_HW & (off < 0.05 * near) & (receivers.normals_HWC @ normal > 0.85)
-    tall = receivers.focal_px * np.float32(height_m) / near / height
-    fits = on_ground & (tall > HEIGHT_SHARE[0]) & (tall < HEIGHT_SHARE[1])
-    rows = (np.arange(height, dtype=np.float32) + 0.5) / height
-    fits &= (rows[:, None] > tall * 0.85) & (rows[:, None] < 0.97)
-    fits &= _ground_like(frame)
-    margin = max(1, width // 12)
-    fits[:, :margin] = fits[:, -margin:] = False
-    places = np.flatnonzero(fits.reshape(-1))
-    if len(places) < 50:
-        return None
-    y, x = divmod(int(places[rng.integers(len(places))]), width)
-    point = receivers.ground.hit(receivers.ray(x + 0.5, y + 0.5))
-    if point is None:
-        return None
-    a, b, c = (round(float(v), 5) for v in point)
-    return (a, b, c), (x + 0.5, y + 0.5)
-
-
-def has_room(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> bool:
-    """Whether the object fits there: under the ceiling, with free ground all around its foot as far as it is wide.
-
-    For metric depth. Ground that something hides from the camera is not free: a wall stands there, or another
-    thing; what lies outside the picture is.
-    """
-    assert receivers.ground is not None
-    ceiling_m = np.inf if receivers.room is None else receivers.room.ceiling_m + receivers.ground.camera_height_m
-    if height_m > UNDER_CEILING * ceiling_m:
-        return False
-    half_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m / 2
-    foot, ground = np.asarray(contact_m), Horizon.of(receivers.ground.normal)
-    ahead, right = _towards(foot, ground)
-    angle = np.arange(AROUND) * 2 * math.pi / AROUND
-    deep_m = half_m * max(cutout.thickness, LEAST_DEPTH)
-    places = foot + half_m * np.cos(angle)[:, None] * right + deep_m * np.sin(angle)[:, None] * ahead
-    height, width = receivers.valid_HW.shape
-    seen = free = 0
-    for place in places[places[:, 2] < -0.1]:
-        x, y = receivers.project(place)
-        if 0 <= x < width and 0 <= y < height:
-            seen += 1
-            found = receivers.points_HWC[int(y), int(x)]
-            above = float(found @ ground.up - place @ ground.up)
-            free += bool(receivers.valid_HW[int(y), int(x)]) and above < FREE_M + FREE_SHARE * -float(place[2])
-    return free >= MOST_FREE * seen
-
-
-def width_px(cutout: Cutout, height_m: float, contact_m: Vector, receivers: Receivers) -> float:
-    """How wide the object, so tall, is in the picture when it stands there."""
-    across_m = cutout.rgba_HWC.shape[1] / cutout.px_per_m * height_m / cutout.height_m
-    return receivers.focal_px / -contact_m[2] * across_m
-
-
-def _ground_like(frame: Frame) -> npt.NDArray[np.bool_]:
-    """Where the picture itself could be ground, bool (H, W): all but a frame's water when depth was measured.
-
-    Drawn depth calls everything a slope. Then a place must lie in the lower 45% and be no busier than half
-    of the picture: leaves and crowds are not stood on.
-    """
-
-    def make() -> npt.NDArray[np.bool_]:
-        height, width = frame.height, frame.width
-        if frame.depth.metric:
-            return ~_water(frame)
-        light = np.sqrt(luminance(np.clip(frame.rgb_HWC, 0, 1)))
-        busy = np.abs(cv2.Sobel(light, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(light, cv2.CV_32F, 0, 1))
-        radius = max(2, max(height, width) // 40)
-        busy = cv2.blur(busy, (2 * radius + 1, 2 * radius + 1))
-        low = np.arange(height)[:, None] > LOWER_PART * height
-        return np.asarray(low & (busy <= np.median(busy)) & (busy < MOST_BUSY))
-
-    return frame.memo(("shadow ground-like",), make)
-
-
-def _water(frame: Frame) -> npt.NDArray[np.bool_]:
-    """Where a Blender frame's table of objects says water, bool (H, W)."""
-    none = np.zeros((frame.height, frame.width), bool)
-    if not (frame.has("object_index") and frame.has("objects")):
-        return none
-    wet = [o["id"] for o in frame.get("objects") if any(word in o["name"].lower().split() for word in WATER)]
-    index = np.rint(np.asarray(frame.get("object_index"), np.float32).reshape(none.shape))
-    return np.asarray(np.isin(index, wet)) if wet else none
 
 
 def view_elevation_deg(contact_m: Vector, receivers: Receivers) -> float:

@@ -53,6 +53,12 @@ class Cutout:
     attribution: str = ""
     mesh: Mesh | None = field(default=None, repr=False)
 
+    @property
+    def footprint_m(self) -> tuple[float, float]:
+        """Width and depth of the ground that it covers."""
+        width_m = self.rgba_HWC.shape[1] / self.px_per_m
+        return width_m, width_m * self.thickness
+
 
 @runtime_checkable
 class ObjectProvider(Protocol):
@@ -64,6 +70,10 @@ class ObjectProvider(Protocol):
 
     def height_m(self, name: str) -> float:
         """The object's height, known without making a view of it."""
+        ...
+
+    def footprint_m(self, name: str, turn: int) -> tuple[float, float]:
+        """Width and depth of the ground that the object covers, so turned, known without making a view of it."""
         ...
 
     def cutout(self, name: str, turn: int, elevation_deg: float) -> Cutout:
@@ -90,6 +100,10 @@ class FolderCutouts:
     def height_m(self, name: str) -> float:
         """As its sidecar says, else 1 m."""
         return self.cutout(name, 0, 0.0).height_m
+
+    def footprint_m(self, name: str, turn: int) -> tuple[float, float]:
+        """The picture's width in metres, and what the thickness makes of it."""
+        return self.cutout(name, turn, 0.0).footprint_m
 
     def cutout(self, name: str, turn: int, elevation_deg: float) -> Cutout:
         """The picture as it is: it has one view. Raises InputError without an alpha channel or with an empty one."""

@@ -5,15 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from lr_srd.bench import OneObject
+from lr_srd.bench import OneObject, torus
 from lr_srd.cards import Card, Disc, card_visibility
-from lr_srd.cast import disc_of, shade
+from lr_srd.cast import lights_of, shade
 from lr_srd.light import Horizon, highlight_share
 from lr_srd.mesh_shadow import mesh_visibility
-from lr_srd.params import Pasted, ShadowParams
+from lr_srd.params import MoreLight, Pasted, ShadowParams
+from lr_srd.paste import towards
 from lr_srd.paste import visibility as object_visibility
 from lr_srd.receivers import focal_px_of, receivers_of, up_of
-from lr_srd.shade import Surfaces, shadow_ratio
+from lr_srd.shade import Lit, shadow_ratio
 from tests.lr_srd.scenes import floor_frame
 from uniser_core.frame import Frame
 
@@ -103,13 +104,13 @@ def test_light_that_does_not_arrive_cannot_be_taken_away():
     ambient, shape = (0.2, 0.25, 0.3), (2, 3)
     facing = np.array([[1, 0.5, 0], [1, 1, 1]], np.float32)
     lit = np.array([[1, 1, 1], [0, 1, 1]], np.float32)
-    matt = Surfaces(facing, lit, np.zeros(shape, np.float32))
-    ratio, strength = shadow_ratio(ambient, matt, np.zeros(shape, np.float32))
+    none = np.zeros(shape, np.float32)
+    ratio, strength = shadow_ratio(ambient, [Lit(none, facing, lit, none)])
     assert ratio[0, 0] == pytest.approx([0.2, 0.25, 0.3])
     assert ratio[0, 1] == pytest.approx([0.2 / 0.6, 0.25 / 0.625, 0.3 / 0.65])
     assert (ratio[0, 2] == 1).all()  # faces away
     assert (ratio[1, 0] == 1).all()  # in shadow already
-    assert (shadow_ratio(ambient, matt, np.ones(shape, np.float32))[0] == 1).all()
+    assert (shadow_ratio(ambient, [Lit(none + 1, facing, lit, none)])[0] == 1).all()
     assert ratio[0, 0, 2] > ratio[0, 0, 0]  # sky-coloured
     assert strength == pytest.approx(1 - ratio.mean(axis=2), abs=1e-6)
 
@@ -117,14 +118,77 @@ def test_light_that_does_not_arrive_cannot_be_taken_away():
 def test_mirrored_light_goes_ambient_occlusion_stays_and_an_object_in_front_is_spared():
     shape = (1, 2)
     ones, dark = np.ones(shape, np.float32), np.zeros(shape, np.float32)
-    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, 0.5 * ones), dark)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), [Lit(dark, ones, ones, 0.5 * ones)])
     assert ratio[0, 0] == pytest.approx([0.1] * 3)
-    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, dark), ones, open_HW=0.7 * ones)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), [Lit(ones, ones, ones, dark)], open_HW=0.7 * ones)
     assert ratio[0, 0] == pytest.approx([0.7] * 3)
     cover = np.array([[1, 0.25]], np.float32)
-    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), Surfaces(ones, ones, dark), dark, cover_HW=cover)
+    ratio, _ = shadow_ratio((0.2, 0.2, 0.2), [Lit(dark, ones, ones, dark)], cover_HW=cover)
     assert (ratio[0, 0] == 1).all()
     assert ratio[0, 1] == pytest.approx([0.4] * 3)
+
+
+def test_two_lights_cast_two_shadows_that_add_up_in_light():
+    """A ring on the floor under lights from both sides, one of them red, and a wall that both reach aslant."""
+    frame = floor_frame(200, 150, wall_m=5.0)
+    params = ShadowParams(
+        focal_px=focal_px_of(frame), up=up_of(frame), sun_azimuth_deg=110, sun_elevation_deg=40, sun_size_deg=2,
+        ambient_ratio=0.2, more_lights=(
+            MoreLight(azimuth_deg=240, elevation_deg=55, size_deg=4, part_rgb=(0.5, 0.3, 0.3)),
+        ),
+    )  # fmt: skip
+    receivers = receivers_of(frame, params.focal_px, params.up)
+    lights = lights_of(frame, params, receivers)
+    foot = receivers.ground.hit(receivers.ray(100, 90))
+    up, (ahead, right) = np.array(receivers.up), towards(foot, Horizon.of(receivers.up))
+    ring = torus(800)
+    world = foot + ring.vertices @ np.stack([right, up, -ahead])
+    seen = [
+        mesh_visibility(world.astype(np.float32), ring.faces, c.disc, receivers.points_HWC, receivers.valid_HW)
+        for c in lights
+    ]
+    ratio, strength = shade(frame, params, lights, seen)
+    normals, parts = receivers.normals_HWC, np.array([[0.5, 0.7, 0.7], [0.5, 0.3, 0.3]])
+    above = taken = 0
+    for visible, part, light in zip(seen, parts, lights, strict=True):
+        direct = 0.8 * part * np.maximum(normals @ np.array(light.disc.direction), 0)[..., None]
+        above, taken = above + visible[..., None] * direct, taken + direct
+    expected = (0.2 + above) / (0.2 + taken)
+    assert np.allclose(ratio[receivers.valid_HW], expected[receivers.valid_HW], atol=1e-4)
+    only = [(a < 0.02) & (b > 0.98) for a, b in (seen, seen[::-1])]
+    both = (seen[0] < 0.02) & (seen[1] < 0.02)
+    floor = normals @ up > 0.99
+    assert all((v & floor).sum() > 60 for v in (*only, both))
+    darkest = strength[both & floor].min()
+    assert all(strength[v & floor].max() < darkest - 0.1 for v in only)
+    assert (ratio[(seen[0] == 1) & (seen[1] == 1)] == 1).all()
+    # Where the red light alone is hidden the floor turns blue.
+    assert (ratio[only[1] & floor][:, 2] > ratio[only[1] & floor][:, 0] + 0.1).all()
+
+
+@pytest.mark.parametrize(("aside_m", "lamp_m"), [(0.0, 3.0), (1.2, 2.4)])
+def test_a_lamp_nearby_casts_a_larger_shadow_by_its_own_perspective(aside_m, lamp_m):
+    """A plate of a metre, 1 m up: its outline from the lamp's place, its penumbra as wide as the lamp makes it."""
+    points, valid = plane_points(4.0, 400), np.ones((400, 400), bool)
+    lamp = Disc((0, 1, 0), 3.0, (aside_m, lamp_m, 0.0), 0.3)
+    far = 1 / (1 - 1 / lamp_m)
+    edges = [aside_m + (x - aside_m) * far for x in (-0.5, 0.5)]
+    plate = box((-0.5, 1.0, -0.5), (0.5, 1.001, 0.5))
+    corner, right, back = np.array([[-0.5, 1, 0.5], [1, 0, 0], [0, 0, -1.0]])
+    card = Card(np.ones((256, 256), np.float32), corner, right, back, (1.0, 1.0))
+    for visible in (
+        mesh_visibility(plate, CUBE_FACES, lamp, points, valid, 64),
+        card_visibility(card, lamp, points, valid),
+    ):
+        row, x = visible[200], points[200, :, 0]
+        middle = int(np.searchsorted(x, np.mean(edges)))
+        assert row[middle] < 1e-5
+        assert np.interp(-0.5, -row[:middle], x[:middle]) == pytest.approx(edges[0], abs=0.04)
+        assert np.interp(0.5, row[middle:], x[middle:]) == pytest.approx(edges[1], abs=0.04)
+        width = np.interp(0.9, row[middle:], x[middle:]) - np.interp(0.1, row[middle:], x[middle:])
+        assert width == pytest.approx(0.687 * 0.3 * (far - 1), rel=0.25)
+    beyond = Card(card.opacity_hw, card.origin + np.array([0, lamp_m, 0]), card.right, card.top, card.size_m)
+    assert (card_visibility(beyond, lamp, points, valid) == 1).all()
 
 
 def test_azimuths_are_told_from_the_camera():
@@ -163,8 +227,8 @@ def test_lamps_and_what_a_window_shows_keep_their_light():
     )
     receivers = receivers_of(lamps, params.focal_px, params.up)
     hidden = np.zeros(lamps.depth.code_HW.shape, np.float32)
-    ratio, strength = shade(lamps, params, hidden, disc_of(params, receivers))
-    without, _ = shade(plain, params, hidden, disc_of(params, receivers))
+    ratio, strength = shade(lamps, params, lights_of(lamps, params, receivers), [hidden])
+    without, _ = shade(plain, params, lights_of(plain, params, receivers), [hidden])
     floor = without[90, 70]
     assert floor.max() < 0.7
     share = own[90, 70] / (own[90, 70] + pixels[90, 70])

@@ -5,15 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from lr_srd.cast import disc_of, shade
+from lr_srd.cast import disc_of, lights_of, shade
 from lr_srd.effect import Shadow
-from lr_srd.frame_light import strongest_light
+from lr_srd.frame_light import frame_lights
 from lr_srd.occluders import kind_of
 from lr_srd.params import ShadowParams
 from lr_srd.paste import harmonise
 from lr_srd.receivers import receivers_of
 from tests.lr_srd.scenes import axes, floor_frame
 from tests.lr_srd.test_hard_cases import pasting
+from uniser_core.errors import RefusedError
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 from uniser_core.sources import open_source
@@ -70,13 +71,19 @@ def test_a_street_takes_its_sun(frames):
 
 @pytest.mark.parametrize("kind", ["foliage", "building", "person"])
 def test_what_stands_outside_the_picture_is_outside_it(frames, kind):
-    """The street's sun stands in the picture, and so would all that hides it from the road: another is assumed."""
+    """The street's sun stands in the picture, and so would all that hides it from the road: it is refused."""
     effect = Shadow().with_options(occluders=kind)
-    for frame in (frames["street_03"], floor_frame(wall_m=6.0)):
+    with pytest.raises(RefusedError, match="would itself be in the picture"):
+        effect.sample(generator(1), frames["street_03"])
+    # Of two lamps one is in the picture: what casts the shadow stands before the other.
+    lamps = lit_floor([lamp(over_floor(5, 0, 0.9), 60, "a"), lamp(over_floor(0.5, 3, 9), 2000, "b", "spot", 0.2)])
+    for frame in (lamps, floor_frame(wall_m=6.0)):
+        if kind == "building" and frame is lamps:
+            continue
         receivers = receivers_of(frame)
         for seed in range(3):
             params = effect.sample(generator(seed), frame)
-            assert params.light_source == "assumed"
+            assert (params.light_source, params.light_number) == (("frame", 1) if frame is lamps else ("assumed", None))
             occluder, towards = params.occluders[0], np.array(disc_of(params, receivers).direction)
             for ground in (0.0, 1.0) if kind_of(kind).stands else (0.0,):
                 up = np.array(receivers.up)
@@ -84,6 +91,37 @@ def test_what_stands_outside_the_picture_is_outside_it(frames, kind):
                 place = np.array(occluder.target_m) + away
                 x, y = receivers.project(place)
                 assert place[2] >= -0.05 or not (0 <= x < frame.width and 0 <= y < frame.height)
+
+
+@pytest.mark.parametrize("kind", ["building", "window"])
+def test_before_lamps_alone_there_is_no_wall(kind):
+    frame = lit_floor([lamp(over_floor(0.5, 2, 3.5), 300, "b", "spot", 0.2)])
+    with pytest.raises(RefusedError, match=f"a {kind} stands before the sun"):
+        Shadow().with_options(occluders=kind).sample(generator(1), frame)
+
+
+def test_an_object_under_two_lamps_has_two_shadows_and_their_shares_are_those_of_the_place():
+    lights = [lamp(over_floor(3, -2.5, 2.5), 60, "a"), lamp(over_floor(3, 2.5, 2.5), 40, "b", "spot")]
+    frame = lit_floor([*lights, lamp(over_floor(3, 0, -1), 900, "c")])
+    receivers = receivers_of(frame)
+    seen = set()
+    for seed in range(6):
+        params = pasting(mesh=True).sample(generator(seed), frame)
+        casting = lights_of(frame, params, receivers)
+        assert {c.light.number for c in casting} == {0, 1}
+        foot = np.array(params.pasted.contact_m)
+        seen.add(params.light_number)
+        for light, other in zip(casting, (params, *params.more_lights), strict=True):
+            number = light.light.number
+            at = np.asarray(lights[number]["direction"]) * lights[number]["distance_m"]
+            assert light.disc.position_m == pytest.approx(tuple(at))
+            azimuth = other.sun_azimuth_deg if other is params else other.azimuth_deg
+            aside = at[0] - foot[0]
+            assert (azimuth < 180) == (aside > 0)
+        share = params.more_lights[0].part_rgb[0]
+        assert 0.05 < share <= 0.5 + 1e-3
+    # The nearer one is the main light.
+    assert seen == {0, 1}
 
 
 def test_a_lamps_reflection_stays_when_another_light_is_hidden():
@@ -95,10 +133,10 @@ def test_a_lamps_reflection_stays_when_another_light_is_hidden():
     receivers = receivers_of(frame)
     params = ShadowParams(
         focal_px=receivers.focal_px, up=receivers.up, sun_azimuth_deg=0, sun_elevation_deg=60, ambient_ratio=0.3,
-        light_source="frame",
+        light_source="frame", light_number=0,
     )  # fmt: skip
     hidden = np.zeros((120, 160), np.float32)
-    _, strength = shade(frame, params, hidden, disc_of(params, receivers))
+    _, strength = shade(frame, params, lights_of(frame, params, receivers), [hidden])
     assert strength[62:78, 42:58].max() == 0
     assert strength[100, 100] > 0.4
 
@@ -107,8 +145,7 @@ def test_the_stronger_lamp_is_chosen_and_its_place_seen_from_where_the_shadow_fa
     near, far = over_floor(3, 1, 2.5), over_floor(6, -4, 2.5)
     frame = lit_floor([lamp(far, 50, "a"), lamp(near, 100, "b", "spot", 0.2)])
     receivers = receivers_of(frame)
-    found = strongest_light(frame, receivers)
-    assert found is not None
+    found = frame_lights(frame, receivers)[0]
     assert found.kind == "spot"
     # 2.5 m over the floor and as far to the left: 45 degrees up, to the right of a camera that looks ahead.
     at = over_floor(3, -1.5, 0)
@@ -122,8 +159,7 @@ def test_the_pictures_of_light_groups_overrule_what_the_table_alone_would_say():
     """A lamp behind a wall is strong in the table and gives the picture nothing."""
     near, far = over_floor(3, 1, 2.5), over_floor(6, -4, 2.5)
     frame = lit_floor([lamp(far, 50, "a", "tube"), lamp(near, 100, "b", "spot")], {"a": 0.3, "b": 0.02})
-    found = strongest_light(frame, receivers_of(frame))
-    assert found is not None
+    found = frame_lights(frame, receivers_of(frame))[0]
     assert found.kind == "tube"
     assert found.share_at(80, 100, 160, 120) == pytest.approx(0.3 / 0.32, abs=1e-3)
 
@@ -134,16 +170,16 @@ def test_a_sun_that_only_its_sky_lets_in_is_not_the_light():
     sun["direction"] = ((axes(PITCH_DEG)[0] + axes(PITCH_DEG)[1]) / math.sqrt(2)).tolist()
     sun["solid_angle_sr"] = 7.1e-5
     shining = lit_floor([sun], {"sky": 1e6 * 7.1e-5 * 0.7 * 0.3 / math.pi})
-    assert strongest_light(shining, receivers_of(shining)).kind == "sun"
+    assert frame_lights(shining, receivers_of(shining))[0].kind == "sun"
     shaded = lit_floor([sun], {"sky": 1e6 * 7.1e-5 * 0.7 * 0.3 / math.pi * 0.02})
-    assert strongest_light(shaded, receivers_of(shaded)) is None
+    assert not frame_lights(shaded, receivers_of(shaded))
 
 
 def test_lights_below_the_floor_and_frames_without_a_table_give_none():
     frame = lit_floor([lamp(over_floor(3, 0, -1), 100, "a")])
-    assert strongest_light(frame, receivers_of(frame)) is None
+    assert not frame_lights(frame, receivers_of(frame))
     plain = floor_frame()
-    assert strongest_light(plain, receivers_of(plain)) is None
+    assert not frame_lights(plain, receivers_of(plain))
     assert Shadow().sample(generator(2), plain).light_source != "frame"
 
 

@@ -9,17 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from lr_srd.bench import OneObject, torus
-from lr_srd.cast import disc_of, shade
+from lr_srd.cast import disc_of, lights_of, shade
 from lr_srd.effect import Options, Shadow
 from lr_srd.light import highlight_share
 from lr_srd.params import ShadowParams
-from lr_srd.paste import has_room
+from lr_srd.placement import has_room
 from lr_srd.receivers import Receivers, focal_px_of, receivers_of, up_of
 from lr_srd.room import Room
 from tests.cli import uniser
 from tests.lr_srd.scenes import axes, floor_frame
 from uniser_core import codecs, engine
-from uniser_core.cutout import Cutout
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
@@ -69,7 +68,7 @@ def rows_of(effect: Shadow, frame: Frame, variants: int = 3, **overrides: float)
 def test_target_and_input_are_equal_wherever_the_mask_is_0(name):
     for row in rows_of(EFFECTS[name](), textured()):
         target, shadowed, mask = pictures(row)
-        assert (mask == 0).mean() > 0.05
+        assert (mask == 0).mean() > 0.02
         assert np.abs(target - shadowed)[mask == 0].max() <= 1
         assert (target - shadowed)[mask > 40].mean() > 10
 
@@ -135,7 +134,7 @@ def test_at_the_horizon_the_wall_takes_the_shadow_and_the_floor_next_to_none():
         focal_px=focal_px_of(frame), up=up_of(frame), sun_azimuth_deg=180, sun_elevation_deg=0.5, ambient_ratio=0.3
     )
     hidden = np.zeros(receivers.valid_HW.shape, np.float32)
-    _, strength = shade(frame, params, hidden, disc_of(params, receivers))
+    _, strength = shade(frame, params, lights_of(frame, params, receivers), [hidden])
     floor = receivers.normals_HWC @ np.array(receivers.up, np.float32) > 0.99
     wall = receivers.normals_HWC @ np.array(receivers.up, np.float32) < 0.01
     assert wall.sum() > 500
@@ -158,7 +157,7 @@ def test_no_shadow_on_surfaces_that_face_away_from_the_light():
     )
     hidden = np.zeros(receivers.valid_HW.shape, np.float32)
     disc = disc_of(params, receivers)
-    ratio, strength = shade(frame, params, hidden, disc)
+    ratio, strength = shade(frame, params, lights_of(frame, params, receivers), [hidden])
     away = receivers.normals_HWC @ np.array(disc.direction, np.float32) <= 0
     assert away[y, x]
     assert highlight_share(frame)[y, x] > 0.2
@@ -242,8 +241,7 @@ def test_a_floating_cut_out_is_put_on_its_feet(tmp_path):
 def test_an_object_needs_free_ground_around_its_foot(away_m, fits):
     """A car of 4 x 1.5 m in the open, and with its nose in the wall."""
     receivers = receivers_of(textured(pitch_deg=15.0))
-    alpha = np.ones((150, 400), np.float32)
-    car = Cutout("car", np.dstack([np.full((150, 400, 3), 0.3, np.float32), alpha]), (200.0, 150.0), 100.0, 1.5)
+    car = (4.0, 2.0)
     up, ahead = axes(15.0)
     foot = -1.5 * up + away_m * ahead
     assert has_room(car, 1.5, tuple(foot), receivers) is fits
