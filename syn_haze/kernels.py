@@ -140,7 +140,9 @@ def _behind_row(
 ) -> None:
     """Light that the haze is laid on: clean where haze is thin, the light spread around it where it is thick."""
     if spread_CRW.size == 0:
-        light_CW[:] = clean_CHW[:, y]
+        for c in range(3):
+            for x in range(path_HW.shape[1]):
+                light_CW[c, x] = clean_CHW[c, y, x]
         return
     above, below, share = rows_around(y, spread_CRW.shape[1], cell_px)
     for x in range(path_HW.shape[1]):

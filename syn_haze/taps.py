@@ -57,10 +57,10 @@ def put_taps(
             place = builder.mul(x, ir.Constant(ir.IntType(64), LANES))
             parts.append(builder.fmul(between, load(weights_at, place)))
         # Sums of neighbours, then sums of those: (a + b) + (c + d) of each pixel.
-        pairs = [
+        first, second = (
             builder.fadd(shuffle(p, q, (0, 2, 4, 6)), shuffle(p, q, (1, 3, 5, 7))) for p, q in (parts[:2], parts[2:])
-        ]
-        sums = builder.fadd(shuffle(*pairs, (0, 2, 4, 6)), shuffle(*pairs, (1, 3, 5, 7)))
+        )
+        sums = builder.fadd(shuffle(first, second, (0, 2, 4, 6)), shuffle(first, second, (1, 3, 5, 7)))
         target = builder.bitcast(builder.gep(out_at, [first_at]), lanes.as_pointer())
         builder.store(sums, target, align=4)
         return context.get_dummy_value()
