@@ -54,11 +54,17 @@ def known_sun(frame: Frame) -> tuple[float, float] | None:
 
 def horizon_pitch_deg(frame: Frame, hfov_deg: float) -> float:
     """Least pitch of the camera that leaves all sky above the horizon; -90 without sky."""
-    rows = np.flatnonzero((sky_of(frame).code_HW == 0).mean(axis=1) > LEAST_ROW_SHARE)
-    if not rows.size:
+    below = frame.memo(("haze horizon",), lambda: _rows_with_sky(frame))
+    if not below:
         return -90.0
-    lowest = (rows[-1] + 1) * 2 / frame.height - 1
+    lowest = below * 2 / frame.height - 1
     return math.degrees(math.atan(lowest * math.tan(math.radians(hfov_deg) / 2) * frame.height / frame.width))
+
+
+def _rows_with_sky(frame: Frame) -> int:
+    """Rows of the picture down to the last that shows sky."""
+    rows = np.flatnonzero((sky_of(frame).code_HW == 0).mean(axis=1) > LEAST_ROW_SHARE)
+    return int(rows[-1]) + 1 if rows.size else 0
 
 
 def draw(rng: np.random.Generator, preset: Preset, scene: Scene, frame: Frame) -> HazeParams:

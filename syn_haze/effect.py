@@ -38,7 +38,7 @@ MOST_SKY = 0.97
 NIGHT_FAVOUR = 6.0
 
 
-@effect("haze", version=5, dataset="SYN-HAZE", needs=("depth",), fast=True, prompt="Remove haze.")
+@effect("haze", version=6, dataset="SYN-HAZE", needs=("depth",), fast=True, prompt="Remove haze.")
 class Haze:
     """Haze, fog, mist, smog, smoke and dust on any frame that has depth."""
 

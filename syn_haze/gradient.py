@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from uniser_core.jit import inlined, kernel
 
+from syn_haze.kernels import fma
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
@@ -17,23 +19,38 @@ Float64 = npt.NDArray[np.float64]
 OCTAVE_DEVIATION = 0.1911
 # Odd constants that spread neighbouring lattice points over 32 bits.
 SPREAD_X, SPREAD_Y, SPREAD_Z = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D)
-MIX_A, MIX_B = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+MIX = np.uint32(0x7FEB352D)
 TEN_BITS, MIDDLE, UNIT = np.uint32(0x3FF), np.float32(511.5), np.float32(1 / 511.5)
+TWO_MIDDLES, THREE_MIDDLES = np.float32(1023.0), np.float32(1534.5)
 ONE, SIX, TEN, FIFTEEN = np.float32(1), np.float32(6), np.float32(10), np.float32(15)
 
 
 @inlined
-def _corner(h: np.uint32, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
-    """Dot product of a lattice point's gradient with the way to it; `h` is the point's unmixed hash."""
+def _corner(h: np.uint32, x: np.float32, y: np.float32, z: np.float32, middle: np.float32) -> np.float32:
+    """Dot product of a lattice point's gradient with the way to it, times 511.5.
+
+    `h` is the point's unmixed hash, `middle` 511.5 (x + y + z), which centres the gradient's three ten-bit parts.
+    """
     h = np.uint32(h ^ (h >> np.uint32(16)))
-    h = np.uint32(h * MIX_A)
+    h = np.uint32(h * MIX)
     h = np.uint32(h ^ (h >> np.uint32(15)))
-    h = np.uint32(h * MIX_B)
-    h = np.uint32(h ^ (h >> np.uint32(16)))
-    a = np.float32(np.int32(h & TEN_BITS)) - MIDDLE
-    b = np.float32(np.int32((h >> np.uint32(10)) & TEN_BITS)) - MIDDLE
-    c = np.float32(np.int32((h >> np.uint32(20)) & TEN_BITS)) - MIDDLE
-    return np.float32((a * x + b * y + c * z) * UNIT)
+    a = np.float32(np.int32(h & TEN_BITS))
+    b = np.float32(np.int32((h >> np.uint32(10)) & TEN_BITS))
+    c = np.float32(np.int32((h >> np.uint32(20)) & TEN_BITS))
+    dot: np.float32 = fma(a, x, fma(b, y, fma(c, z, -middle)))
+    return dot
+
+
+@inlined
+def _mix(near: np.float32, far: np.float32, share: np.float32) -> np.float32:
+    between: np.float32 = fma(share, far - near, near)
+    return between
+
+
+@inlined
+def _fade(t: np.float32) -> np.float32:
+    smooth: np.float32 = t * t * t * fma(t, fma(t, SIX, -FIFTEEN), TEN)
+    return smooth
 
 
 @inlined
@@ -46,19 +63,17 @@ def noise(x: np.float32, y: np.float32, z: np.float32, seed: np.uint32) -> np.fl
     i1, j1, k1 = np.uint32(i + SPREAD_X), np.uint32(j + SPREAD_Y), np.uint32(k + SPREAD_Z)
     k, k1 = np.uint32(k ^ seed), np.uint32(k1 ^ seed)
     x, y, z = x - fx, y - fy, z - fz
-    u = x * x * x * (x * (x * SIX - FIFTEEN) + TEN)
-    v = y * y * y * (y * (y * SIX - FIFTEEN) + TEN)
-    w = z * z * z * (z * (z * SIX - FIFTEEN) + TEN)
+    u, v, w = _fade(x), _fade(y), _fade(z)
     x1, y1, z1 = x - ONE, y - ONE, z - ONE
-    a, b = _corner(np.uint32(i ^ j ^ k), x, y, z), _corner(np.uint32(i1 ^ j ^ k), x1, y, z)
-    c, d = _corner(np.uint32(i ^ j1 ^ k), x, y1, z), _corner(np.uint32(i1 ^ j1 ^ k), x1, y1, z)
-    low, high = a + u * (b - a), c + u * (d - c)
-    near = low + v * (high - low)
-    a, b = _corner(np.uint32(i ^ j ^ k1), x, y, z1), _corner(np.uint32(i1 ^ j ^ k1), x1, y, z1)
-    c, d = _corner(np.uint32(i ^ j1 ^ k1), x, y1, z1), _corner(np.uint32(i1 ^ j1 ^ k1), x1, y1, z1)
-    low, high = a + u * (b - a), c + u * (d - c)
-    far = low + v * (high - low)
-    value: np.float32 = near + w * (far - near)
+    m0 = MIDDLE * (x + y + z)
+    m1, m2, m3 = m0 - MIDDLE, m0 - TWO_MIDDLES, m0 - THREE_MIDDLES
+    a, b = _corner(np.uint32(i ^ j ^ k), x, y, z, m0), _corner(np.uint32(i1 ^ j ^ k), x1, y, z, m1)
+    c, d = _corner(np.uint32(i ^ j1 ^ k), x, y1, z, m1), _corner(np.uint32(i1 ^ j1 ^ k), x1, y1, z, m2)
+    near = _mix(_mix(a, b, u), _mix(c, d, u), v)
+    a, b = _corner(np.uint32(i ^ j ^ k1), x, y, z1, m1), _corner(np.uint32(i1 ^ j ^ k1), x1, y, z1, m2)
+    c, d = _corner(np.uint32(i ^ j1 ^ k1), x, y1, z1, m2), _corner(np.uint32(i1 ^ j1 ^ k1), x1, y1, z1, m3)
+    far = _mix(_mix(a, b, u), _mix(c, d, u), v)
+    value: np.float32 = _mix(near, far, w) * UNIT
     return value
 
 

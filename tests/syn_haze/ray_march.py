@@ -30,8 +30,7 @@ def perlin(points_N3: Array, seed: int) -> Array:
         h = at[:, 0] * np.uint32(0x9E3779B1) ^ at[:, 1] * np.uint32(0x85EBCA77) ^ at[:, 2] * np.uint32(0xC2B2AE3D)
         h = h ^ np.uint32(seed & 0xFFFFFFFF)
         h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
-        h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
-        h = h ^ (h >> np.uint32(16))
+        h = h ^ (h >> np.uint32(15))
         gradient = np.stack([(h >> np.uint32(s)) & np.uint32(0x3FF) for s in (0, 10, 20)], axis=1) / 511.5 - 1
         weight = np.prod(np.where(np.array(corner) == 1, fade, 1 - fade), axis=1)
         total += weight * (gradient * (fraction - corner)).sum(axis=1)
@@ -60,11 +59,11 @@ def noise(points_N3: Array, field: DensityField) -> Array:
                 np.stack([aside, down * flat, (along - speed * t) / field.stretch], axis=1) @ turn.T / scale,
                 field.seed + 7919 * octave,
             )
-            for t in (seconds, seconds - field.period_s)
+            for t in ((seconds, seconds - field.period_s) if share > 0 else (seconds,))
         ]
         alike = math.exp(-3 * (speed * field.period_s / field.stretch / scale) ** 2)
         level = math.sqrt((1 - share) ** 2 + share**2 + 2 * alike * share * (1 - share))
-        total += weight * ((1 - share) * looks[0] + share * looks[1]) / level
+        total += weight * ((1 - share) * looks[0] + share * looks[-1]) / level
     return total / OCTAVE_DEVIATION / math.sqrt(float((weights**2).sum()))
 
 
@@ -109,16 +108,15 @@ def march(depth_m_HW: Array, view: View, profile: Profile, beta_per_m: float, fi
     height, width = depth_m_HW.shape
     pitch = math.radians(view.pitch_deg)
     out = np.empty(depth_m_HW.shape)
+    right = (((np.arange(width) + 0.5) * 2 / width - 1) * view.half_width)[:, None]
     for y in range(height):
-        for x in range(width):
-            right = ((x + 0.5) * 2 / width - 1) * view.half_width
-            down = ((y + 0.5) * 2 / height - 1) * view.half_height
-            up, ahead = math.sin(pitch) - down * math.cos(pitch), math.cos(pitch) + down * math.sin(pitch)
-            # Even steps in log(1 + z): the near air counts most.
-            edge = np.expm1(np.linspace(0, np.log1p(depth_m_HW[y, x]), steps + 1))
-            z, step = (edge[1:] + edge[:-1]) / 2, np.diff(edge)
-            points = np.stack([right * z, view.height_m + up * z, ahead * z], axis=1)
-            fall = np.exp(-np.maximum(points[:, 1], 0) / profile.scale_height_m)
-            ray = math.sqrt(1 + right * right + down * down)
-            out[y, x] = beta_per_m * ray * float((density(points, field) * fall * step).sum())
+        down = ((y + 0.5) * 2 / height - 1) * view.half_height
+        up, ahead = math.sin(pitch) - down * math.cos(pitch), math.cos(pitch) + down * math.sin(pitch)
+        # Even steps in log(1 + z): the near air counts most.
+        edge = np.expm1(np.log1p(depth_m_HW[y])[:, None] * np.linspace(0, 1, steps + 1))
+        z, step = (edge[:, 1:] + edge[:, :-1]) / 2, np.diff(edge)
+        points = np.stack([right * z, view.height_m + up * z, ahead * z], axis=2).reshape(-1, 3)
+        fall = np.exp(-np.maximum(points[:, 1], 0) / profile.scale_height_m)
+        ray = np.sqrt(1 + right[:, 0] ** 2 + down * down)
+        out[y] = beta_per_m * ray * ((density(points, field) * fall).reshape(z.shape) * step).sum(axis=1)
     return out
