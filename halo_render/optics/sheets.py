@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 FOLDED_TIMES = 7
 # How far a drawn edge may depart from the traced curve.
 CHORD_PX, SMALLEST_CELL_PX = 0.35, 2.5
+# The same of ghosts that are drawn so many times coarser, being dim beside the others, and how finely at most.
+DIM_CHORD, DIM_TIMES = (1.0, 1.5, 4.0, 6.0), (7, 7, 3, 2)
 # Grid of the colours beside the middle one; they share its sheet if they fall nearer than this.
 COLOUR_NODES, SHARED_PX = 9, 0.35
 
@@ -52,7 +54,7 @@ def _grid(
 
 
 def sheets_of(
-    setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View, tolerance: float
+    setup: Setup, pair: Ints, row: Float64, k: Float64, nodes: int, view: View, tolerance: float, dim: int = 1
 ) -> list[Sheet]:
     """The grids of one ghost, over the part of the front that passes (and one survey cell around).
 
@@ -66,7 +68,8 @@ def sheets_of(
     times = -(-(nodes - 1) // (COLOUR_NODES - 1))
     u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
     fine, valid = _grid(setup, middle, pair, u, v, k)
-    finer = min(_times_needed(fine, valid, view, times), max(times, _times_of_size(row, view)))
+    finer = _times_needed(fine, valid, view, times, DIM_CHORD[dim - 1] * CHORD_PX)
+    finer = min(finer, max(times, min(_times_of_size(row, view), DIM_TIMES[dim - 1])))
     if finer > times:
         times = finer
         u, v = (np.linspace(*e, times * (COLOUR_NODES - 1) + 1) for e in ends)
@@ -115,7 +118,7 @@ def _times_of_size(row: Float64, view: View) -> int:
     return int(size_px(row, view) / (COLOUR_NODES - 1) / SMALLEST_CELL_PX)
 
 
-def _times_needed(out: Float64, valid: npt.NDArray[np.bool_], view: View, times: int) -> int:
+def _times_needed(out: Float64, valid: npt.NDArray[np.bool_], view: View, times: int, chord_px: float) -> int:
     """Refinement of the coarse grid at which its straight pieces cannot be told from curves."""
     if _is_folded(out, valid) or _is_ragged(out, valid):
         return FOLDED_TIMES
@@ -126,7 +129,7 @@ def _times_needed(out: Float64, valid: npt.NDArray[np.bool_], view: View, times:
         bend = np.abs(np.diff(xy, 2, axis=axis)).max(-1) / 8
         inner = lit[1:-1] if axis == 0 else lit[:, 1:-1]
         worst = max(worst, float(bend[inner].max(initial=0.0)))
-    return min(FOLDED_TIMES, max(times, int(np.ceil(times * np.sqrt(worst / CHORD_PX)))))
+    return min(FOLDED_TIMES, max(times, int(np.ceil(times * np.sqrt(worst / chord_px)))))
 
 
 def _is_folded(out: Float64, valid: npt.NDArray[np.bool_]) -> bool:
