@@ -87,7 +87,7 @@ class Unit:
         return total
 
 
-@effect("flare", version=1, dataset="HALO", needs=(), prompt="Remove lens flare.")
+@effect("flare", version=2, dataset="HALO", needs=(), prompt="Remove lens flare.")
 class Flare:
     """Lens flare of the four kinds and their mixes, on HDR frames with lights and on photos."""
 

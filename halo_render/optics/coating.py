@@ -100,15 +100,14 @@ def film_reflectance(
     return np.clip(total, 0.0, 1.0)
 
 
-def coating_table(lens: Lens, coating: str, wavelengths_nm: Float64, weights: Float64 | None = None) -> CoatingTable:
-    """Reflectance of each surface, averaged over wavelengths with `weights` (bands, n), or one band a wavelength.
+def coating_table(lens: Lens, coating: str, wavelengths_nm: Float64) -> CoatingTable:
+    """Reflectance of each surface, one band a wavelength.
 
     Cemented faces are never coated. `perfect` reflects nothing at all. Raises InputError for unknown coatings.
     """
     check_coating(coating)
     count = len(lens.surfaces)
-    bands = len(wavelengths_nm) if weights is None else weights.shape[0]
-    table = np.zeros((count, bands, ANGLES))
+    table = np.zeros((count, len(wavelengths_nm), ANGLES))
     if coating == "perfect":
         return CoatingTable(table)
     cosine = np.linspace(0, 1, ANGLES)
@@ -121,10 +120,9 @@ def coating_table(lens: Lens, coating: str, wavelengths_nm: Float64, weights: Fl
         low, high = np.minimum(n1, n2), np.maximum(n1, n2)
         cemented = before is not None and not before.is_air and not s.glass.is_air
         layers, design = layers_of("uncoated" if cemented else coating, float(np.mean(high)), i)
-        spectrum = film_reflectance(
+        table[i] = film_reflectance(
             low[:, None], high[:, None], cosine[None, :], np.asarray(wavelengths_nm)[:, None], layers, design
         )
-        table[i] = spectrum if weights is None else weights @ spectrum
     return CoatingTable(table)
 
 
@@ -133,6 +131,12 @@ BAND_NM = np.linspace(420, 680, 27)
 
 
 @lru_cache(maxsize=64)
+def spectral_coating(lens: Lens, coating: str) -> CoatingTable:
+    """Reflectances at each of BAND_NM."""
+    return coating_table(lens, coating, BAND_NM)
+
+
+@lru_cache(maxsize=64)
 def camera_coating(lens: Lens, coating: str) -> CoatingTable:
     """Reflectances as the camera's red, green and blue see them: three bands."""
-    return coating_table(lens, coating, BAND_NM, response(BAND_NM))
+    return CoatingTable(response(BAND_NM) @ spectral_coating(lens, coating).reflectance)

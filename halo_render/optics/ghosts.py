@@ -168,7 +168,8 @@ def draw_light(
         nodes = FEWEST_NODES if dim > DIM_STEPS else int(np.clip(size / NODE_PX, FEWER_NODES, MOST_NODES))
         per_area = 4 * n**2 / math.pi * abs(here.scale[0] * here.scale[1]) * k[2]
         power = np.array(light.irradiance_rgb)
-        for sheet in sheets_of(setup, pair, row, k, nodes, here, max(SHARED_PX, min(blur) / canvas.shrink / 4)):
+        shared_px = max(SHARED_PX, min(blur) / canvas.shrink / 4)
+        for sheet in sheets_of(setup, pair, row, k, nodes, here, shared_px, int(dim)):
             draw_sheet(
                 canvas.pixels, canvas.left, canvas.top, sheet.rgb * power, sheet.nodes, sheet.valid,
                 per_area * sheet.cell_mm2, *here.origin, *here.scale, int(setup.crossings[which]), edge,

@@ -19,7 +19,14 @@ from uniser_core.errors import InputError
 
 from halo_render.optics import survey as found_at
 from halo_render.optics.canvas import View
-from halo_render.optics.coating import BAND_NM, RESPONSE_NM, camera_coating, coating_table, response
+from halo_render.optics.coating import (
+    BAND_NM,
+    RESPONSE_NM,
+    camera_coating,
+    coating_table,
+    response,
+    spectral_coating,
+)
 from halo_render.optics.lens import Lens, first_order
 from halo_render.optics.trace import BANDS, Prism, prism, trace
 
@@ -52,6 +59,8 @@ class Setup:
     angles: Float64
     # One band each of the coating's table, laid out for the tracer.
     reflectance: tuple[Float64, ...]
+    # Where a prism stands for a whole band of the camera, the coating at each of BAND_NM.
+    spectral: Float64 | None
 
 
 def ghost_pairs(lens: Lens) -> Ints:
@@ -93,11 +102,12 @@ def setup_of(lens: Lens, f_number: float, coating: str, focus_m: float, waveleng
     if wavelengths == len(RESPONSE_NM):
         lines = np.array([centre for centre, _ in RESPONSE_NM])
         table = camera_coating(lens, coating)
+        spectral = spectral_coating(lens, coating).reflectance
         weights = np.eye(3)
     else:
         # Equal slices of the visible, each seen by all three bands.
         lines = BAND_NM[0] + (np.arange(wavelengths) + 0.5) * (BAND_NM[-1] - BAND_NM[0]) / wavelengths
-        table = coating_table(lens, coating, lines)
+        table, spectral = coating_table(lens, coating, lines), None
         weights = response(lines)
     prisms = tuple(prism(lens, float(line), radius, extension) for line in lines)
     bands = tuple((b, (float(w[0]), float(w[1]), float(w[2]))) for b, w in enumerate(weights.T))
@@ -105,7 +115,9 @@ def setup_of(lens: Lens, f_number: float, coating: str, focus_m: float, waveleng
     straight = tuple(float(t) for t in axial[0, 0, BANDS:])
     split = tuple(np.ascontiguousarray(table.reflectance[:, b : b + 1]) for b in range(table.reflectance.shape[1]))
     pairs, angles, field = _worthwhile(_canonical(lens), _whole_stop(f_number, lens), coating, loss)
-    return Setup(lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), field, angles, split)
+    return Setup(
+        lens, prisms, table, bands, straight, pairs, stop_crossings(lens, pairs), field, angles, split, spectral
+    )
 
 
 def _canonical(lens: Lens) -> Lens:

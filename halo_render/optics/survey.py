@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from halo_render.optics.trace import BANDS, FAST, RIM, STOP, trace_ray
+from halo_render.optics.trace import BANDS, FAST, RIM, STOP, trace_grid
 
 # Found for each pair: the bounds of the passing rays at the front (u0, u1, v0, v1 mm), their energy inside the frame
 # and altogether, and their bounds on the sensor (mm).
@@ -59,7 +59,9 @@ def survey(table, terms, index, sensor, stop_radius, lut, pairs, front, kx, ky, 
     Energy is in mm^2 of the front times throughput, mean of the bands.
     """
     bands = lut.shape[1]
-    out = np.zeros(BANDS + bands)
+    rays = np.zeros((NODES, NODES, BANDS + bands))
+    arrives = np.zeros((NODES, NODES), np.bool_)
+    u, v = np.empty(NODES), np.empty(NODES)
     level = np.empty((NODES, NODES, 7))
     for p in range(pairs.shape[0]):
         first, second = pairs[p, 0], pairs[p, 1]
@@ -69,12 +71,14 @@ def survey(table, terms, index, sensor, stop_radius, lut, pairs, front, kx, ky, 
             passed, inside, total = 0, 0.0, 0.0
             x0, x1, y0, y1 = 1e30, -1e30, 1e30, -1e30
             a0, a1, b0, b1 = NODES, -1, NODES, -1
+            for i in range(NODES):
+                u[i], v[i] = u0 + i * du, v0 + i * dv
+            trace_grid(
+                table, terms, index, sensor, stop_radius, lut, first, second, u, v, kx, ky, kz, rays, arrives
+            )  # fmt: skip
             for j in range(NODES):
                 for i in range(NODES):
-                    ok = trace_ray(
-                        table, terms, index, sensor, stop_radius, lut, first, second, u0 + i * du, v0 + j * dv, 0.0,
-                        kx, ky, kz, out,
-                    )  # fmt: skip
+                    out, ok = rays[j, i], arrives[j, i]
                     level[j, i, 0] = out[RIM] if ok else np.inf
                     lit = ok and out[RIM] < 1
                     for c in range(3):
