@@ -21,6 +21,7 @@ from uniser_core.version import generator_name
 from aggregate.decide import Held, decide
 from aggregate.emit import CHOSEN_SCHEMA, emit, merge
 from aggregate.execute import Executor, executor, flatten
+from aggregate.grouping import number_keys
 from aggregate.guard import compared_line, find_leaks
 from aggregate.guard_sources import open_guards
 from aggregate.keys import hash_strings, key_of
@@ -196,7 +197,7 @@ def _counts(facts: pa.Table, decision: Decision) -> dict[str, Any]:
     return {
         "rows": int(kept.sum()),
         "counts": counts,
-        "groups": {side: len(np.unique(groups[chosen])) for side, chosen in sides.items()},
+        "groups": {side: number_keys(groups[chosen])[1] for side, chosen in sides.items()},
         "rejected": dict(sorted(decision.counted().items())),
         "over_quota": int((decision.state == OVER_QUOTA).sum()),
         "over_cap": int((decision.state == OVER_CAP).sum()),
@@ -249,20 +250,20 @@ def _emit(
     facts: pa.Table,
     decision: Decision,
 ) -> dict[str, pa.Table]:
-    chosen = pa.table(
-        {
-            "keep": pa.array(decision.state == KEPT),
-            "split": pa.DictionaryArray.from_arrays(decision.test.astype(np.int32), ["train", "test"]),
-            **{k: facts.column(k) for k in ("row", "order_key", "pair_key", "clean_sha256")},
-            **decision.texts(),
-        }
-    ).cast(CHOSEN_SCHEMA)
     arguments, at = [], 0
     for units in parts:
-        count = sum(found[n].group_rows[g] for n, g in units)
-        # Copied, because a slice would be sent to its worker with the whole table behind it.
-        part = chosen.take(np.arange(at, at + count))
-        arguments.append(([(names[n], found[n].shard, g) for n, g in units], part))
-        at += count
+        here = slice(at, at + sum(found[n].group_rows[g] for n, g in units))
+        told = facts.slice(at, here.stop - at)
+        # Made anew part by part, because a slice would be sent to its worker with the whole table behind it.
+        chosen = pa.table(
+            {
+                "keep": decision.state[here] == KEPT,
+                "split": pa.DictionaryArray.from_arrays(decision.test[here].astype(np.int32), ["train", "test"]),
+                **{k: told.column(k) for k in ("row", "order_key", "pair_key", "clean_sha256")},
+                **decision.texts(here),
+            }
+        ).cast(CHOSEN_SCHEMA)
+        arguments.append(([(names[n], found[n].shard, g) for n, g in units], chosen))
+        at = here.stop
     tables: dict[str, pa.Table] = runner.reduce(emit, arguments, merge, "index")
     return tables

@@ -98,7 +98,7 @@ def _counts(corpus: Corpus) -> Iterator[str]:
 
 
 def _split(corpus: Corpus) -> Iterator[str]:
-    test = np.asarray(pc.equal(corpus.index.column("split"), "test").to_numpy())
+    test = np.asarray(pc.equal(pc.cast(corpus.index.column("split"), pa.string()), "test").to_numpy())
     groups = np.asarray(corpus.index.column("group_id").to_pylist(), object)
     cleans = clean_keys(corpus.index.column("clean_sha256"))
     for what, keys in (("group", groups), ("clean picture", cleans)):

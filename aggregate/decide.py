@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aggregate.grouping import firsts, number_keys, tied
 from aggregate.near import canonical
 from aggregate.quota import apply_quotas, cap_cleans
-from aggregate.rows import KEPT, Decision, Rows, run_starts
+from aggregate.rows import KEPT, Decision, Rows
 from aggregate.rules import NOT_PUBLISHED, PUBLISHED_TEST, PUBLISHED_TRAIN
 
 if TYPE_CHECKING:
@@ -63,46 +64,28 @@ def _reject(
 
 
 def _drop_duplicates(rows: Rows, decision: Decision, recipe: Recipe) -> None:
-    position = np.arange(rows.count)
+    uris, position = recipe.sources, np.arange(rows.count)
     # The same two pictures under one effect: the preferred source's first name stays.
-    alive = np.flatnonzero(decision.state == KEPT)
-    order = alive[np.lexsort([k[alive] for k in (position, rows.pair, rows.source, rows.content, rows.effect)])]
-    repeated, first = _repeats(order, rows.effect, rows.content)
-    uris = recipe.sources
+    repeated, first = _repeats(decision.state == KEPT, (rows.content, rows.effect), (rows.source, rows.pair))
     _reject(decision, repeated, "repeated_pair", "as in {}", rows.source[first], uris)
     # The same clean picture in several sources under one effect: the preferred source's rows stay, all of them.
-    alive = np.flatnonzero((decision.state == KEPT) & rows.has_clean)
-    order = alive[np.lexsort([k[alive] for k in (rows.source, rows.clean, rows.effect)])]
-    repeated, first = _repeats(order, rows.effect, rows.clean)
+    alive = (decision.state == KEPT) & rows.has_clean
+    repeated, first = _repeats(alive, (rows.clean, rows.effect), (rows.source, position))
     other = rows.source[repeated] != rows.source[first]
     same = rows.exact[repeated] == rows.exact[first]
     for reason, how, chosen in (("repeated_clean", "is", other & same), ("near_clean", "is nearly one", other & ~same)):
         _reject(decision, repeated[chosen], reason, f"clean picture {how} in {{}}", rows.source[first[chosen]], uris)
-    alive = np.flatnonzero(decision.state == KEPT)
-    order = alive[np.lexsort([k[alive] for k in (position, rows.content, rows.source, rows.pair)])]
-    repeated, first = _repeats(order, rows.pair)
+    repeated, first = _repeats(decision.state == KEPT, (rows.pair, None), (rows.source, rows.content))
     _reject(decision, repeated, "repeated_pair_id", "pair_id is taken by another pair of {}", rows.source[first], uris)
 
 
-def _repeats(order: Int64, *keys: Any) -> tuple[Int64, Int64]:
-    """(rows that repeat an earlier one, that one), of rows sorted so that equal keys are neighbours."""
-    starts = run_starts(*(key[order] for key in keys))
-    first = order[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
-    return order[~starts], first[~starts]
-
-
-def components(group: UInt64, clean: UInt64, has_clean: Bool) -> Int64:
-    """Number of the connected component of each row: rows are tied by group, and by clean picture."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    groups, group_no = np.unique(group, return_inverse=True)
-    cleans, clean_no = np.unique(clean[has_clean], return_inverse=True)
-    ties = (np.ones(len(clean_no), np.int8), (group_no[has_clean], clean_no + len(groups)))
-    size = len(groups) + len(cleans)
-    _, label = connected_components(coo_matrix(ties, shape=(size, size)), directed=False)
-    found: Int64 = label[group_no].astype(np.int64)
-    return found
+def _repeats(alive: Bool, key: tuple[UInt64, Int64 | None], order: tuple[Any, Any]) -> tuple[Int64, Int64]:
+    """(rows alive that repeat one that comes before them in `order`, the first of these)."""
+    at = np.flatnonzero(alive)
+    number, count = number_keys(key[0][at], None if key[1] is None else key[1][at])
+    first = firsts(number, count, order[0][at], order[1][at])[number]
+    again = first != np.arange(len(at))
+    return at[again], at[first[again]]
 
 
 def _split(rows: Rows, decision: Decision, recipe: Recipe, held: Held | None) -> None:
@@ -110,7 +93,7 @@ def _split(rows: Rows, decision: Decision, recipe: Recipe, held: Held | None) ->
 
     Rows that were dropped have their say too: so a row never moves from test to train when data is added.
     """
-    component = components(rows.group, rows.clean, rows.has_clean)
+    component = tied(rows.group, rows.clean, rows.has_clean)
     below = rows.group_hash < np.uint64(int(Fraction(str(recipe.test_fraction)) * 2**64))
     says_test = (rows.published == PUBLISHED_TEST) | ((rows.published == NOT_PUBLISHED) & below)
     if held is not None:
@@ -118,7 +101,7 @@ def _split(rows: Rows, decision: Decision, recipe: Recipe, held: Held | None) ->
     test = np.zeros(component.max(initial=-1) + 1, np.bool_)
     test[component[says_test]] = True
     kept = decision.state == KEPT
-    present = np.unique(component[kept])
+    present = np.flatnonzero(np.bincount(component[kept]))
     missing = min(recipe.min_test_groups, len(present) - 1) - int(test[present].sum())
     if recipe.test_fraction > 0 and missing > 0:
         free = np.flatnonzero(kept & (rows.published == NOT_PUBLISHED) & ~test[component])

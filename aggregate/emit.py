@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from uniser_core.corpus import INDEX_SCHEMA
-from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS
+from uniser_core.corpus import INDEX_SCHEMA, REPEATING
+from uniser_core.pair import IMAGE_COLUMNS, METADATA_COLUMNS, PAIR_SCHEMA
 from uniser_core.shard import UNREADABLE
 
 from aggregate.shards import damaged
@@ -35,7 +35,7 @@ def emit(units: Iterable[tuple[str, Shard, int]], chosen: pa.Table) -> dict[str,
     index, rejected, at, opened = [], [], 0, None
     for name, shard, group in units:
         if opened is None or opened[0] != shard:
-            opened = (shard, *shard.open())
+            opened = (shard, *shard.open(read_dictionary=SHARED))
         blobs, file = opened[1], opened[2]
         count = blobs.metadata.row_group(group).num_rows
         here = chosen.slice(at, count)
@@ -67,12 +67,14 @@ def emit(units: Iterable[tuple[str, Shard, int]], chosen: pa.Table) -> dict[str,
     }
 
 
-# Labels stay plain text until the index is written: a dictionary's order would depend on the partitioning.
+TEXT = pa.dictionary(pa.int32(), pa.string())
+# Text that rows share travels as numbers; the order of its words depends on the partitioning, so an index names them
+# anew.
+SHARED = (*REPEATING, *(f.name for f in PAIR_SCHEMA if pa.types.is_dictionary(f.type)))
 _SORTABLE_SCHEMA = pa.schema(
-    [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in INDEX_SCHEMA]
+    [f.with_type(TEXT) if f.name in SHARED or pa.types.is_dictionary(f.type) else f for f in INDEX_SCHEMA]
     + [pa.field(name, pa.uint64()) for name in ("order_key", "pair_key")]
 )
-TEXT = pa.dictionary(pa.int32(), pa.string())
 CHOSEN_SCHEMA = pa.schema(
     [
         ("keep", pa.bool_()),
@@ -92,7 +94,9 @@ def places(column: str, name: str, ranges: BlobRanges, keep: npt.NDArray[np.int6
     offset, length = ranges.offset[keep], ranges.length[keep]
     absent = offset < 0
     return {
-        f"{column}_file": pa.array([None if a else name for a in absent], pa.string()),
+        f"{column}_file": pa.DictionaryArray.from_arrays(
+            pa.array(absent.astype(np.int32), mask=absent), pa.array([name])
+        ),
         f"{column}_offset": pa.array(offset, mask=absent),
         f"{column}_length": pa.array(length, mask=absent),
     }

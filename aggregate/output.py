@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
-from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, Corpus, read_manifest
+from uniser_core.corpus import INDEX, INDEX_SCHEMA, MANIFEST, REPEATING, Corpus, read_manifest
 from uniser_core.errors import ConfigMismatchError, InputError
 from uniser_core.run_folder import to_json
 from uniser_core.shard import file_sha256
@@ -20,6 +20,7 @@ from uniser_core.storage import Store, resolve, storage_errors
 
 from aggregate.licenses import attribution_table
 from aggregate.pack import pack_names
+from aggregate.rows import by_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,17 +30,6 @@ if TYPE_CHECKING:
 REJECTED, RECIPE, REPORT, ATTRIBUTION = "rejected.parquet", "recipe.yaml", "report.html", "ATTRIBUTION.csv"
 # Fixed, so that the bytes do not depend on how rows arrived.
 INDEX_GROUP_ROWS = 1 << 16
-REPEATING = (
-    "variant",
-    "group_id",
-    "split",
-    "layer_kind",
-    "prompt",
-    "generator",
-    "license",
-    "attribution",
-    "source_uri",
-)
 
 
 class Place:
@@ -154,19 +144,35 @@ def publish(place: Place, recipe: Recipe, manifest: dict[str, Any], tables: dict
 
 def in_order(rows: pa.Table) -> pa.Table:
     """Rows sorted by keyed hash: the order of a corpus."""
-    return rows.sort_by([("order_key", "ascending"), ("pair_key", "ascending")])
+    return _whole(rows).take(_hash_order(rows))
+
+
+def _hash_order(rows: pa.Table) -> pa.Array:
+    return pa.array(by_hash(*(rows.column(name).to_numpy() for name in ("order_key", "pair_key"))))
+
+
+def _whole(rows: pa.Table) -> pa.Table:
+    """Each column in one piece: rows are taken from all over."""
+    for at, field in enumerate(rows.schema):
+        column = rows.column(at)
+        column = column.unify_dictionaries() if pa.types.is_dictionary(field.type) else column
+        rows = rows.set_column(at, field, column.combine_chunks())
+    return rows
 
 
 def write_index(rows: pa.Table, path: Path) -> None:
     """Sort by keyed hash, and write in row groups of a fixed size."""
-    rows = in_order(rows).select(INDEX_SCHEMA.names)
+    order, rows = _hash_order(rows), _whole(rows.select(INDEX_SCHEMA.names))
     labels = [f.name for f in INDEX_SCHEMA if pa.types.is_dictionary(f.type)]
     with pq.ParquetWriter(path, INDEX_SCHEMA, compression="ZSTD", use_dictionary=[*labels, *REPEATING]) as writer:
         for start in range(0, len(rows), INDEX_GROUP_ROWS):
-            part = rows.slice(start, INDEX_GROUP_ROWS).combine_chunks()
-            columns = [part.column(f.name) for f in INDEX_SCHEMA]
-            columns = [
-                c.dictionary_encode() if pa.types.is_dictionary(f.type) else c
-                for c, f in zip(columns, INDEX_SCHEMA, strict=True)
-            ]
+            part = rows.take(order[start : start + INDEX_GROUP_ROWS])
+            columns = [_stored(part.column(f.name).combine_chunks(), f.type) for f in INDEX_SCHEMA]
             writer.write_table(pa.table(columns, schema=INDEX_SCHEMA), row_group_size=INDEX_GROUP_ROWS)
+
+
+def _stored(column: Any, kind: pa.DataType) -> Any:
+    """A column of one row group; the words of a label in the order that its rows name them."""
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type).dictionary_encode()
+    return column.cast(kind)

@@ -10,6 +10,7 @@ import numpy as np
 from uniser_core.errors import InputError
 
 from aggregate.balance import water_fill, weight_of
+from aggregate.grouping import past_their_share
 from aggregate.rows import KEPT, OVER_CAP, OVER_QUOTA, run_starts
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def apply_quotas(rows: Rows, decision: Decision, recipe: Recipe) -> None:
             sides = {"test": of_effect & decision.test, "train": of_effect & ~decision.test}
             there = {side: int(mine.sum()) for side, mine in sides.items()}
             for side, take in water_fill(count, there, there).items():
-                _take(rows, decision, np.flatnonzero(sides[side]), take, cell, names, recipe.balance)
+                _take(rows, decision, sides[side], take, cell, names, recipe.balance)
         decision.cells += _cell_rows(effect, of_effect, decision, cell, names)
 
 
@@ -90,7 +91,8 @@ def cells(rows: Rows, balance: Balance) -> tuple[list[CellName], Int64]:
         (bins, np.searchsorted(edges, psnr_db, side="right")) if "strength" in balance.by and edges else (one, zero)
     )
     code = (dataset[1] * len(variant[0]) + variant[1]) * len(strength[0]) + strength[1]
-    present, cell = np.unique(code, return_inverse=True)
+    there = np.bincount(code) > 0
+    present, cell = np.flatnonzero(there), (np.cumsum(there) - 1)[code]
     names = [
         (dataset[0][c // (len(variant[0]) * len(strength[0]))], variant[0][c // len(strength[0]) % len(variant[0])],
          strength[0][c % len(strength[0])])
@@ -100,17 +102,16 @@ def cells(rows: Rows, balance: Balance) -> tuple[list[CellName], Int64]:
 
 
 def _take(
-    rows: Rows, decision: Decision, mine: Int64, take: int, cell: Int64, names: list[CellName], balance: Balance
+    rows: Rows, decision: Decision, mine: Bool, take: int, cell: Int64, names: list[CellName], balance: Balance
 ) -> None:
     """Of `mine`, keep `take` rows, shared out by water-filling, the first of each cell by keyed hash."""
-    present, counts = np.unique(cell[mine], return_counts=True)
-    there = dict(zip([names[c] for c in present.tolist()], counts.tolist(), strict=True))
+    counts = np.bincount(cell[mine], minlength=len(names))
+    there = {name: n for name, n in zip(names, counts.tolist(), strict=True) if n}
     weights = {name: weight_of(n, balance.temperature, _factor(name, balance)) for name, n in there.items()}
     room = water_fill(take, there, weights)
-    allowed = np.zeros(len(names), np.int64)
-    allowed[present] = [room[names[c]] for c in present.tolist()]
-    order = mine[np.lexsort([k[mine] for k in (rows.pair, rows.order, cell)])]
-    decision.state[order[_rank(cell[order]) >= allowed[cell[order]]]] = OVER_QUOTA
+    allowed = np.array([room.get(name, 0) for name in names], np.int64)
+    order = rows.by_hash[mine[rows.by_hash]]
+    decision.state[order[past_their_share(cell[order], allowed)]] = OVER_QUOTA
 
 
 def _factor(name: CellName, balance: Balance) -> float:

@@ -54,7 +54,8 @@ def gallery(corpus: Corpus, limit_bytes: int) -> str:
 def choose(corpus: Corpus, rows: npt.NDArray[np.int64], count: int) -> list[int]:
     """Up to `count` of the rows: every variant before any twice, and clean pictures that are not shown yet first."""
     looked = rows[:LOOKED_AT]
-    table = corpus.index.select(["variant", "group_id"]).take(looked)
+    # Rows ascend, so they lie in the first pieces of the index.
+    table = corpus.index.select(["variant", "group_id"]).slice(0, int(looked.max(initial=-1)) + 1).take(looked)
     kinds = list(zip(*(table.column(c).to_pylist() for c in ("variant", "group_id")), strict=True))
     shown: Counter[tuple[str, str]] = Counter()
     left, chosen = list(range(len(looked))), list[int]()

@@ -42,9 +42,10 @@ class Decision:
         state[told], why[told] = REJECTED, [number[pair] for pair in pairs]
         return cls(state, why, np.zeros(len(facts), np.bool_), list(number))
 
-    def texts(self) -> dict[str, pa.Array]:
-        """Columns `reason` and `detail`, null for rows that were not set aside."""
-        code, none = pa.array(self.why, mask=self.why < 0), pa.array([], pa.string())
+    def texts(self, part: slice) -> dict[str, pa.Array]:
+        """Columns `reason` and `detail` of some rows, null for those that were not set aside."""
+        why, none = self.why[part], pa.array([], pa.string())
+        code = pa.array(why, mask=why < 0)
         words = [pa.array(part, pa.string()) for part in zip(*self.reasons, strict=True)] or [none, none]
         return {
             name: pa.DictionaryArray.from_arrays(code, part)
@@ -89,9 +90,14 @@ class Rows:
     @cached_property
     def by_hash(self) -> Int64:
         """All rows in the order of the corpus."""
-        order = np.argsort(self.order, kind="stable")
-        tied = (self.order[order[1:]] == self.order[order[:-1]]).any()
-        return np.lexsort((self.pair, self.order)) if tied else order
+        return by_hash(self.order, self.pair)
+
+
+def by_hash(order_N: UInt64, pair_N: UInt64) -> Int64:
+    """Row numbers in the order of a corpus, by keyed hash; equal ones by the hash of their names."""
+    order = np.argsort(order_N, kind="stable")
+    tied = (order_N[order[1:]] == order_N[order[:-1]]).any()
+    return np.lexsort((pair_N, order_N)) if tied else order
 
 
 def run_starts(*keys: Any) -> Bool:
@@ -112,12 +118,19 @@ def labels(table: pa.Table, name: str) -> tuple[list[str], Int64]:
     for chunk in column.chunks:
         texts = [text or "" for text in chunk.dictionary.to_pylist()] + [""]  # the last for nulls
         codes = chunk.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-        present = np.unique(codes)
-        names |= {texts[c] for c in present.tolist()}
+        names |= {texts[c] for c in np.flatnonzero(np.bincount(codes)).tolist()}
         parts.append((texts, codes))
     known = {text: n for n, text in enumerate(sorted(names))}
     found = [np.array([known.get(text, -1) for text in texts], np.int64)[codes] for texts, codes in parts]
     return list(known), np.concatenate([*found, np.empty(0, np.int64)])
+
+
+def word_numbers(column: pa.ChunkedArray) -> Int64:
+    """A number for each row's word, the same for the same word; of a column of words without nulls."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunks = column.unify_dictionaries().chunks
+    return np.concatenate([*(c.indices.to_numpy().astype(np.int64) for c in chunks), np.empty(0, np.int64)])
 
 
 def clean_keys(sha256: pa.ChunkedArray) -> UInt64:

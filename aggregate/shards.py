@@ -17,6 +17,8 @@ from uniser_core.shard import UNREADABLE
 from uniser_core.storage import Store, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aggregate.recipe import Recipe
 
 
@@ -27,12 +29,16 @@ class Shard:
     uri: str
     source: int
 
-    def open(self) -> tuple[ParquetBlobs, Any]:
-        """(byte ranges, pyarrow's reader). Raises InputError when it is no pair shard of this version."""
+    def open(self, read_dictionary: Sequence[str] = ()) -> tuple[ParquetBlobs, Any]:
+        """(byte ranges, pyarrow's reader, which gives the columns `read_dictionary` as numbers of words).
+
+        Raises InputError when it is no pair shard of this version.
+        """
         filesystem, path = resolve(self.uri)
         blobs = ParquetBlobs.open(path, filesystem)
-        file = pq.ParquetFile(filesystem.open_input_file(path), metadata=blobs.metadata)
-        check_schema(file.schema_arrow, PAIR_SCHEMA, path)
+        check_schema(blobs.metadata.schema.to_arrow_schema(), PAIR_SCHEMA, path)
+        stream = filesystem.open_input_file(path)
+        file = pq.ParquetFile(stream, metadata=blobs.metadata, read_dictionary=list(read_dictionary))
         return blobs, file
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 from uniser_core.corpus import Corpus
 from uniser_core.pair import IMAGE_COLUMNS
 
-from aggregate.rows import labels
+from aggregate.grouping import number_keys
+from aggregate.rows import labels, word_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +51,10 @@ def stored_bytes(corpus: Corpus, rows: Int64) -> int:
         file, offset, length = (part[rows] for part in corpus.places(column)[1:])
         there = offset >= 0
         # A file has less than 2^44 bytes, so file and offset make one number.
-        _, first = np.unique((file[there] << 44) + offset[there], return_index=True)
-        total += int(length[there][first].sum())
+        number, count = number_keys(((file[there] << 44) + offset[there]).astype(np.uint64))
+        distinct = np.zeros(count, np.int64)
+        distinct[number] = length[there]
+        total += int(distinct.sum())
     return total
 
 
@@ -75,8 +77,7 @@ def table_of(corpus: Corpus) -> list[dict[str, Any]]:
     """The same of a corpus that is open."""
     index = corpus.index
     psnr_db, width, height = (index.column(c).to_numpy() for c in ("psnr_db", "width", "height"))
-    group = pc.index_in(index.column("group_id"), value_set=pc.unique(index.column("group_id"))).to_numpy()
-    licence = np.asarray(index.column("license").to_pylist(), object)
+    group, (licences, licence) = word_numbers(index.column("group_id")), labels(index, "license")
     table = []
     for key, rows in grouped(index, KEYS).items():
         strength = np.quantile(psnr_db[rows], tuple(QUANTILES.values()))
@@ -84,11 +85,11 @@ def table_of(corpus: Corpus) -> list[dict[str, Any]]:
             {
                 **dict(zip(KEYS, key, strict=True)),
                 "pairs": len(rows),
-                "groups": len(np.unique(group[rows])),
+                "groups": number_keys(group[rows].astype(np.uint64))[1],
                 **{name: round(float(value), 2) for name, value in zip(QUANTILES, strength, strict=True)},
                 "size": sizes(width[rows].astype(np.int64), height[rows].astype(np.int64)),
                 "megabytes": round(stored_bytes(corpus, rows) / 1e6, 2),
-                "licenses": ", ".join(sorted(set(licence[rows].tolist()))),
+                "licenses": ", ".join(licences[n] for n in np.flatnonzero(np.bincount(licence[rows]))),
             }
         )
     return table

@@ -36,6 +36,11 @@ Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
+# Text that many rows share: an index stores each value once in a row group, and it is held as numbers in memory.
+REPEATING = (
+    *("variant", "group_id", "split", "layer_kind", "prompt"),
+    *("generator", "license", "attribution", "source_uri"),
+)
 # What `read` gives beside the pictures.
 READ_COLUMNS = (
     *("pair_id", "group_id", "split", "effect", "variant", "dataset"),
@@ -71,12 +76,13 @@ class Corpus:
         where = self.store.path(INDEX)
         try:
             with self.store.open(INDEX) as stream:
-                self.index: Any = pq.read_table(stream)
+                schema = pq.read_schema(stream)
+                self.index: Any = pq.read_table(stream, read_dictionary=list(REPEATING))
         except FileNotFoundError as error:
             raise InputError(where, "is missing from the corpus", "build it again") from error
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(where, f"is damaged ({str(error).splitlines()[0]})", "build the corpus again") from error
-        check_schema(self.index.schema, INDEX_SCHEMA, where)
+        check_schema(schema, INDEX_SCHEMA, where)
         if len(self.index) != self.manifest["rows"]:
             rule = f"the manifest says {self.manifest['rows']}"
             raise InputError(f"{where} has {len(self.index)} rows", rule, "build the corpus again")
