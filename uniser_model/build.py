@@ -11,6 +11,8 @@ from uniser_core.seeding import derive_seed
 from uniser_model.codec import Codec, get_codec
 from uniser_model.model import DiT, ModelShape
 from uniser_model.objectives import Objective, get_objective
+from uniser_model.objectives.anchored import Anchored
+from uniser_model.refine import RefinedDiT
 
 if TYPE_CHECKING:
     from uniser_model.config import TrainConfig
@@ -44,9 +46,10 @@ def build_model(config: TrainConfig, text_width: int) -> tuple[DiT, Codec, Objec
             fit = Fit(codec.channels, text_width, out_features, objective)
             return cast("DiT", load_backbone(config.model, fit)), codec, objective
         shape = ModelShape(
-            **config.model.model_dump(include={"width", "depth", "heads", "patch"}),
+            **config.model.model_dump(include={"width", "depth", "heads", "patch", "refiner"}),
             latent_channels=codec.channels,
             text_width=text_width,
             out_features=out_features,
         )
-        return DiT(shape), codec, objective
+        refined = shape.refiner and objective.name == Anchored.name
+        return (RefinedDiT if refined else DiT)(shape), codec, objective

@@ -19,7 +19,7 @@ class Strict(BaseModel):
 
 
 # The size of the network, which with a backbone is its own.
-_SIZE = ("width", "depth", "heads")
+_SIZE = ("width", "depth", "heads", "refiner")
 
 
 class ModelConfig(Strict):
@@ -33,6 +33,9 @@ class ModelConfig(Strict):
     depth: int = Field(4, gt=0)
     heads: int = Field(4, gt=0)
     patch: int = Field(2, gt=0)
+    refiner: int = Field(
+        0, ge=0, description="finest width of the pyramid around the transformer, of objective anchored alone; 0: none"
+    )
     backbone: str | None = None
     base_id: str = ""
     lora_rank: int | None = Field(
@@ -57,6 +60,8 @@ class ModelConfig(Strict):
             raise ValueError("weights that are trained stay fp32: bf16 goes with lora_rank")
         if self.width % self.heads or (self.width // self.heads) % 2 or self.width // self.heads < 16:
             raise ValueError(f"width {self.width} over {self.heads} heads must be an even number of at least 16")
+        if self.refiner and self.patch & (self.patch - 1):
+            raise ValueError(f"patch {self.patch} must be a power of two where there is a refiner")
         return self
 
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uniser_model.fused import gated, turned_heads
+
 ROLES = ("text", "input", "mask", "target")
 ROLE_FRAME = {"text": 0.0, "input": 4.0, "mask": 8.0, "target": 12.0}
 TASKS = ("remove", "add")
@@ -34,6 +36,7 @@ class ModelShape:
     out_features: int
     mlp_ratio: float = 8 / 3
     rotary_base: float = 100.0
+    refiner: int = 0
 
     @property
     def token_features(self) -> int:
@@ -73,12 +76,6 @@ def rotary_angles(position_T3: Tensor, head_width: int, base: float) -> tuple[Te
     return angle.cos(), angle.sin()
 
 
-def rotate(x_BHTK: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (first half, second half) of a head by its token's angles."""
-    a, b = x_BHTK.chunk(2, dim=-1)
-    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
-
-
 def positions(text_tokens: int, rows: int, columns: int, device: torch.device) -> Tensor:
     """(frame, y, x) of each token of the sequence, float32 (T, 3)."""
     text = torch.zeros(text_tokens, 3, device=device)
@@ -115,10 +112,8 @@ class Attention(nn.Module):
 
     def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None, last: int) -> Tensor:
         """Of the `last` tokens (0: all). `keep` (B, 1, 1, T) is False at padded text tokens, None without any."""
-        q, k, v = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        # Weights in the type of what they scale: the fused kernel takes no others.
-        scales = (self.norm_q.weight.to(q.dtype), self.norm_k.weight.to(k.dtype))
-        q, k = (rotate(F.rms_norm(x, x.shape[-1:], w), cos, sin) for x, w in zip((q, k), scales, strict=True))
+        qkv_BT3HK = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.heads, -1)
+        q, k, v = turned_heads(qkv_BT3HK, torch.stack((self.norm_q.weight, self.norm_k.weight)), cos, sin)
         mixed = F.scaled_dot_product_attention(q[:, :, -last:], k, v, attn_mask=keep).transpose(1, 2)
         return cast("Tensor", self.out(mixed.flatten(2)))
 
@@ -132,8 +127,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape in and out."""
-        gate, value = self.up(x).chunk(2, dim=-1)
-        return cast("Tensor", self.down(F.silu(gate) * value))
+        return cast("Tensor", self.down(gated(self.up(x))))
 
 
 class Block(nn.Module):
@@ -152,9 +146,9 @@ class Block(nn.Module):
     ) -> Tensor:  # fmt: skip
         """All tokens in, the `last` of them out (0: all): nobody reads the others after the last block."""
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = self.modulation(condition_BD)[:, None].chunk(6, dim=-1)
-        mixed = self.attention(self.norm_1(x_BTD) * (1 + scale_1) + shift_1, cos, sin, keep, last)
-        x_BTD = x_BTD[:, -last:] + gate_1 * mixed
-        return cast("Tensor", x_BTD + gate_2 * self.mlp(self.norm_2(x_BTD) * (1 + scale_2) + shift_2))
+        seen = torch.addcmul(shift_1, self.norm_1(x_BTD), 1 + scale_1)
+        x_BTD = torch.addcmul(x_BTD[:, -last:], gate_1, self.attention(seen, cos, sin, keep, last))
+        return torch.addcmul(x_BTD, gate_2, self.mlp(torch.addcmul(shift_2, self.norm_2(x_BTD), 1 + scale_2)))
 
 
 class DiT(nn.Module):
@@ -178,15 +172,16 @@ class DiT(nn.Module):
 
     def forward(
         self, noisy_BCHW: Tensor, input_BCHW: Tensor, mask_BCHW: Tensor, text_BLE: Tensor, text_keep_BL: Tensor,
-        t_B: Tensor, task_B: Tensor,
+        t_B: Tensor, task_B: Tensor, seen_BND: Tensor | float = 0.0,
     ) -> Tensor:  # fmt: skip
         """Latents of the three frames, text token states with their padding mask, t in [0, 1], task index.
 
-        Returns what the head says of each target token: (B, N, out_features).
+        `seen_BND` is added to the input's tokens. Returns what the head says of target tokens: (B, N, out_features).
         """
         p, (rows, columns) = self.shape.patch, (s // self.shape.patch for s in noisy_BCHW.shape[2:])
         frames = (("input", input_BCHW), ("mask", mask_BCHW), ("target", noisy_BCHW))
         parts = [self.text_in(text_BLE), *(self.frame_in[role](patchify(x, p)) for role, x in frames)]
+        parts[1] = parts[1] + seen_BND
         x_BTD = torch.cat([part + self.role[i] for i, part in enumerate(parts)], dim=1)
         place = positions(text_BLE.shape[1], rows, columns, x_BTD.device)
         cos, sin = rotary_angles(place, self.shape.width // self.shape.heads, self.shape.rotary_base)

@@ -6,6 +6,7 @@ No weight is made and no text encoder loaded: shapes alone are followed, on fake
 from __future__ import annotations
 
 import copy
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from uniser_model import cost
 from uniser_model.build import build_model
 from uniser_model.model import Block, DiT, ModelShape
 from uniser_model.parallel import bf16, checkpoint_activations
+from uniser_model.refine import CELL_PX, RefinedDiT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +34,12 @@ FP32_BYTES, ADAM_MOMENTS = 4, 2
 
 
 def kept_bytes(
-    block: nn.Module, make_inputs: Callable[[], tuple[Any, ...]], in_bf16: bool, checkpointing: str = "none"
-) -> int:
-    """Bytes that a block keeps for its backward pass, its weights left out; tokens are the first of its inputs.
+    block: nn.Module, make_inputs: Callable[[], tuple[Any, ...]], in_bf16: bool, checkpointing: str = "none",
+    inside: bool = True,
+) -> int:  # fmt: skip
+    """Bytes that a block keeps for its backward pass, its weights left out.
 
+    `inside`: the first of its inputs comes out of layers that learn, as tokens do, and pictures do not.
     It is run on fake tensors (shapes without values), and what autograd saves is added up, each storage once.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -55,7 +59,7 @@ def kept_bytes(
         }
         own = {w.untyped_storage()._cdata for w in weights.values()}
         inputs = make_inputs()
-        inputs[0].requires_grad_(True)
+        inputs[0].requires_grad_(inside)
         with (
             torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
             torch.autocast("cpu", torch.bfloat16, in_bf16),
@@ -78,27 +82,44 @@ def block_bytes(
     return kept_bytes(block, inputs, in_bf16, checkpointing)
 
 
+def pyramid_bytes(model: DiT | Backbone, samples: int, picture_tokens: int, in_bf16: bool) -> int:
+    """`kept_bytes` of a refiner around the blocks, of square pictures; 0 without one."""
+    if not isinstance(model, RefinedDiT):
+        return 0
+    tokens, features = picture_tokens // 3, 2 * sum(model.pyramid.widths)
+    side = math.isqrt(tokens) * model.side * CELL_PX
+
+    def inputs() -> tuple[Any, ...]:
+        said = torch.zeros(samples, tokens, features)
+        return torch.zeros(samples, 3, side, side), torch.zeros(samples, 1, side, side), lambda _seen: said
+
+    return kept_bytes(model.pyramid, inputs, in_bf16, inside=False)
+
+
 def activation_bytes(config: TrainConfig, model: DiT | Backbone, picture_tokens: int, in_bf16: bool) -> tuple[int, int]:
     """Bytes of activations at the end of a micro-batch's forward pass, on one rank that does all of `data.batch`;
-    and of one whole block's."""
+    and of what the backward pass works with at a time.
+
+    That is about as much as the block that is walked back kept; where it kept less, it is worked out again first.
+    """
     samples = max(1, config.data.batch // config.compute.accumulate)
-    tokens = picture_tokens + TEXT_TOKENS
+    tokens, how = picture_tokens + TEXT_TOKENS, config.compute.checkpointing
+    around = pyramid_bytes(model, samples, picture_tokens, in_bf16)
     if isinstance(model, DiT):
         full = block_bytes(model.shape, samples, tokens, in_bf16)
-        if config.compute.checkpointing == "none":
-            answer = block_bytes(model.shape, samples, tokens, in_bf16, last=picture_tokens // 3)
-            return (model.shape.depth - 1) * full + answer, full
     else:
         inputs = partial(model.block_inputs, samples, picture_tokens, TEXT_TOKENS)
         full = kept_bytes(model.blocks[0], inputs, in_bf16)
-    if config.compute.checkpointing == "none":
-        return model.shape.depth * full, full
-    entry = samples * tokens * model.shape.width * FP32_BYTES
-    if config.compute.checkpointing == "full":
-        # One block at a time is worked out again.
-        return model.shape.depth * entry + full, full
-    kept = samples * tokens * _product_features(model.blocks[0], model.shape.width) * (2 if in_bf16 else FP32_BYTES)
-    return model.shape.depth * (entry + kept) + full, full
+    if how == "none":
+        last = full
+        if isinstance(model, DiT):
+            last = block_bytes(model.shape, samples, tokens, in_bf16, last=picture_tokens // 3)
+        return around + (model.shape.depth - 1) * full + last, full
+    kept = samples * tokens * model.shape.width * FP32_BYTES
+    if how == "selective":
+        products = _product_features(model.blocks[0], model.shape.width)
+        kept += samples * tokens * products * (2 if in_bf16 else FP32_BYTES)
+    return around + model.shape.depth * kept, 2 * full
 
 
 def _product_features(block: nn.Module, width: int) -> int:
@@ -112,18 +133,17 @@ def memory_parts(config: TrainConfig, model: DiT | Backbone, picture_tokens: int
     """MB by part, and at the peak of a step, on one rank that does all of it.
 
     Gradients come as activations go. So the peak is the end of the forward pass or of the backward one, whichever holds
-    more; with several micro-batches the gradients of the ones before stay meanwhile. The block that is walked back
-    works with about as much as it kept.
+    more; with several micro-batches the gradients of the ones before stay meanwhile.
     """
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FP32_BYTES / 2**20
-    activations, block = (b / 2**20 for b in activation_bytes(config, model, picture_tokens, in_bf16))
+    activations, working = (b / 2**20 for b in activation_bytes(config, model, picture_tokens, in_bf16))
     parts = {
         "weights_mb": sum(p.nbytes for p in model.parameters()) / 2**20,
         "gradients_mb": trained,
         "adam_mb": ADAM_MOMENTS * trained,
         "averages_mb": (1 + len(config.optim.ema_power)) * trained,
         "activations_mb": activations,
-        "working_mb": block,
+        "working_mb": working,
     }
     passing = (parts["activations_mb"], parts["gradients_mb"])
     staying = sum(parts[n] for n in ("weights_mb", "adam_mb", "averages_mb", "working_mb"))

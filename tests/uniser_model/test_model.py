@@ -9,6 +9,7 @@ from uniser_core.errors import InputError
 from uniser_model.build import build_model
 from uniser_model.codec import PixelCodec, get_codec
 from uniser_model.config import build_config
+from uniser_model.fused import rotate
 from uniser_model.model import (
     ROLE_FRAME,
     ROLES,
@@ -19,7 +20,6 @@ from uniser_model.model import (
     positions,
     rotary_angles,
     rotary_axes,
-    rotate,
     unpatchify,
 )  # fmt: skip
 from uniser_model.presets import PRESETS, preset_values
@@ -151,7 +151,7 @@ def test_pixel_codec_loses_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    [("demo", (1.0, 2.0)), ("S", (30, 36)), ("B", (120, 140)), ("L", (430, 490)), ("XL", (1200, 1400))],
+    [("demo", (1.0, 3.5)), ("S", (30, 36)), ("B", (120, 140)), ("L", (430, 490)), ("XL", (1200, 1400))],
 )
 def test_presets_have_the_size_they_say(name: str, millions: tuple[float, float]) -> None:
     config = build_config({**preset_values(name), "data_uri": "x", "steps": 1})
@@ -201,3 +201,32 @@ def test_a_block_asked_for_the_last_tokens_says_of_them_what_it_says_of_all() ->
     x, condition = torch.randn(2, 9, 32), torch.randn(2, 32)
     angles = rotary_angles(torch.rand(9, 3), 16, 100.0)
     assert torch.allclose(block(x, condition, *angles, None, 4), block(x, condition, *angles, None)[:, -4:], atol=1e-6)
+
+
+def refined_demo(objective: str = "anchored") -> DiT:
+    values = {**preset_values("demo"), "data_uri": "x", "steps": 1, "objective": objective}
+    values["model"] = {"width": 32, "depth": 1, "heads": 2, "patch": 4, "refiner": 8}
+    return build_model(build_config(values), 10)[0]
+
+
+def test_refiner_says_nothing_at_first_and_what_each_part_holds_reaches_its_answer() -> None:
+    model = refined_demo()
+    frames = [torch.rand(1, 192, 8, 12) * 2 - 1 for _ in range(3)]
+    asked = (*frames, torch.randn(1, 5, 10), torch.ones(1, 5, dtype=torch.bool), torch.ones(1), torch.zeros(1).long())
+    said = model(*asked)
+    assert said.shape == (1, 2 * 3, 6 * 64)
+    assert not said.any()
+    for parameter in model.parameters():
+        if not parameter.any():  # layers that begin at zero hide what is before them
+            torch.nn.init.normal_(parameter, std=0.1)
+    model(*asked).square().sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_refiner_is_of_the_anchored_objective_alone() -> None:
+    assert not hasattr(refined_demo("flow"), "pyramid")
+
+
+def test_refiner_refuses_tokens_that_halving_does_not_reach() -> None:
+    with pytest.raises(InputError, match="power of two"):
+        build_config({"data_uri": "x", "steps": 1, "model": {"patch": 3, "refiner": 8}})

@@ -8,6 +8,7 @@ head is the identity, and where the mask asks for nothing the picture is the inp
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from uniser_model.codec import Codec
     from uniser_model.model import DiT
 
-GRID = 4
+# Cells a side of the fields' grid for each latent pixel of a token's side: 4 pixels each.
+GRID = 2
 # |g| stays below this: e^4 is far more than 8-bit pictures can bear.
 MAX_LOG_GAIN = 4.0
 OFFSET_SCALE = 0.25
@@ -43,9 +45,9 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 
 
 def fields(head_BNK: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    """Log gain g and offset L on the fields' grid, each (B, 3, rows * GRID, columns * GRID)."""
+    """Log gain g and offset L on the fields' grid, each (B, 3, rows * n, columns * n) of 6 n² numbers a token."""
     grid = head_BNK.transpose(1, 2).reshape(len(head_BNK), -1, rows, columns)
-    gain, offset = F.pixel_shuffle(grid, GRID).chunk(2, dim=1)
+    gain, offset = F.pixel_shuffle(grid, math.isqrt(grid.shape[1] // 6)).chunk(2, dim=1)
     return MAX_LOG_GAIN * torch.tanh(gain / MAX_LOG_GAIN), OFFSET_SCALE * offset
 
 
@@ -77,7 +79,7 @@ class Anchored:
                 "works on pixels",
                 "choose --set codec=pixel, or --objective flow",
             )
-        return 6 * GRID**2
+        return 6 * (GRID * patch) ** 2
 
     def _fields(
         self, model: DiT, codec: Codec, condition: Condition, noisy: Tensor, t_B: Tensor
