@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import os
 import signal
 import subprocess
@@ -35,30 +36,21 @@ TENT = "v -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nv 0 0 1.5\nf 1 2 5\nf 2 3 5\nf 3
 
 
 class TooLateError(Exception):
-    """The run ended before it could be disturbed."""
+    """The run ended, after so many seconds, before it could be disturbed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the run ended before it could be disturbed")
+        self.seconds = seconds
+
+
+# Of each kind of run, undisturbed, as last measured: machines are not equally busy all the time.
+LENGTHS_S: dict[str, float] = {}
 
 
 def begun(process: subprocess.Popen[Any], out: Path) -> None:
     """Wait until the run's folder says what the run is."""
-    assert until(lambda: process.poll() is not None or (out / "_run" / "config.json").exists())
-    if process.poll() is not None:
-        raise TooLateError
-
-
-def length_s(begin: Callable[[Path], subprocess.Popen[Any]]) -> float:
-    """Seconds from the run's folder to its end, undisturbed."""
-    with tempfile.TemporaryDirectory(prefix="chaos") as place:
-        process = begin(Path(place, "out"))
-        begun(process, Path(place, "out"))
-        since = time.monotonic()
-        assert process.wait(WAIT_S) == 0
-        return time.monotonic() - since
-
-
-@functools.cache
-def run_length_s() -> float:
-    """Of the run with two workers."""
-    return length_s(lambda out: start(out, *RUN))
+    until(lambda: process.poll() is not None or (out / "_run" / "config.json").exists())
+    assert process.poll() is None, "the run did not begin"
 
 
 def children(parent: int) -> list[int]:
@@ -78,32 +70,35 @@ def at_work(out: Path) -> list[int]:
 
 
 def strike(
-    process: subprocess.Popen[Any],
-    out: Path,
-    after_s: float,
-    victims: Callable[[], Sequence[int]],
-    chance: random.Random,
+    process: subprocess.Popen[Any], out: Path, victims: Callable[[], Sequence[int]], kind: str, chance: random.Random
 ) -> None:
-    """Kill one of the victims so long after the run's beginning. Raises TooLateError when the run has ended."""
+    """Kill one of the victims at a moment of the run. Raises TooLateError when the run has ended.
+
+    A kind of run whose length is not known yet is left alone, which tells it.
+    """
     begun(process, out)
-    time.sleep(after_s)
-    while not (found := list(victims())) and process.poll() is None:
+    since = time.monotonic()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(chance.uniform(0, LENGTHS_S[kind]) if kind in LENGTHS_S else WAIT_S)
+    found: list[int] = []
+    while process.poll() is None and not (found := list(victims())):
         time.sleep(0.01)
     if process.poll() is not None:
-        raise TooLateError
-    try:
+        assert process.returncode == 0, f"exit {process.returncode} of an undisturbed run"
+        raise TooLateError(time.monotonic() - since)
+    with contextlib.suppress(ProcessLookupError):
         os.kill(chance.choice(found), signal.SIGKILL)
-    except ProcessLookupError as gone:
-        raise TooLateError from gone
 
 
-def drawn(place: Path, attempt: Callable[[Path], Outcome]) -> Outcome:
+def drawn(place: Path, kind: str, attempt: Callable[[Path], Outcome]) -> Outcome:
     """Try anew, in another folder, while the run ends before the blow."""
     for number in range(DRAWS):
         here = place / str(number)
         here.mkdir()
-        with contextlib.suppress(TooLateError):
+        try:
             return attempt(here)
+        except TooLateError as late:
+            LENGTHS_S[kind] = late.seconds
     raise AssertionError(f"the run ended before it could be disturbed, {DRAWS} times")
 
 
@@ -121,21 +116,21 @@ def kill_worker(place: Path, reference: dict[str, bytes], chance: random.Random)
     def attempt(here: Path) -> Outcome:
         out = here / "out"
         with ended(start(out, *RUN)) as process:
-            strike(process, out, chance.uniform(0, run_length_s()), lambda: children(process.pid), chance)
+            strike(process, out, lambda: children(process.pid), "local", chance)
             return outcome(out, reference, process.wait(WAIT_S))
 
-    return drawn(place, attempt)
+    return drawn(place, "local", attempt)
 
 
 def kill_supervisor(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
     def attempt(here: Path) -> Outcome:
         out = here / "out"
         with ended(start(out, *RUN)) as process:
-            strike(process, out, chance.uniform(0, run_length_s()), lambda: [process.pid], chance)
+            strike(process, out, lambda: [process.pid], "local", chance)
         time.sleep(0.5)  # workers die with their supervisor, by signal
         return outcome(out, reference)
 
-    return drawn(place, attempt)
+    return drawn(place, "local", attempt)
 
 
 def _frames(scene: Path) -> FrameJob:
@@ -150,13 +145,11 @@ def _farm(scene: Path, out: Path) -> subprocess.Popen[str]:
 
 
 @functools.cache
-def _undisturbed_frames() -> tuple[dict[str, bytes], float]:
-    """Everything that the farm makes of the scene, and how long it takes."""
+def _undisturbed_frames() -> dict[str, bytes]:
+    """Everything that the farm makes of the scene."""
     with tempfile.TemporaryDirectory(prefix="chaos") as place:
-        scene = _scene(Path(place))
-        length = length_s(lambda out: _farm(scene, out))
-        run_job(_frames(scene), str(Path(place, "out")), RunOptions(progress=False))
-        return everything(Path(place, "out")), length
+        run_job(_frames(_scene(Path(place))), str(Path(place, "out")), RunOptions(progress=False))
+        return everything(Path(place, "out"))
 
 
 def _scene(place: Path) -> Path:
@@ -168,21 +161,20 @@ def _scene(place: Path) -> Path:
 def kill_blender(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
     """The process that Blender is loaded into; `reference` is of another run."""
     del reference
-    try:
-        frames, length = _undisturbed_frames()
-    except ImportError as missing:
-        raise SkippedError("needs Blender: pip install 'uniser[halo]'") from missing
+    if importlib.util.find_spec("bpy") is None:
+        raise SkippedError("needs Blender: pip install 'uniser[halo]'")
+    frames = _undisturbed_frames()
     scene = _scene(place)
 
     def attempt(here: Path) -> Outcome:
         out = here / "out"
         with ended(_farm(scene, out)) as process:
-            strike(process, out, chance.uniform(0, length), lambda: children(process.pid), chance)
+            strike(process, out, lambda: children(process.pid), "frames", chance)
             code = process.wait(WAIT_S)
         again = run_job(_frames(scene), str(out), RunOptions(progress=False))
         return Outcome(code == 0 and again.exit_code == 0, everything(out) == frames)
 
-    return drawn(place, attempt)
+    return drawn(place, "frames", attempt)
 
 
 @contextlib.contextmanager
@@ -194,39 +186,28 @@ def _cluster(place: Path) -> Iterator[tuple[Cluster, str]]:
         cluster.stop()
 
 
-@functools.cache
-def cluster_length_s() -> float:
-    """Of the run on a cluster of two workers."""
-    with tempfile.TemporaryDirectory(prefix="chaos") as place, _cluster(Path(place)) as (_, address):
-        return length_s(lambda out: start(out, *_on(address)))
-
-
 def _on(address: str) -> tuple[Any, ...]:
     return ("--scheduler", address, "--sleep-s", 0.2)
 
 
 def kill_dask_worker(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    length = cluster_length_s()
-
     def attempt(here: Path) -> Outcome:
         out = here / "out"
         with _cluster(here) as (_, address), ended(start(out, *_on(address))) as process:
-            strike(process, out, chance.uniform(0, length), lambda: at_work(out), chance)
+            strike(process, out, lambda: at_work(out), "cluster", chance)
             return outcome(out, reference, process.wait(WAIT_S))
 
-    return drawn(place, attempt)
+    return drawn(place, "cluster", attempt)
 
 
 def kill_scheduler(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    length = cluster_length_s()
-
     def attempt(here: Path) -> Outcome:
         out = here / "out"
         with _cluster(here) as (cluster, address), ended(start(out, *_on(address))) as process:
-            strike(process, out, chance.uniform(0, length), lambda: [cluster.scheduler.pid], chance)
+            strike(process, out, lambda: [cluster.scheduler.pid], "cluster", chance)
             code = process.wait(WAIT_S)
             # It ends with its reason and does not hang; a run that had its last shard may have ended well.
             told = code == 2 or (code == 0 and (out / "manifest.json").exists())
             return outcome(out, reference, 0 if told else None)
 
-    return drawn(place, attempt)
+    return drawn(place, "cluster", attempt)

@@ -2,7 +2,7 @@
 
 Disturbs runs as `SCENARIOS` says, prints tried, survived and bytes equal of each, and writes the counts to a file
 that `scripts/reliability.py` makes docs/reliability.md of. The counts are kept after each try: the same command goes
-on where it was stopped. Counts of other code are begun anew.
+on where it was stopped. Counts of other code are begun anew. Leave a checkout's commit alone meanwhile: rows name it.
 """
 
 from __future__ import annotations
