@@ -5,151 +5,24 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import signal
 import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.chaos import kills
+from tests.chaos.disturbed import WAIT_S, Outcome, SkippedError, outcome, rerun, start, until
 from tests.chaos.power import PowerCut, PowerCutError
-from tests.chaos.victim import Victim
-from tests.cli import ROOT, environment
-from tests.dask_cluster import Cluster
-from tests.uniser_core.jobs import shard_bytes
 from uniser_core.errors import UniserError
-from uniser_core.farm import farm_status
 from uniser_core.pair_check import check_pairs
-from uniser_core.runner import RunOptions, RunSummary, run_job
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-WAIT_S = 120.0
 MS_RDONLY, MS_REMOUNT = 1, 32
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """`survived`: the run, or the same line sent again, ended with nothing set aside; `equal`: byte for byte."""
-
-    survived: bool
-    equal: bool
-
-
-class SkippedError(Exception):
-    """This machine lacks what the scenario needs."""
-
-
-def start(out: Path, *words: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """The victim's run in a process of its own."""
-    command = [sys.executable, "-m", "tests.chaos.victim", str(out), *map(str, words)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, cwd=ROOT, env={**environment(), **(env or {})}, **quiet)
-
-
-def rerun(out: Path, *, verify: bool = False) -> RunSummary:
-    """The same run to its end, here."""
-    return run_job(Victim(), str(out), RunOptions(progress=False, verify=verify))
-
-
-def everything(out: Path) -> dict[str, bytes]:
-    """What must be equal: the shards and the manifest."""
-    return shard_bytes(out) | {"manifest.json": (out / "manifest.json").read_bytes()}
-
-
-def outcome(out: Path, reference: dict[str, bytes], code: int | None = 0, *, verify: bool = False) -> Outcome:
-    """After the disturbance: the same line once more, whose answer counts, and the comparison."""
-    again = rerun(out, verify=verify)
-    return Outcome(code == 0 and again.exit_code == 0, everything(out) == reference)
-
-
-def until(condition: Callable[[], object]) -> bool:
-    """Wait for it."""
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def under_way(out: Path, chance: random.Random, *arguments: object) -> subprocess.Popen[bytes]:
-    """A run that has its first shard, at a random moment after it."""
-    process = start(out, *arguments)
-    assert until(lambda: process.poll() is not None or list(out.glob("*.parquet")))
-    time.sleep(chance.uniform(0, 0.3))
-    return process
-
-
-def worker_at_work(parent: int, out: Path) -> int | None:
-    """A child of this process that holds a shard's lock."""
-    if not (out / "_run" / "config.json").exists():
-        return None
-    for run in farm_status(str(out)).running or ():
-        pid = int(run.holder.split()[1])
-        stat = Path(f"/proc/{pid}/stat")
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
-                return pid
-    return None
-
-
-def kill_worker(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    out = place / "out"
-    process = start(out, "--workers", 2, "--sleep-s", 0.1)
-    found: list[int] = []
-    until(lambda: process.poll() is not None or found.extend(filter(None, [worker_at_work(process.pid, out)])) or found)
-    assert found, "the run ended before it could be disturbed"
-    time.sleep(chance.uniform(0, 0.2))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(found[0], signal.SIGKILL)
-    return outcome(out, reference, process.wait(WAIT_S))
-
-
-def kill_supervisor(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    out = place / "out"
-    process = under_way(out, chance, "--workers", 2, "--sleep-s", 0.1)
-    assert process.poll() is None, "the run ended before it could be disturbed"
-    process.kill()
-    process.wait()
-    time.sleep(0.5)  # workers die with their supervisor, by signal
-    return outcome(out, reference)
-
-
-@contextlib.contextmanager
-def _cluster(place: Path) -> Iterator[tuple[Cluster, str]]:
-    cluster = Cluster(place, nannies=True)
-    try:
-        yield cluster, cluster.fill()
-    finally:
-        cluster.stop()
-
-
-def kill_dask_worker(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    out = place / "out"
-    with _cluster(place) as (_, address):
-        process = under_way(out, chance, "--scheduler", address, "--sleep-s", 0.2)
-        running = farm_status(str(out)).running
-        assert running, "the run ended before it could be disturbed"
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(running[0].holder.split()[1]), signal.SIGKILL)
-        return outcome(out, reference, process.wait(WAIT_S))
-
-
-def kill_scheduler(place: Path, reference: dict[str, bytes], chance: random.Random) -> Outcome:
-    out = place / "out"
-    with _cluster(place) as (cluster, address):
-        process = under_way(out, chance, "--scheduler", address, "--sleep-s", 0.3)
-        assert process.poll() is None, "the run ended before it could be disturbed"
-        cluster.scheduler.kill()
-        told = process.wait(WAIT_S) == 2  # it ends with its reason, and does not hang
-    return outcome(out, reference, 0 if told else None)
 
 
 @contextlib.contextmanager
@@ -238,12 +111,13 @@ def bit_flips(place: Path, reference: dict[str, bytes], chance: random.Random) -
     return outcome(out, reference, 0 if found else None, verify=True)
 
 
-# Name in the table: what is done, how often by default.
+# Name in the table: what is done, how often by default; the kills are a hundred.
 SCENARIOS = {
-    "a worker is killed (SIGKILL)": (kill_worker, 100),
-    "the supervisor is killed": (kill_supervisor, 100),
-    "a Dask worker is killed": (kill_dask_worker, 20),
-    "the Dask scheduler is killed": (kill_scheduler, 10),
+    "a worker is killed (SIGKILL)": (kills.kill_worker, 30),
+    "the supervisor is killed": (kills.kill_supervisor, 30),
+    "Blender is killed": (kills.kill_blender, 20),
+    "a Dask worker is killed": (kills.kill_dask_worker, 12),
+    "the Dask scheduler is killed": (kills.kill_scheduler, 8),
     "the disk is full": (full_disk, 20),
     "the disk turns read-only": (read_only, 20),
     "the clock jumps by years, both ways": (clock_jumps, 20),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chaos.scenarios import SCENARIOS, Outcome, SkippedError, everything, rerun
+from tests.chaos.disturbed import Outcome, SkippedError, everything, rerun
+from tests.chaos.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from pathlib import Path
