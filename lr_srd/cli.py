@@ -100,13 +100,14 @@ def sheet(
     pairs: Annotated[list[str], typer.Option(help="a run of uniser shadow render; several are a line each")],
     count: Annotated[int, typer.Option(help="pairs of each run")] = 4,
     size: Annotated[int, typer.Option(help="width of a cell in pixels")] = 220,
+    only: Annotated[list[str] | None, typer.Option(help="only pairs whose id holds this word")] = None,
 ) -> None:
     """Write a sheet of shadow pairs: a line a run, what it was beside what it became."""
     from uniser_core.sheet import write_picture
 
     from lr_srd.sheet import shadow_sheet
 
-    write_picture(out, shadow_sheet(pairs, count, size))
+    write_picture(out, shadow_sheet(pairs, count, size, only or ()))
     typer.echo(out)
 
 

@@ -203,17 +203,14 @@ class Shadow:
             reason = f"object '{name}' has no room there"
         else:
             return reason
-        # A view is made only for a place that it is for.
-        elevation_deg = round(view_elevation_deg(contact_m, receivers), 2)
-        cutout = self._objects.cutout(name, turn, elevation_deg)
         return Pasted(
             object_id=name,
             turn=turn,
-            elevation_deg=elevation_deg,
+            elevation_deg=round(view_elevation_deg(contact_m, receivers), 2),
             contact_m=contact_m,
             contact_px=contact_px,
             height_m=round(float(height_m), 4),
-            thickness=round(cutout.thickness, 4),
+            thickness=round(deep_m / wide_m, 4),
             flipped=flipped,
             gain_rgb=harmonise(frame, receivers, contact_px),
         )

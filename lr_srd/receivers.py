@@ -28,6 +28,8 @@ Vector = tuple[float, float, float]
 
 # The surface is smoothed over this share of the longer side before its slope is taken: depth is noisy.
 NORMAL_SHARE = 1 / 64
+# A frame's normal shorter than the first is that of fog, longer than the second a surface's; fog is smoothed so far.
+FOG_LENGTH, FOG_SPREAD_PX = (0.35, 0.6), 3.0
 # Beyond this many metres a surface takes no shadow of ours: it would be a landscape's.
 FAR_M = 500.0
 RANSAC_TRIES, RANSAC_POINTS = 200, 4000
@@ -123,10 +125,18 @@ def up_of(frame: Frame) -> tuple[float, float, float]:
 
 
 def _own_normals(frame: Frame) -> Float32:
+    """Unit normals from the frame's own, whose length tells how much of a pixel met one surface.
+
+    In fog few rays do, and what they say is noise pixel by pixel: there the mean of the surroundings counts.
+    """
     normals = np.asarray(frame.get("normal"), np.float32)
     length = np.linalg.norm(normals, axis=2, keepdims=True)
+    around = cv2.GaussianBlur(normals, (0, 0), FOG_SPREAD_PX)
+    kept = np.clip((length - FOG_LENGTH[0]) / (FOG_LENGTH[1] - FOG_LENGTH[0]), 0, 1)
+    normals = around + kept * (normals - around)
+    length = np.linalg.norm(normals, axis=2, keepdims=True)
     # Where nothing was hit (sky) a normal is zero: towards the camera does no harm there.
-    return np.where(length > 0.1, normals / np.maximum(length, 1e-6), np.array([0, 0, 1], np.float32)).astype(
+    return np.where(length > 0.02, normals / np.maximum(length, 1e-6), np.array([0, 0, 1], np.float32)).astype(
         np.float32
     )
 

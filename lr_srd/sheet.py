@@ -19,8 +19,8 @@ UInt8 = npt.NDArray[np.uint8]
 COLUMNS = ("pair_id", "effect", "variant", "target", "input", "params", "psnr_db")
 
 
-def shadow_sheet(places: Sequence[str], pairs: int, cell_px: int) -> UInt8:
-    """A line of `pairs` target and input pictures for each run, 8-bit sRGB (H, W, 3).
+def shadow_sheet(places: Sequence[str], pairs: int, cell_px: int, only: Sequence[str] = ()) -> UInt8:
+    """A line of `pairs` target and input pictures for each run, 8-bit sRGB (H, W, 3); with `only`, of ids with a word.
 
     Raises InputError for a run without stored shadow pairs.
     """
@@ -28,8 +28,9 @@ def shadow_sheet(places: Sequence[str], pairs: int, cell_px: int) -> UInt8:
     blank = ("", np.full((2, 3, 3), 24, np.uint8))
     for place in places:
         rows = [r for r in PairSet(place).rows(COLUMNS) if r["effect"] == "shadow" and r["input"]["bytes"]]
+        rows = [r for r in rows if not only or any(word in r["pair_id"] for word in only)]
         if not rows:
-            raise InputError(place, "holds no shadow pairs with pictures", "render some first")
+            raise InputError(place, "holds no such shadow pairs with pictures", "render some first")
         count = min(pairs, len(rows))
         for row in (rows[i * len(rows) // count] for i in range(count)):
             cells.append((_label(row), codecs.decode_rgb8(row["target"]["bytes"])))
@@ -44,5 +45,7 @@ def _label(row: dict[str, Any]) -> str:
     things = [o["kind"] for o in params.get("occluders", ())]
     if params.get("pasted"):
         things.append(params["pasted"]["object_id"])
-    light = params.get("light_kind") or params.get("light_source")
+    lights = [params.get("light_kind") or params.get("light_source")]
+    lights += [light["kind"] or "lamp" for light in params.get("more_lights", ())]
+    light = " + ".join(str(name) for name in lights if name)
     return ", ".join([str(row["variant"]), *things]) + (f"; {light}" if light else "")

@@ -16,9 +16,11 @@ from lr_srd.params import ShadowParams
 from lr_srd.placement import has_room
 from lr_srd.receivers import Receivers, focal_px_of, receivers_of, up_of
 from lr_srd.room import Room
+from lr_srd.sheet import shadow_sheet
 from tests.cli import uniser
 from tests.lr_srd.scenes import axes, floor_frame
 from uniser_core import codecs, engine
+from uniser_core.errors import InputError
 from uniser_core.frame import Frame
 from uniser_core.seeding import generator
 
@@ -200,6 +202,10 @@ def test_pictures_without_a_plane_are_refused_counted_and_listed(tmp_path):
     listed = pq.read_table(out / "_run" / "refused.parquet").to_pylist()
     assert {r["item"].split("/")[-1][:4] for r in listed} == {"wall"}
     assert all("ground plane" in r["reason"] for r in listed)
+    # A sheet of the run: one line, both pairs before and after; of pairs that it has not, none.
+    assert shadow_sheet([str(out)], 2, 64, ["floor"]).shape[1] >= 4 * 64
+    with pytest.raises(InputError, match="holds no such shadow pairs"):
+        shadow_sheet([str(out)], 2, 64, ["wall"])
 
 
 @pytest.mark.parametrize(("size", "height_m"), [((120, 60), 40.0), ((60, 900), 0.8)], ids=["too tall", "too wide"])

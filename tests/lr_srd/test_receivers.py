@@ -68,3 +68,17 @@ def test_shadows_keep_off_a_sky_that_drawn_depth_does_not_know():
     measured = quantize_inverse(slope, "sidecar")
     known = Frame("slope", 160, 120, {"rgb8": lambda: pixels, "depth": lambda: measured})
     assert receivers_of(known).valid_HW.all()
+
+
+def test_normals_of_fog_are_smoothed_and_those_of_surfaces_kept():
+    plain = floor_frame()
+    up = np.array(receivers_of(plain).up, np.float32)
+    given = np.broadcast_to(up, (120, 160, 3)).copy()
+    noise = generator(3).normal(0, 0.1, given.shape).astype(np.float32)
+    given[:, 80:] = (0.2 * given + noise)[:, 80:]
+    frame = Frame("fog", 160, 120, {**plain.channels, "normal": lambda: given}, facts=plain.facts)
+    found = receivers_of(frame).normals_HWC @ up
+    assert found[:, :80] == pytest.approx(1, abs=1e-5)
+    raw = (given / np.linalg.norm(given, axis=2, keepdims=True)) @ up
+    assert np.quantile(raw[:, 92:], 0.05) < 0.75
+    assert np.quantile(found[:, 92:], 0.05) > 0.95
