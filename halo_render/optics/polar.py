@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
@@ -23,6 +24,8 @@ NEAREST_PX = 0.5
 STEPS_PER_E = 48  # a ratio of 1.02 between radii
 # A pixel blurs what is thinner than itself: the deviation of a box of 1, and a little for the interpolation.
 PIXEL_DEVIATION = 0.45
+# Harmonics past so many deviations of the blur hold less than float32 can tell.
+UNSEEN_DEVIATIONS = 6.0
 
 
 @dataclass
@@ -57,22 +60,30 @@ class PolarSpread:
     def table(self, pixel_px: float = 1.0) -> Float32:
         """Energy per square pixel, float32 (radii, ANGLES, 3), each radius blurred by a pixel of that width."""
         radius = self.radius_px
-        harmonic = np.arange(ANGLES // 2 + 1, dtype=np.float32)
-        spectrum = np.zeros((3, radius.size, harmonic.size), np.complex64)
-        blurs: dict[float, Float32] = {}
+        spectrum = np.zeros((3, radius.size, ANGLES // 2 + 1), np.complex64)
         for angular, radial, width_px in self._parts:
+            by_radius = np.ascontiguousarray(radial.T, np.float32)
             if angular is None:
-                spectrum[:, :, 0] += (radial.T * (ANGLES / (2 * math.pi))).astype(np.float32)
+                spectrum[:, :, 0] += by_radius * np.float32(ANGLES / (2 * math.pi))
                 continue
-            if width_px not in blurs:
-                spread = np.minimum(np.hypot(width_px, PIXEL_DEVIATION * pixel_px) / radius, 1.2).astype(np.float32)
-                blurs[width_px] = np.exp(np.float32(-0.5) * np.square(harmonic[None] * spread[:, None]))
-            wave = fft.rfft(angular).astype(np.complex64)[None] * blurs[width_px]
-            for channel in range(3):
-                spectrum[channel] += wave * radial[:, channel, None].astype(np.float32)
+            spread = np.minimum(np.hypot(width_px, PIXEL_DEVIATION * pixel_px) / radius, 1.2)
+            _add_blurred(spectrum, fft.rfft(angular).astype(np.complex64), by_radius, spread)
         total = fft.irfft(spectrum, ANGLES, axis=2, workers=1)
         total /= radius[None, :, None].astype(np.float32)
         return np.maximum(np.ascontiguousarray(total.transpose(1, 2, 0)), 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_blurred(spectrum, wave, radial, spread):  # type: ignore[no-untyped-def]
+    """Add a part to `spectrum` (3, radii, harmonics): its own (harmonics,), blurred by `spread` (radii,) radians."""
+    damp = np.empty(wave.size, np.float32)
+    for r in range(spread.size):
+        reach = min(wave.size, int(UNSEEN_DEVIATIONS / spread[r]) + 1)
+        for h in range(reach):
+            damp[h] = np.exp(np.float32(-0.5) * np.float32(h * spread[r]) ** 2)
+        for c in range(3):
+            for h in range(reach):
+                spectrum[c, r, h] += wave[h] * (damp[h] * radial[c, r])
 
 
 def evaluate(

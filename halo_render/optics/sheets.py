@@ -31,6 +31,8 @@ DIM_CHORD, DIM_TIMES = (1.0, 1.5, 4.0, 6.0), (7, 7, 3, 2)
 COLOUR_NODES, SHARED_PX = 9, 0.35
 # Nor do they share it where one of them is shaded otherwise across it by so much.
 SHADED = 0.1
+# Ghosts drawn coarser than this are too dim to have their colours weighed.
+BRIGHT_STEPS = 2
 # A band's light counts as that of its mean wavelength, within what the camera sees; its coats' share within these.
 SEEN_NM, UNEVEN = (430.0, 650.0), (0.3, 4.0)
 
@@ -122,7 +124,9 @@ def sheets_of(
         lit = valid[::times, ::times]
     traced = [_grid(setup, w, pair, u[::times], v[::times], k) for w in range(len(setup.prisms)) if w != middle]
     traced.insert(middle, (coarse, valid[::times, ::times]))
-    colours = _colours(setup, pair, u[::times], v[::times], k, [out for out, _ in traced])
+    colours = [out for out, _ in traced]
+    if dim <= BRIGHT_STEPS:
+        colours = _colours(setup, pair, u[::times], v[::times], k, colours)
     weights = [np.array(rgb) / setup.straight[band] for band, rgb in setup.bands]
     there = [lit & ok for _, ok in traced]
     means = [float(out[..., BANDS][ok].mean()) if ok.any() else 0.0 for out, ok in zip(colours, there, strict=True)]
