@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from uniser_core import SCHEMA_VERSION
 from uniser_core.blob_cache import BlobCache
 from uniser_core.blob_files import BlobFiles, shard_path
+from uniser_core.cells import cell_reader
 from uniser_core.errors import InputError, RefusedError
 from uniser_core.frame_cache import FrameCache
 from uniser_core.order import weights_by
@@ -26,7 +28,7 @@ from uniser_core.pair import IMAGE_COLUMNS, LABEL, METADATA_COLUMNS, PAIR_SCHEMA
 from uniser_core.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from uniser_core.frame import Frame
@@ -160,8 +162,13 @@ class Corpus:
     def metadata(self, row: int) -> dict[str, Any]:
         """The metadata of `read`, without pictures; `params` is parsed from its JSON."""
         row = self._checked(row)
-        values = {name: self.index.column(name)[row].as_py() for name in READ_COLUMNS}
-        return {**values, "params": json.loads(values["params"])}
+        values = {name: cell(row) for name, cell in self._cells.items()}
+        values["params"] = json.loads(values["params"])
+        return values
+
+    @cached_property
+    def _cells(self) -> dict[str, Callable[[int], Any]]:
+        return {name: cell_reader(self.index.column(name)) for name in READ_COLUMNS}
 
     def read(self, row: int, fresh: int | None = None) -> dict[str, Any]:
         """One pair, decoded.
@@ -184,9 +191,9 @@ class Corpus:
                 pair["input_HWC"], pair["target_HWC"] = self._render(row, pair, fresh)
             if self.has(row, "mask"):
                 pair["mask_HW"] = codecs.decode_blob(self.blob(row, "mask"))
-            for name, pixels in pair.items():
-                if name.endswith("HW") or name.endswith("HWC"):
-                    _check_size(pixels, pair, name)
+            for name in ("input_HWC", "target_HWC", "mask_HW"):
+                if name in pair:
+                    _check_size(pair[name], pair, name)
         return pair
 
     def _render(self, row: int, pair: dict[str, Any], fresh: int | None) -> tuple[UInt8, UInt8]:
