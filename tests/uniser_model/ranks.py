@@ -1,4 +1,4 @@
-"""What the ranks of the tests run, under torchrun: `losses BERT OUT` or `train BERT OUT STEPS KIND`."""
+"""What the ranks of the tests run, under torchrun: `losses BERT OUT [BACKBONE]` or `train BERT OUT STEPS KIND`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ WAYS: dict[str, dict[str, Any]] = {
     "hsdp of one": {"parallel": "hsdp", "shard_ranks": 1},
     "hsdp of two": {"parallel": "hsdp", "shard_ranks": 2},
 }
+# What is trained of a pretrained backbone: all of it, or adapters and new parts.
+PARTS: dict[str, dict[str, Any]] = {"all": {}, "adapters": {"lora_rank": 2}}
 DATA = {"crop_px": 32, "batch": 4, "short_side_px": [32, 48]}
 
 
-def losses(bert: str, corpus: MemoryCorpus, world: World | None, compute: dict[str, Any]) -> list[list[float]]:
+def losses(
+    bert: str, corpus: MemoryCorpus, world: World | None, compute: dict[str, Any], **changes: Any
+) -> list[list[float]]:
     """(loss, gradient norm) of each step."""
-    trainer = Trainer(small_config(bert, data=DATA, compute=compute), corpus, PromptCache(bert), world=world)
+    config = small_config(bert, data=DATA, compute=compute, **changes)
+    trainer = Trainer(config, corpus, PromptCache(bert), world=world)
     found = []
     for step in range(STEPS):
         done = trainer.advance(trainer.stream.batch(step, trainer.prompts))
@@ -38,11 +43,22 @@ def losses(bert: str, corpus: MemoryCorpus, world: World | None, compute: dict[s
     return found
 
 
+def backbone_losses(bert: str, world: World | None, backbone: str, compute: dict[str, Any]) -> dict[str, Any]:
+    """`losses` of a pretrained backbone, by the part of it that is trained."""
+    return {
+        part: losses(bert, MemoryCorpus(), world, compute, objective="flow", model={"backbone": backbone, **model})
+        for part, model in PARTS.items()
+    }
+
+
 def main() -> None:
     what, bert, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     if what == "losses":
         with open_world("cpu") as world:
-            found = {name: losses(bert, MemoryCorpus(), world, compute) for name, compute in WAYS.items()}
+            if len(sys.argv) > 4:
+                found = backbone_losses(bert, world, sys.argv[4], {"parallel": "fsdp", "checkpointing": "full"})
+            else:
+                found = {name: losses(bert, MemoryCorpus(), world, compute) for name, compute in WAYS.items()}
             if world.main:
                 out.write_text(json.dumps(found))
         return

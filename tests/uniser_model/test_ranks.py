@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.uniser_model.ranks import DATA, WAYS, losses
+from tests.uniser_model import backbones as tiny
+from tests.uniser_model.ranks import DATA, PARTS, WAYS, backbone_losses, losses
 from tests.uniser_model.small import MemoryCorpus, small_config
 from uniser_core.errors import InputError
 from uniser_model import checkpoint
@@ -58,6 +59,20 @@ def test_two_ranks_have_the_losses_of_one_process_however_the_work_is_shared(
         assert np.allclose(said[:, 0], alone[:, 0], rtol=1e-5, atol=0), name
         # A gradient's norm shows more of the order in which sums are taken, and that follows from threads too.
         assert np.allclose(said[:, 1], alone[:, 1], rtol=1e-3, atol=0), name
+
+
+def test_two_ranks_have_the_losses_of_one_process_with_a_pretrained_backbone_in_shards(
+    bert: str, tmp_path: Path
+) -> None:
+    backbone = f"wan:{tiny.saved(tiny.wan(), tmp_path / 'wan')}"
+    finish(torchrun("losses", bert, tmp_path / "losses.json", backbone))
+    found = json.loads((tmp_path / "losses.json").read_text())
+    alone = backbone_losses(bert, None, backbone, {})
+    assert found.keys() == PARTS.keys()
+    for part, values in found.items():
+        assert len({loss for loss, _ in values}) > 1
+        assert np.allclose(np.array(values)[:, 0], np.array(alone[part])[:, 0], rtol=1e-5, atol=0), part
+        assert np.allclose(np.array(values)[:, 1], np.array(alone[part])[:, 1], rtol=1e-3, atol=0), part
 
 
 @pytest.mark.parametrize("compute", [{"accumulate": 4}, {"checkpointing": "full"}, {"checkpointing": "selective"}])
