@@ -83,7 +83,7 @@ def ablation(folder: Path) -> str:
                + "".join(f" --unseen pairs/{e}" for e in unseen))  # fmt: skip
     verdicts = [row["verdict"] for row in found["differences"]]
     won = sum(v == "joint is better" for v in verdicts)
-    lost = sum("joint" not in v and v != "undecided" for v in verdicts)
+    lost = sum("joint" not in v and not v.startswith("undecided") for v in verdicts)
     return (
         f"\n## {title}\n\n```sh\n{command}\n```\n\n"
         f"Of {len(verdicts)} comparisons `joint` wins {won} and loses {lost}, after {found['steps']} steps of "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -225,6 +226,8 @@ def test_tables_by_hand() -> None:
     won = {r["effect"]: r for r in differences(judged, arms)}
     assert (won["haze"]["db"], won["haze"]["verdict"]) == (2, "joint is better")
     assert (won["flare"]["db"], won["flare"]["verdict"]) == (0, "undecided")
+    alone = [replace(j, group_id="g0") for j in judged]
+    assert {r["verdict"] for r in differences(alone, arms) if r["effect"] == "haze"} == {"undecided: one group"}
 
 
 def test_a_hard_mask_cuts_the_target_at_the_mask() -> None:
