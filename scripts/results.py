@@ -84,6 +84,12 @@ def ablation(folder: Path) -> str:
     verdicts = [row["verdict"] for row in found["differences"]]
     won = sum(v == "joint is better" for v in verdicts)
     lost = sum("joint" not in v and not v.startswith("undecided") for v in verdicts)
+    by_prompt: dict[str, list[float]] = {}
+    for row in found["gains"]:
+        if "(unseen)" in row["effect"]:
+            by_prompt.setdefault(row["prompt"], []).append(row["gain_db"])
+    deaf = len(by_prompt) == 2 and by_prompt["task"] == by_prompt["generic"]
+    said = "The prompt makes no difference to them: after so few steps the text is not heard yet.\n\n" if deaf else ""
     return (
         f"\n## {title}\n\n```sh\n{command}\n```\n\n"
         f"Of {len(verdicts)} comparisons `joint` wins {won} and loses {lost}, after {found['steps']} steps of "
