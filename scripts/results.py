@@ -94,6 +94,7 @@ def ablation(folder: Path) -> str:
         f"\n## {title}\n\n```sh\n{command}\n```\n\n"
         f"Of {len(verdicts)} comparisons `joint` wins {won} and loses {lost}, after {found['steps']} steps of "
         f"{found['batch']} samples:\nfar too few to say what the paper's scale would.\n\n"
+        + said
         + (folder / "table.md").read_text().replace("### ", f"### {study}: ")
     )
 
