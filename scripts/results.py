@@ -1,6 +1,6 @@
 """`docs/results.md` of an evaluation of the bundled weights and an ablation, as the commands wrote them.
 
-python scripts/results.py EVAL_FOLDER [ABLATION_FOLDER] > docs/results.md
+python scripts/results.py EVAL_FOLDER [ABLATION_FOLDER …] > docs/results.md
 """
 
 from __future__ import annotations
@@ -43,6 +43,17 @@ def _cell(figure: dict[str, Any] | None, metric: str) -> str:
     return f"{figure['mean']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
 
 
+def chosen_control(folder: Path) -> str:
+    """Which control does better what it is asked, over all pictures."""
+    from uniser_model.restore.measure import CLEARLY_DB, better
+
+    lines = json.loads((folder / "control.json").read_text())["lines"]
+    means = {x["method"]: x["metrics"]["asked_psnr_db"]["mean"] for x in lines[-2:]}
+    told = ", ".join(f"`{name}` {mean:.2f} dB" for name, mean in means.items())
+    return (f"Doing what is asked (`asked_psnr_db`, over all pictures): {told}; the default of these weights is "
+            f"`{better(means)}`\n(`network` would have to be ahead by {CLEARLY_DB} dB).\n")  # fmt: skip
+
+
 def worst(folder: Path, count: int = 5) -> str:
     """The pictures that lost most."""
     rows = list(csv.DictReader((folder / "pictures.csv").open()))
@@ -53,7 +64,42 @@ def worst(folder: Path, count: int = 5) -> str:
     return "| worst pictures | input, dB | gain, dB |\n|---|---|---|\n" + "".join(lines)
 
 
-def main(evaluated: str, ablated: str = "") -> None:
+# What an ablation is of, by the name of one of its arms; studies of others carry their names.
+STUDIES = {
+    "single-steps": ("single", "Joint against single training"),
+    "fresh": ("fresh", "Recipe rows as stored against drawn anew each epoch"),
+    "plain": ("zero-shot", "Effects kept out of training, with and without generic prompts and the auxiliary task"),
+}
+
+
+def ablation(folder: Path) -> str:
+    """The section of one ablation: its command, who wins, its tables."""
+    found = json.loads((folder / "table.json").read_text())
+    arms = [name.partition("/")[0] for name in found["arms"]]
+    study, title = next((STUDIES[a] for a in arms if a in STUDIES), ("…", f"Joint against {', '.join(arms[1:])}"))
+    unseen = sorted({r["effect"].partition(" ")[0] for r in found["gains"] if "(unseen)" in r["effect"]})
+    command = (f"uniser ablate {found['preset']} --data corpus --study {study} --steps {found['steps']} "
+               f"--seeds {found['seeds']} --pairs {found['pairs']} --out ablation"
+               + "".join(f" --unseen pairs/{e}" for e in unseen))  # fmt: skip
+    verdicts = [row["verdict"] for row in found["differences"]]
+    won = sum(v == "joint is better" for v in verdicts)
+    lost = sum("joint" not in v and not v.startswith("undecided") for v in verdicts)
+    by_prompt: dict[str, list[float]] = {}
+    for row in found["gains"]:
+        if "(unseen)" in row["effect"]:
+            by_prompt.setdefault(row["prompt"], []).append(row["gain_db"])
+    deaf = len(by_prompt) == 2 and by_prompt["task"] == by_prompt["generic"]
+    said = "The prompt makes no difference to them: after so few steps the text is not heard yet.\n\n" if deaf else ""
+    return (
+        f"\n## {title}\n\n```sh\n{command}\n```\n\n"
+        f"Of {len(verdicts)} comparisons `joint` wins {won} and loses {lost}, after {found['steps']} steps of "
+        f"{found['batch']} samples:\nfar too few to say what the paper's scale would.\n\n"
+        + said
+        + (folder / "table.md").read_text().replace("### ", f"### {study}: ")
+    )
+
+
+def main(evaluated: str, *ablated: str) -> None:
     """Print the page."""
     folder = Path(evaluated)
     facts = json.loads((folder / "table.json").read_text())
@@ -61,23 +107,14 @@ def main(evaluated: str, ablated: str = "") -> None:
     weights = facts["checkpoint"].partition("-")[0]
     print(f"Written by `python scripts/results.py`. Bundled weights (`{weights}…`), held-out photos of the corpus that")
     print("their card describes; figures are means with 95% intervals over groups.\n")
-    print("```sh\nuniser eval uniser_model/weights/demo --bench held_out=corpus --control --out eval\n```\n")
+    limit = f" --limit {facts['limit']}" if facts.get("limit") else ""
+    print(f"```sh\nuniser eval uniser_model/weights/demo --bench held_out=corpus{limit} --control --out eval\n```\n")
     print(of_eval(folder))
+    print(chosen_control(folder))
     print(worst(folder))
     print((Path(__file__).parent / "results_notes.md").read_text(), end="")
-    if ablated:
-        found = json.loads((Path(ablated) / "table.json").read_text())
-        verdicts = [row["verdict"] for row in found["differences"]]
-        won = sum(v == "joint is better" for v in verdicts)
-        lost = sum("joint" not in v and v != "undecided" for v in verdicts)
-        print("\n## Joint against single training\n")
-        print(f"```sh\nuniser ablate {found['preset']} --data corpus --out ablation --steps {found['steps']} "
-              f"--seeds {found['seeds']} --pairs {found['pairs']}\n```\n")  # fmt: skip
-        print(
-            f"Of {len(verdicts)} comparisons joint training wins {won} and loses {lost}, after {found['steps']} steps"
-        )
-        print(f"of {found['batch']} samples: far too few to say what the paper's scale would.\n")
-        print((Path(ablated) / "table.md").read_text(), end="")
+    for place in ablated:
+        print(ablation(Path(place)), end="")
 
 
 if __name__ == "__main__":

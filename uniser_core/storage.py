@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REMEDIES = {
-    errno.ENOSPC: "free some space and run the same command again: finished shards stay",
-    errno.EDQUOT: "free some quota and run the same command again: finished shards stay",
+    errno.ENOSPC: "free some space and run the same command again: what is done stays",
+    errno.EDQUOT: "free some quota and run the same command again: what is done stays",
     errno.EROFS: "choose a writable --out",
     errno.EACCES: "choose a writable --out, or mend its permissions",
     errno.EPERM: "choose a writable --out, or mend its permissions",

@@ -94,6 +94,8 @@ def differences(judged: Sequence[Judged], arms: Sequence[Arm]) -> list[Row]:
             figure = interval(gaps, groups, derive_seed("ablation", line, effect))
             low, high = figure.low or 0.0, figure.high or 0.0
             verdict = "joint is better" if low > 0 else f"{line} is better" if high < 0 else "undecided"
+            if len(set(groups)) == 1:  # which has no interval
+                verdict = "undecided: one group"
             rows.append({"effect": effect, "joint less": line, "prompt": asked, "db": round(figure.mean, 3),
                          "low": round(low, 3), "high": round(high, 3), "verdict": verdict,
                          "pairs": len(shared)})  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +81,18 @@ def run_ablate(
     for line in plan.cut:
         typer.echo(f"cut to fit the budget: {line}", err=True)
     judged: list[Judged] = []
-    for arm in plan.arms:
-        for seed in range(plan.seeds):
+    for seed in range(plan.seeds):
+        if seed and budget_s is not None and (time.perf_counter() - began) * (seed + 1) / seed > budget_s:
+            # Slower than reckoned: arms that have a seed less than others could not be compared.
+            plan = _without_seeds(folder, plan, seed)
+            typer.echo(f"cut to fit the budget: {plan.cut[-1]}", err=True)
+            break
+        for arm in plan.arms:
             typer.echo(f"{arm.name}, seed {seed}: {arm.about}, {_steps(plan, arm)} steps", err=True)
             judged += _one(folder / arm.name / str(seed), config, corpus, prompts, arm, seed, _steps(plan, arm), pairs,
                            benches, device)  # fmt: skip
+    order = [a.name for a in plan.arms]
+    judged.sort(key=lambda j: (order.index(j.arm), j.seed))
     facts = {"preset": preset, "data": data, "steps": plan.steps, "seeds": plan.seeds, "pairs": pairs,
              "batch": config.data.batch, "cut": list(plan.cut),
              "arms": {a.name: {"about": a.about, "steps": _steps(plan, a)} for a in plan.arms}}  # fmt: skip
@@ -104,6 +111,17 @@ def run_ablate(
 
 def _steps(plan: Allotment, arm: Arm) -> int:
     return max(1, round(plan.steps * arm.steps))
+
+
+def _without_seeds(folder: Path, plan: Allotment, seeds: int) -> Allotment:
+    """The plan with fewer seeds, as the same command again will have it."""
+    kept = json.loads((folder / PLAN).read_text())
+    kept |= {
+        "seeds": seeds,
+        "cut": [*plan.cut, f"seeds: {seeds} of {plan.seeds}, as trainings took longer than reckoned"],
+    }
+    write_atomic(folder / PLAN, json.dumps(kept, indent=1))
+    return replace(plan, seeds=seeds, cut=tuple(kept["cut"]))
 
 
 def _check_unseen(corpus: CorpusReader, benches: Sequence[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,9 +19,9 @@ from uniser_core.engine import frame_of_row, render_row
 from uniser_core.errors import InputError
 from uniser_core.order import Place
 from uniser_model.ablation.arms import AUXILIARY, JOINT, Arm, Part, arms_of
-from uniser_model.ablation.budget import LEAST_STEPS, MARGIN, allot, seconds
+from uniser_model.ablation.budget import LEAST_STEPS, MARGIN, Allotment, allot, seconds
 from uniser_model.ablation.report import differences, gains_table
-from uniser_model.ablation.run import Judged
+from uniser_model.ablation.run import PLAN, Judged, _without_seeds
 from uniser_model.ablation.speed import Speed, measured
 from uniser_model.cli import ablate_app
 from uniser_model.config import build_config, set_value
@@ -120,6 +121,16 @@ def test_a_budget_cuts_steps_then_seeds_then_arms_and_says_so() -> None:
             seconds(bad)
 
 
+def test_seeds_that_no_longer_fit_are_cut_for_good(tmp_path: Path) -> None:
+    plan = Allotment(100, 3, (Arm("a", ""),), ("steps: 100 of 200",))
+    (tmp_path / PLAN).write_text(json.dumps({"seeds": 3, "steps": 100, "cut": list(plan.cut)}))
+    less = _without_seeds(tmp_path, plan, 2)
+    kept = json.loads((tmp_path / PLAN).read_text())
+    assert (less.seeds, kept["seeds"], kept["steps"]) == (2, 2, 100)
+    assert list(less.cut) == kept["cut"]
+    assert kept["cut"][1].startswith("seeds: 2 of 3")
+
+
 def test_pictures_are_decoded_once_unless_they_do_not_fit_or_are_fresh() -> None:
     speed = Speed(cold_s=1.0, warm_s=0.1, start_s=2.0, judge_s=0.5, batch=4, held_rows=100)
     assert speed.training_s(30, 80) == pytest.approx(2 + 20 + 10 * 0.1)
@@ -215,6 +226,8 @@ def test_tables_by_hand() -> None:
     won = {r["effect"]: r for r in differences(judged, arms)}
     assert (won["haze"]["db"], won["haze"]["verdict"]) == (2, "joint is better")
     assert (won["flare"]["db"], won["flare"]["verdict"]) == (0, "undecided")
+    alone = [replace(j, group_id="g0") for j in judged]
+    assert {r["verdict"] for r in differences(alone, arms) if r["effect"] == "haze"} == {"undecided: one group"}
 
 
 def test_a_hard_mask_cuts_the_target_at_the_mask() -> None:
