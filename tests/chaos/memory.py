@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.chaos.kills import TENT
 from tests.cli import start, uniser
 from tests.uniser_model.small import picture, save, tiny_bert
 from uniser_core.supervisor import resident_mb
@@ -33,10 +34,9 @@ WARM_UP, STRETCHES = 0.2, 20
 FLAT_SHARE = 0.02
 PAUSE_S = 0.1
 ROWS, STEPS = ("_run/run_log.jsonl", "rows"), ("log.jsonl", "step")
-TENT = "v -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nv 0 0 1.5\nf 1 2 5\nf 2 3 5\nf 3 4 5\nf 4 1 5\nf 4 3 2 1\n"
 SMALL = ("--set", "model.width=32", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "data.crop_px=32",
-         "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2", "--set", "log_every=5", "--set", "watch.validate_every=100",
-         "--set", "watch.sheet_every=100")  # fmt: skip
+         "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2", "--set", "log_every=5",
+         "--set", "watch.validate_every=100", "--set", "watch.sheet_every=100")  # fmt: skip
 
 
 @dataclass(frozen=True)
