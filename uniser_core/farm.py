@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from uniser_core.errors import InputError
 from uniser_core.run_folder import DASHBOARD_FILE, RunFolder, shard_name
+from uniser_core.storage import ABANDONED_AFTER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,10 @@ class Cause:
 
 @dataclass(frozen=True)
 class FarmStatus:
-    """State of a run. `running` is None where it cannot be known: object stores have no locks."""
+    """State of a run. `running` is None where it cannot be known: object stores have no locks.
+
+    `unfinished_s` are temporary keys there, with their age in seconds.
+    """
 
     uri: str
     shards: int
@@ -66,6 +70,7 @@ class FarmStatus:
     slowest_s: dict[str, float] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
     dashboard: str | None = None
+    unfinished_s: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -99,6 +104,12 @@ class FarmStatus:
         for c in self.causes:
             more = ", …" if c.failures > len(c.items) else ""
             text.append(f"failed: {c.failures} x {c.cause} ({', '.join(c.items)}{more})")
+        if self.unfinished_s:
+            oldest, removed = _duration(max(self.unfinished_s.values())), _duration(ABANDONED_AFTER_S)
+            text.append(
+                f"uploads not finished: {len(self.unfinished_s)}, the oldest begun {oldest} ago; "
+                f"a run's next start removes those older than {removed}"
+            )
         if self.causes:
             text.append(f"to try them again: uniser farm retry-failed {self.uri}")
         return text
@@ -127,6 +138,7 @@ def farm_status(uri: str) -> FarmStatus:
         slowest_s=_slowest(log),
         causes=group_failures(failed),
         dashboard=_dashboard(folder.store),
+        unfinished_s=folder.store.unfinished(),
     )
 
 

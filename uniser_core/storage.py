@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -155,13 +155,17 @@ class Store:
         for file in spools if self.is_local else Path(tempfile.gettempdir()).glob(f"uniser-*{here}"):
             if not Path(f"/proc/{file.name.rpartition('-')[2]}").exists():
                 file.unlink(missing_ok=True)
+        for name, age_s in self.unfinished().items():
+            if age_s > ABANDONED_AFTER_S:
+                self.remove(name)
+
+    def unfinished(self) -> dict[str, float]:
+        """Temporary keys on an object store with their age in seconds: uploads at work, and abandoned ones."""
         if self.is_local:
-            return
-        before = datetime.now(UTC) - timedelta(seconds=ABANDONED_AFTER_S)
-        for folder in ("", "_run", "_run/parts", "_run/log"):
-            for name, info in self._listing(folder).items():
-                if TEMPORARY in name and info.mtime < before:
-                    self.remove(name)
+            return {}
+        now, folders = datetime.now(UTC), ("", "_run", "_run/parts", "_run/log")
+        found = {name: info for folder in folders for name, info in self._listing(folder).items()}
+        return {name: (now - info.mtime).total_seconds() for name, info in found.items() if TEMPORARY in name}
 
     def tidy(self) -> None:
         """Remove the folders that `spool` made, where they are empty."""

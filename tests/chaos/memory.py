@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.chaos.kills import TENT
 from tests.cli import start, uniser
 from tests.uniser_model.small import picture, save, tiny_bert
 from uniser_core.supervisor import resident_mb
@@ -33,9 +34,9 @@ WARM_UP, STRETCHES = 0.2, 20
 FLAT_SHARE = 0.02
 PAUSE_S = 0.1
 ROWS, STEPS = ("_run/run_log.jsonl", "rows"), ("log.jsonl", "step")
-TENT = "v -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nv 0 0 1.5\nf 1 2 5\nf 2 3 5\nf 3 4 5\nf 4 1 5\nf 4 3 2 1\n"
 SMALL = ("--set", "model.width=32", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "data.crop_px=32",
-         "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2", "--set", "log_every=5")  # fmt: skip
+         "--set", "data.short_side_px=[32,48]", "--set", "data.batch=2", "--set", "log_every=5",
+         "--set", "watch.validate_every=100", "--set", "watch.sheet_every=100")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _views(scene: Path | str, items: int, *more: object) -> tuple[Any, ...]:
 
 
 def train(place: Path, items: int) -> tuple[Any, ...]:
-    """Steps of a small model on 12 pictures of haze, feed and checkpoints included."""
+    """Steps of a small model on 12 pictures of haze, with checkpoints and looks at held-out pairs on the way."""
     for number in range(12):
         save(place / "photos" / f"{number}.png", picture(f"memory {number}"))
     uniser("haze", "render", "--source", place / "photos", "--variants", 2, "--workers", 1, "--out", place / "pairs")

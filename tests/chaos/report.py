@@ -84,7 +84,8 @@ def main() -> int:
         while counts["tried"] < max(1, round(times * given.share)):
             before, counts = counts["tried"], another_try(name, counts, reference)
             table = read_table(file, code) | {name: counts}  # another process may be at others
-            file.write_text(json.dumps({"code": code, "scenarios": table}, indent=1) + "\n")
+            ordered = {known: table[known] for known in SCENARIOS if known in table}
+            file.write_text(json.dumps({"code": code, "scenarios": ordered}, indent=1) + "\n")
             if counts["tried"] == before:
                 break
         print(f"{name}: {counts}", flush=True)

@@ -13,7 +13,11 @@ import pytest
 
 from tests.cli import ROOT, uniser
 from tests.farm.slurm import Slurm, needs_slurm, one_node
+from tests.farm.test_status import tear, write_photo
+from tests.uniser_core.jobs import shard_bytes
 from tests.uniser_model.small import tiny_bert
+from uniser_core.runner import RunOptions, run_job
+from uniser_core.synth import SynthJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,3 +64,27 @@ def test_training_saves_when_its_time_is_up_and_the_same_line_ends_it(slurm: Slu
     logged = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
     assert logged == sorted(set(logged))
     assert logged[-1] == steps
+
+
+def test_an_array_makes_a_local_runs_bytes_and_its_failures_again(slurm: Slurm, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(6):
+        write_photo(photos / f"photo-{number}.png", 200 + number)
+    run_job(SynthJob("haze", str(photos), 2, seed=3), str(tmp_path / "local"), RunOptions(progress=False))
+    whole = tear(photos / "photo-4.png")
+    array = ("--array", "0-2", "--export", "ALL,PARTS=3", "--cpus-per-task", 1, "--mem-per-cpu", "1G",
+             "--output", tmp_path / "%a.log", ROOT / "farm" / "generate.sbatch",
+             "haze", "render", "--source", photos, "--variants", 2, "--seed", 3, "--out", out)  # fmt: skip
+    assert "to start at" in slurm.run("sbatch", "--test-only", *array)
+    assert not out.exists()
+    slurm.run("sbatch", "--wait", *array, code=3)  # the worst of its tasks': one set an item aside
+    told = uniser("farm", "status", out).stdout
+    assert "6 of 6 shards done, running: 0, 1 with failures; 10 rows, 1 failed" in told
+    assert "1 shards taken out (4)" in uniser("farm", "retry-failed", out).stdout
+    (photos / "photo-4.png").write_bytes(whole)
+    slurm.run("sbatch", "--wait", *array)
+    assert "complete: manifest.json is there" in uniser("farm", "status", out).stdout
+    assert shard_bytes(out) == shard_bytes(tmp_path / "local")
+    assert (out / "manifest.json").read_bytes() == (tmp_path / "local" / "manifest.json").read_bytes()
+    assert "(1 made now" in "".join((tmp_path / f"{part}.log").read_text() for part in range(3))

@@ -16,7 +16,7 @@ from tests.uniser_core.jobs import DimJob
 from tests.uniser_core.test_storage import shards, there
 from uniser_core import patience, storage
 from uniser_core.errors import InputError, StorageError
-from uniser_core.farm import retry_failed
+from uniser_core.farm import farm_status, retry_failed
 from uniser_core.run_folder import RunFolder, part_name
 from uniser_core.runner import RunOptions, RunSummary, run_job
 from uniser_core.shard import PairSet
@@ -136,9 +136,14 @@ def test_abandoned_uploads_are_swept_when_they_are_old(s3: Uri, monkeypatch: pyt
             sink.write(b"half")
     run(out)
     assert set(left) <= set(there(out))  # another node may be writing it
+    told = farm_status(out)
+    assert set(told.unfinished_s) == set(left)
+    assert all(0 <= age_s < 600 for age_s in told.unfinished_s.values())
+    assert "uploads not finished: 2, " in "\n".join(told.lines())
     monkeypatch.setattr(storage, "ABANDONED_AFTER_S", 0.0)
     run(out)
     assert not set(left) & set(there(out))
+    assert "uploads not finished" not in "\n".join(farm_status(out).lines())
     assert "shard-00003.parquet" in there(out)
 
 
