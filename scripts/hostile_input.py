@@ -41,14 +41,15 @@ drivers by Blender's own switch, Freestyle's style modules (which know no switch
 
 [atheris](https://github.com/google/atheris) (libFuzzer) on our own parsers, begun with valid and hostile inputs, traced
 without compiled loops. An input that raises anything but an error with a remedy, breaks what must hold of the answer,
-or takes more than 5 s is a finding; each was mended and is kept as a test (`tests/fuzz/found`).
+or takes more than 5 s is a finding. *Mended*: what these and shorter runs found, and what was seen beside it when
+mending; each is kept as a test (`tests/fuzz/found`).
 
 | target | what | minutes | executions | edges | features | inputs kept | mended |
 |---|---|---|---|---|---|---|---|
 """
 TAIL = """
-*Edges* and *features* are libFuzzer's counts of the traced modules (`tests/fuzz/plan.py`). One run each; executions
-depend on how busy the machine is.
+*Edges* and *features* are libFuzzer's counts of the traced modules (`tests/fuzz/plan.py`). One run each, on the code
+before the last mends; executions depend on how busy the machine is.
 """
 
 
