@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from halo_render.scenes import SceneRef
 
 TABLE = "facts.json"
+# A scene that takes longer to build is ended with its Blender.
+TIME_CAP_S = 600
 _MARK = "uniser-scene-facts\t"
 
 
@@ -94,26 +97,45 @@ def survey_recipes() -> str:
 
 
 def survey(scenes: Sequence[SceneRef]) -> Iterator[SceneFacts | str]:
-    """Build scenes in one Blender process of their own, whose chatter stays there."""
-    if not scenes:
-        return
+    """Build scenes in a Blender process of their own: its chatter stays there, its death costs one scene."""
     from tqdm import tqdm
 
-    command = [sys.executable, "-m", "halo_render.scene_facts"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
+    child: subprocess.Popen[str] | None = None
+    try:
         for scene in tqdm(scenes, unit="scenes", desc="looking into scenes", leave=False, disable=None):
-            child.stdin.write(json.dumps(asdict(scene)) + "\n")
-            child.stdin.flush()
-            line = next((text for text in child.stdout if text.startswith(_MARK)), None)
-            if line is None:
-                raise InputError(scene.scene_id, "Blender died while it built this scene", "open it in Blender 5.0")
-            found = json.loads(line.removeprefix(_MARK))
-            yield found if isinstance(found, str) else SceneFacts(**found)
-        child.stdin.close()
+            if child is None or child.poll() is not None:
+                child = _start()
+            yield _ask(child, scene)
+    finally:
+        if child is not None:
+            child.kill()
+            child.communicate()
+
+
+def _start() -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "halo_render.scene_facts"]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet, text=True)
+
+
+def _ask(child: subprocess.Popen[str], scene: SceneRef) -> SceneFacts | str:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    clock = threading.Timer(TIME_CAP_S, child.kill)
+    clock.start()
+    try:
+        child.stdin.write(json.dumps(asdict(scene)) + "\n")
+        child.stdin.flush()
+        line = next((text for text in child.stdout if text.startswith(_MARK)), None)
+    except BrokenPipeError:
+        line = None
+    finally:
+        clock.cancel()
+    if line is None:
+        child.wait()
+        return str(InputError(scene.scene_id, "Blender died while it built this scene", "open it in Blender 5.0"))
+    found = json.loads(line.removeprefix(_MARK))
+    return found if isinstance(found, str) else SceneFacts(**found)
 
 
 def _build(scene: SceneRef) -> SceneFacts:

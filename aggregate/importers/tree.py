@@ -25,6 +25,10 @@ PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".gz", ".7z", ".rar")
 # No published picture comes near this; what says it is larger is no picture, or a trap.
 MAX_FILE_BYTES = 1 << 30
 HIDDEN = ("__MACOSX",)
+# What tarfile and zipfile raise over a damaged or unknown list of members, offsets beyond all files among it.
+UNLISTED = (
+    zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError, OverflowError,
+)  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -97,7 +101,7 @@ class Tree:
             )
             for member, offset, size in members:
                 self._add(f"{folder}/{member}", Place(number, path, member, offset, size))
-        except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
+        except UNLISTED as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             self.notes.append(f"{name} is not whole ({reason}): what could be listed of it is taken")
 

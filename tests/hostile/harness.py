@@ -128,6 +128,8 @@ def _note(count: Count, kind: str, number: int | None, outcome: str, seconds: fl
 
 
 def _child(connection: Connection, kind: str, made: list[bytes], numbers: list[int], folder: str) -> None:
+    # A parent that imported bpy hands on the folder of its scripts, in which another "bpy" lies.
+    sys.path[:] = [p for p in sys.path if f"{os.sep}bpy{os.sep}" not in p]
     # What decoders say of damage on their own is a flood here.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -138,9 +140,8 @@ def _child(connection: Connection, kind: str, made: list[bytes], numbers: list[i
     if kind == "params":
         (shard,) = seeds(["parquet"])["parquet"]
         Path(folder, "seed.parquet").write_bytes(shard)
-    for data in (
-        made[-1:] if kind in BLENDER else made if kind != "harm" else ()
-    ):  # imports, caches and pools are there before anything is watched
+    # Imports, caches and pools are there before anything is watched.
+    for data in {"harm": [], "blend": made[-1:]}.get(kind, made):
         try:
             TARGETS[kind](data, place)
         except UniserError as error:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from uniser_core.errors import InputError
 from uniser_core.pair import IMAGE
 from uniser_core.parquet_blobs import ArrowFile, ParquetBlobs, decode_hybrid
+from uniser_core.parquet_footer import chunk_table
 
 OPTIONS: dict[str, Any] = {
     "compression": "NONE",
@@ -254,3 +255,27 @@ def test_damage_never_gives_anything_but_an_input_error(data: st.DataObject) -> 
             continue
         there = ranges.offset >= 0
         assert (ranges.offset + ranges.length)[there].max(initial=0) <= len(good)
+
+
+@pytest.mark.parametrize("options", [{"use_dictionary": False}, {"use_dictionary": True}, {"compression": "ZSTD"}])
+def test_chunks_of_a_footer_are_what_arrow_says(options):
+    table = pa.table({"a": [b"x" * 40, None, b""] * 5, "b": [[1], [2, 3], []] * 5, "c": [{"d": n} for n in range(15)]})
+    sink = io.BytesIO()
+    pq.write_table(table, sink, row_group_size=4, **{"compression": "NONE", **options})
+    data = sink.getvalue()
+    metadata = pq.read_metadata(pa.BufferReader(data))
+    groups, columns = metadata.num_row_groups, len(metadata.schema)
+    footer = data[-8 - int.from_bytes(data[-8:-4], "little") : -8]
+    chunks = chunk_table(footer, groups, columns)
+    assert chunks is not None
+    assert chunks.shape == (4, 3, 6)
+    for group in range(groups):
+        for column in range(columns):
+            theirs = metadata.row_group(group).column(column)
+            assert (chunks[group, column, 1] == 0) == (theirs.compression == "UNCOMPRESSED")
+            at = -1 if theirs.dictionary_page_offset is None else theirs.dictionary_page_offset
+            told = [theirs.num_values, theirs.total_compressed_size, theirs.data_page_offset, at]
+            assert chunks[group, column, 2:].tolist() == told
+    assert chunk_table(footer, groups + 1, columns) is None
+    assert chunk_table(footer, groups, columns - 1) is None
+    assert all(chunk_table(footer[:size], groups, columns) is None for size in range(0, len(footer) - 300, 37))

@@ -74,8 +74,9 @@ class TarPictures(Source):
                     if end in samples.setdefault(key, {}):
                         raise InputError(where, f"holds {key}.{end} twice", "give every sample a name of its own")
                     samples[key][end] = (member.offset_data, member.size)
-        except (tarfile.TarError, OSError, EOFError) as error:
-            rule = f"is not a whole, uncompressed tar ({str(error).splitlines()[0]})"
+        except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            rule = f"is not a whole, uncompressed tar ({reason})"
             raise InputError(where, rule, "unpack .tar.gz to .tar, or copy it again") from error
         return samples
 

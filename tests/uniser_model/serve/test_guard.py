@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import signal
@@ -168,6 +169,30 @@ def test_what_is_no_photo_is_refused_in_one_line(server: Client, name: str) -> N
     assert said in told["error"]
     assert "\n" not in told["error"]
     assert "/tmp" not in told["error"]
+
+
+def test_bombs_cost_neither_the_server_nor_its_workers_memory(server: Client) -> None:
+    def resident() -> float:
+        tasks = Path(f"/proc/{server.pid}/task")
+        workers = [int(c) for t in tasks.iterdir() for c in (t / "children").read_text().split()]
+        return sum(resident_mb(pid) for pid in (server.pid, *workers))
+
+    server.post("/api/pictures", BOMBS["huge"][0])  # the worker is there
+    before, after = resident(), 0.0
+    for name in ("huge", "thin", "cut", "damaged") * 3:
+        assert server.post("/api/pictures", BOMBS[name][0])[0] == 400
+        after = max(after, resident())
+    # A picture of 400 megapixels would be 1.2 GB.
+    assert after - before < 200
+
+
+def test_a_compressed_body_is_taken_as_it_is(server: Client) -> None:
+    """No bomb is unpacked on its way in."""
+    packed = gzip.compress(bytes(10_000_000))
+    assert len(packed) < 20_000
+    status, told = server.post("/api/pictures", packed, **{"Content-Encoding": "gzip"})
+    assert status == 400
+    assert "not a picture" in told["error"]
 
 
 def test_slow_headers_and_slow_bodies_are_cut_off_and_nobody_waits_for_them(server: Client) -> None:
