@@ -96,7 +96,8 @@ def card_visibility(card: Card, light: Disc, points_HWC: Float32, valid_HW: npt.
     blurred = _ladder(card.opacity_hw - np.float32(card.outside), *needed, card.goes_on)
     _read_card(
         blurred.texels, blurred.places, blurred.radii, points_HWC, valid_HW, meeting.origin_3, meeting.to_card_33,
-        source, near, np.float32(spread), np.float32(card.outside), card.goes_on, card.opacity_hw.shape, out,
+        source, source if near else None, np.float32(spread), np.float32(card.outside), card.goes_on,
+        card.opacity_hw.shape, out,
     )  # fmt: skip
     return out
 
@@ -118,19 +119,22 @@ class _Meeting:
     def radii_needed(self, points_N3: Float32, size_hw: tuple[int, ...]) -> tuple[float, float] | None:
         """Smallest and largest blur radius, in texels, of points behind the card; None when there are none."""
         offset = self.origin_3 - points_N3
-        metres, towards = offset @ self.to_card_33[2], np.broadcast_to(self.source_3, points_N3.shape)
-        spread, away = np.full(len(metres), self.spread, np.float32), np.full(len(metres), np.inf, np.float32)
-        if self.near:
+        metres = offset @ self.to_card_33[2]
+        if not self.near:
+            behind = metres > 0
+            way_m = metres[behind]
+            radius, ways = way_m * np.float32(self.spread), way_m[:, None] * self.source_3
+        else:
             way = self.source_3 - points_N3
             away = np.maximum(np.linalg.norm(way, axis=1), np.float32(1e-6))
-            towards, spread = way / away[:, None], spread / away
-            slope = towards @ self.to_card_33[2]
+            slope = (way @ self.to_card_33[2]) / away
             metres = np.where(np.abs(slope) < EDGE_ON, -1, metres / np.where(slope == 0, 1, slope))
-        behind = (metres > 0) & (metres < away)
+            behind = (metres > 0) & (metres < away)
+            share = (metres / away)[behind]
+            radius, ways = share * np.float32(self.spread), share[:, None] * way[behind]
         if not behind.any():
             return None
-        radius = metres[behind] * spread[behind]
-        shares = (metres[behind][:, None] * towards[behind] - offset[behind]) @ self.to_card_33[:2].T
+        shares = (ways - offset[behind]) @ self.to_card_33[:2].T
         reach = 0.5 + (radius[:, None] + 1) / np.array(size_hw[::-1], np.float32)
         under = (np.abs(shares - 0.5) < reach).all(axis=1)
         if not under.any():  # what the card shades, if anything, lies between the points
@@ -212,7 +216,7 @@ def _read_card(
     origin_3: Float32,
     to_card_33: Float32,
     source_3: Float32,
-    near: bool,
+    lamp_3: Float32 | None,
     spread_all: np.float32,
     outside: np.float32,
     goes_on: bool,
@@ -234,11 +238,11 @@ def _read_card(
                 origin_3[2] - points_HWC[y, x, 2],
             )
             metres = px * to_card_33[2, 0] + py * to_card_33[2, 1] + pz * to_card_33[2, 2]
-            if near:
+            if lamp_3 is not None:
                 wx, wy, wz = (
-                    source_3[0] - points_HWC[y, x, 0],
-                    source_3[1] - points_HWC[y, x, 1],
-                    source_3[2] - points_HWC[y, x, 2],
+                    lamp_3[0] - points_HWC[y, x, 0],
+                    lamp_3[1] - points_HWC[y, x, 1],
+                    lamp_3[2] - points_HWC[y, x, 2],
                 )
                 away = max(np.float32(math.sqrt(wx * wx + wy * wy + wz * wz)), np.float32(1e-6))
                 wx, wy, wz, spread = wx / away, wy / away, wz / away, spread_all / away

@@ -23,7 +23,7 @@ from lr_srd.off_screen import draw_occluder
 from lr_srd.params import Pasted, ShadowParams
 from lr_srd.paste import contact, harmonise, paste, place, view_elevation_deg
 from lr_srd.paste import visibility as object_visibility
-from lr_srd.placement import draw_contact, has_room
+from lr_srd.placement import draw_contact, has_room, standing_places
 from lr_srd.receivers import receivers_of
 
 if TYPE_CHECKING:
@@ -149,16 +149,15 @@ class Shadow:
     def _draw(self, rng: np.random.Generator, frame: Frame, receivers: Receivers) -> ShadowParams | str:
         """Parameters, or why there are none."""
         own = frame_lights(frame, receivers)
-        values: dict[str, Any] = {
+        values: dict[str, Any] = {} if own else draw_light(rng, frame, receivers)
+        values |= {
             "focal_px": receivers.focal_px,
             "up": receivers.up,
             "ambient_ratio": round(float(rng.uniform(0.1, 0.45)), 4),
             "ambient_rgb": _tint(rng.uniform(0.0, 0.25)),
         }
-        if not own:
-            values |= draw_light(rng, frame, receivers)
-            if receivers.room is not None:
-                values["more_lights"] = draw_second_lamp(rng, values["sun_azimuth_deg"])
+        if not own and receivers.room is not None:
+            values["more_lights"] = draw_second_lamp(rng, values["sun_azimuth_deg"])
         if self._options.objects is not None:
             pasted = self._draw_object(rng, frame, receivers)
             if isinstance(pasted, str):
@@ -191,8 +190,9 @@ class Shadow:
         height_m = self._objects.height_m(name) * scale
         wide_m, deep_m = (v * scale for v in self._objects.footprint_m(name, turn))
         reason = f"object '{name}' fits nowhere on its ground"
+        places = standing_places(frame, receivers, height_m)
         for _ in range(PLACES):
-            place_ = draw_contact(rng, frame, receivers, height_m)
+            place_ = draw_contact(rng, places, receivers)
             if place_ is None:
                 return reason
             contact_m, contact_px = place_

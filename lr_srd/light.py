@@ -145,9 +145,10 @@ def mirrored_share(frame: Frame, receivers: Receivers, light: Disc) -> Float32:
     """
     share = highlight_share(frame)
     index = frame.memo(("shadow highlight places",), lambda: np.flatnonzero(share))
-    towards_camera = -receivers.points_HWC.reshape(-1, 3)[index]
+    places = receivers.points_HWC.reshape(-1, 3)[index]
+    towards_camera = -places
     towards_camera /= np.maximum(np.linalg.norm(towards_camera, axis=1, keepdims=True), np.float32(1e-6))
-    half = towards_camera + light.towards(receivers.points_HWC.reshape(-1, 3)[index])
+    half = towards_camera + light.towards(places)
     cosine = (receivers.normals_HWC.reshape(-1, 3)[index] * half).sum(axis=1) / np.maximum(
         np.linalg.norm(half, axis=1), np.float32(1e-6)
     )

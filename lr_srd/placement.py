@@ -24,6 +24,7 @@ Vector = tuple[float, float, float]
 
 # The object's height in the picture, as a share of the picture's.
 HEIGHT_SHARE = (0.14, 0.6)
+FEWEST_PLACES = 50
 # An object's height as a share of the room's; points across its foot, how many must show ground that is level to so
 # much, metres and a share of the distance; how deep things are at least, over their width.
 UNDER_CEILING, FOOT_GRID, MOST_FREE = 0.92, 11, 0.95
@@ -32,16 +33,16 @@ FREE_M, FREE_SHARE, LEAST_DEPTH = 0.06, 0.01, 0.3
 CLEARANCE = (0.15, 0.1)
 # Of the pixels that an object's box covers, how many may lie in it, and how many before it.
 MOST_INSIDE, MOST_HIDDEN = 0.002, 0.15
+# The box is looked at on every so many pixels of a row and column.
+BODY_STEP = 3
 # Words in the names of a frame's objects that nothing stands on.
 WATER = ("water", "sea", "pond", "pool", "river")
 # With drawn depth: objects stand below this share of the height, where gradients are at most so strong.
 LOWER_PART, MOST_BUSY = 0.55, 0.2
 
 
-def draw_contact(
-    rng: np.random.Generator, frame: Frame, receivers: Receivers, height_m: float
-) -> tuple[Vector, tuple[float, float]] | None:
-    """A ground point at which an object of that height fits the picture, and its pixel; None when there is none."""
+def standing_places(frame: Frame, receivers: Receivers, height_m: float) -> npt.NDArray[np.int64]:
+    """Pixels, counted row by row, of ground at which an object of that height fits the picture; few are none."""
     assert receivers.ground is not None
     height, width = frame.height, frame.width
     normal = np.asarray(receivers.ground.normal, np.float32)
@@ -58,9 +59,17 @@ def draw_contact(
     margin = max(1, width // 12)
     fits[:, :margin] = fits[:, -margin:] = False
     places = np.flatnonzero(fits.reshape(-1))
-    if len(places) < 50:
+    return places if len(places) >= FEWEST_PLACES else places[:0]
+
+
+def draw_contact(
+    rng: np.random.Generator, places: npt.NDArray[np.int64], receivers: Receivers
+) -> tuple[Vector, tuple[float, float]] | None:
+    """The ground point at one of the places, and its pixel; None when there is none."""
+    assert receivers.ground is not None
+    if not len(places):
         return None
-    y, x = divmod(int(places[rng.integers(len(places))]), width)
+    y, x = divmod(int(places[rng.integers(len(places))]), receivers.valid_HW.shape[1])
     point = receivers.ground.hit(receivers.ray(x + 0.5, y + 0.5))
     if point is None:
         return None
@@ -128,8 +137,8 @@ class _Body:
 
     def is_empty(self, around_m: float) -> bool:
         """Whether hardly any surface of the scene lies in the box, widened so far."""
-        points = self.receivers.points_HWC[self._window(around_m)].reshape(-1, 3)
-        right, ahead, up = ((points - self.foot) @ self.axes.T).T
+        points = self.receivers.points_HWC[self._window(around_m)][::BODY_STEP, ::BODY_STEP].reshape(-1, 3)
+        right, ahead, up = ((points - self.foot.astype(np.float32)) @ self.axes.T.astype(np.float32)).T
         slack_m = FREE_M - FREE_SHARE * self.foot[2]
         within = (np.abs(right) < self.half_m + around_m) & (np.abs(ahead) < self.deep_m + around_m)
         within &= (up > slack_m) & (up < self.height_m + around_m)
@@ -138,8 +147,9 @@ class _Body:
     def is_in_sight(self) -> bool:
         """Whether things before the box hide at most a small part of it."""
         window = self._window(0.0)
-        nearer = self.receivers.points_HWC[window][..., 2] > (self.foot[2] + self.deep_m) * IN_FRONT
-        return float((nearer & self.receivers.valid_HW[window]).mean()) <= MOST_HIDDEN
+        depth = self.receivers.points_HWC[window][::BODY_STEP, ::BODY_STEP, 2]
+        nearer = depth > (self.foot[2] + self.deep_m) * IN_FRONT
+        return float((nearer & self.receivers.valid_HW[window][::BODY_STEP, ::BODY_STEP]).mean()) <= MOST_HIDDEN
 
     def _window(self, around_m: float) -> tuple[slice, slice]:
         """Rows and columns of the picture that the box, widened so far, covers; all when it reaches the camera."""

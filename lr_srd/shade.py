@@ -81,7 +81,7 @@ def shadow_ratio(
             light.visibility_HW,
             np.ones(shape, np.float32) if open_HW is None else open_HW,
             np.zeros(shape, np.float32) if cover_HW is None else cover_HW,
-            np.ones((1, 1, 3), np.float32) if light.share_HWC is None else light.share_HWC,
+            light.share_HWC,
             ratio,
             strength,
         )
@@ -97,13 +97,12 @@ def _shade(
     visibility_HW: Float32,
     open_HW: Float32,
     cover_HW: Float32,
-    share_HWC: Float32,
+    share_HWC: Float32 | None,
     ratio_HWC: Float32,
     strength_HW: Float32,
 ) -> None:
     """Take from the ratio, and add to the strength, what is hidden of one light."""
     height, width = visibility_HW.shape
-    single = share_HWC.shape[0] == 1
     for y in range(height):
         for x in range(width):
             visible, open_ = visibility_HW[y, x], open_HW[y, x]
@@ -117,8 +116,9 @@ def _shade(
             for c in range(3):
                 direct = (ONE - ambient_3[c]) * arrives
                 left = kept * (ambient_3[c] + direct * visible) / (ambient_3[c] + direct)
-                share = share_HWC[0, 0, c] if single else share_HWC[y, x, c]
-                taken = (ONE - left) * uncovered * share
+                taken = (ONE - left) * uncovered
+                if share_HWC is not None:
+                    taken *= share_HWC[y, x, c]
                 ratio_HWC[y, x, c] -= taken
                 total += taken
             strength_HW[y, x] += total / np.float32(3)
