@@ -212,7 +212,7 @@ def _gather(
         for y in range(row * cell, min(row * cell + cell, height)):
             for x in range(width):
                 tau = path_HW[y, x] * extinction
-                # Sky that nothing of reaches the camera has nothing to spread either.
+                # Sky of which nothing reaches the camera has nothing to spread either.
                 spread_W[x] = spread_share(tau, share) * transmit(tau * LOG2_E)
                 tau_W[x] = min(tau, TAU_MAX)
             for c in range(3):

@@ -25,7 +25,7 @@ ZERO, ONE, HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 THIRD, QUARTER, FIFTH = np.float32(1 / 3), np.float32(0.25), np.float32(0.2)
 # Rays this level count as rising so much: sky along them is opaque, and nothing divides by zero.
 LEVEL = np.float32(1e-6)
-# Scale heights above the ground beyond which there is no air left.
+# Scale heights above the ground from which on no air is left.
 THINNEST = np.float32(80.0)
 
 

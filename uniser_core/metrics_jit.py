@@ -30,6 +30,15 @@ def _across(values_X: npt.NDArray[np.int32], x: int) -> np.int32:
     return np.int32(np.int32(a + b) + np.int32(c + values_X[x + 18]))
 
 
+@inlined
+def _across_16(values_X: npt.NDArray[np.int16], x: int) -> np.int32:
+    """As `_across`, of sums that stay below 2^15: half as many bytes to load."""
+    a = np.int16(values_X[x] + values_X[x + 3])
+    b = np.int16(values_X[x + 6] + values_X[x + 9])
+    c = np.int16(values_X[x + 12] + values_X[x + 15])
+    return np.int32(np.int16(np.int16(a + b) + np.int16(c + values_X[x + 18])))
+
+
 @kernel
 def mean_ssim(a_HX: UInt8, b_HX: UInt8) -> float:
     """Mean SSIM index, 7x7 windows, of two 8-bit RGB pictures given as rows of 3 W bytes: `uniser_core.metrics.ssim`.
@@ -38,28 +47,26 @@ def mean_ssim(a_HX: UInt8, b_HX: UInt8) -> float:
     """
     height, length = a_HX.shape
     inside = length - 3 * (WINDOW - 1)
-    sum_a, sum_b = np.zeros(length, np.int32), np.zeros(length, np.int32)
+    sum_a, sum_b = np.zeros(length, np.int16), np.zeros(length, np.int16)
     squares, products = np.zeros(length, np.int32), np.zeros(length, np.int32)
     index = np.zeros((inside + LANES - 1) // LANES * LANES, np.float32)
     total = np.zeros(LANES, np.float64)
+    nothing = np.zeros(length, np.uint8)
     for y in range(height):
+        left_a = a_HX[y - WINDOW] if y >= WINDOW else nothing
+        left_b = b_HX[y - WINDOW] if y >= WINDOW else nothing
         for x in range(length):
             a, b = np.int32(a_HX[y, x]), np.int32(b_HX[y, x])
-            sum_a[x] = np.int32(sum_a[x] + a)
-            sum_b[x] = np.int32(sum_b[x] + b)
-            squares[x] = np.int32(squares[x] + np.int32(_mul(a, a) + _mul(b, b)))
-            products[x] = np.int32(products[x] + _mul(a, b))
-        if y >= WINDOW:
-            for x in range(length):
-                a, b = np.int32(a_HX[y - WINDOW, x]), np.int32(b_HX[y - WINDOW, x])
-                sum_a[x] = np.int32(sum_a[x] - a)
-                sum_b[x] = np.int32(sum_b[x] - b)
-                squares[x] = np.int32(squares[x] - np.int32(_mul(a, a) + _mul(b, b)))
-                products[x] = np.int32(products[x] - _mul(a, b))
+            old_a, old_b = np.int32(left_a[x]), np.int32(left_b[x])
+            sum_a[x] = np.int16(sum_a[x] + np.int16(a - old_a))
+            sum_b[x] = np.int16(sum_b[x] + np.int16(b - old_b))
+            more, less = np.int32(_mul(a, a) + _mul(b, b)), np.int32(_mul(old_a, old_a) + _mul(old_b, old_b))
+            squares[x] = np.int32(squares[x] + np.int32(more - less))
+            products[x] = np.int32(products[x] + np.int32(_mul(a, b) - _mul(old_a, old_b)))
         if y < WINDOW - 1:
             continue
         for x in range(inside):
-            s_a, s_b = _across(sum_a, x), _across(sum_b, x)
+            s_a, s_b = _across_16(sum_a, x), _across_16(sum_b, x)
             both, powers = _mul(s_a, s_b), np.int32(_mul(s_a, s_a) + _mul(s_b, s_b))
             # All below 2^31: differences are exact before they become float32.
             covariance = np.float32(np.int32(_mul(N, _across(products, x)) - both))

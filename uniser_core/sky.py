@@ -73,7 +73,7 @@ def find_sky(frame: Frame, clean_CHW: Float32) -> Sky:
     mask = code == 0
     if not mask.any() and not frame.depth.metric:
         mask = plausible_sky(frame, clean_CHW)
-    share = float(mask.mean())
+    share = np.count_nonzero(mask) / mask.size
     if share in (0.0, 1.0):
         return unmixed(code, share)
     return _matte(clean_CHW, code, mask)
