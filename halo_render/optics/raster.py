@@ -197,10 +197,10 @@ def draw_sheet(tile, left, top, rgb, nodes, valid, gain, origin_x, origin_y, px_
         for i in range(cols - 1):
             if not (valid[j, i] and valid[j + 1, i] and valid[j, i + 1] and valid[j + 1, i + 1]):
                 continue
-            low_x = min(min(x[j, i], x[j, i + 1]), min(x[j + 1, i], x[j + 1, i + 1])) - left
-            high_x = max(max(x[j, i], x[j, i + 1]), max(x[j + 1, i], x[j + 1, i + 1])) - left
-            low_y = min(min(y[j, i], y[j, i + 1]), min(y[j + 1, i], y[j + 1, i + 1])) - top
-            high_y = max(max(y[j, i], y[j, i + 1]), max(y[j + 1, i], y[j + 1, i + 1])) - top
+            low_x = min(x[j, i], x[j, i + 1], x[j + 1, i], x[j + 1, i + 1]) - left
+            high_x = max(x[j, i], x[j, i + 1], x[j + 1, i], x[j + 1, i + 1]) - left
+            low_y = min(y[j, i], y[j, i + 1], y[j + 1, i], y[j + 1, i + 1]) - top
+            high_y = max(y[j, i], y[j, i + 1], y[j + 1, i], y[j + 1, i + 1]) - top
             # Most of a large ghost lies beside the picture; a splat reaches a pixel further than its cell.
             if high_x < -1 or low_x > tile.shape[1] + 1 or high_y < -1 or low_y > tile.shape[0] + 1:
                 continue
