@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.fs import FileType
 from uniser_core import codecs
 from uniser_core.corpus import Corpus
 from uniser_core.errors import InputError
@@ -52,11 +53,12 @@ def check_corpus(uri: str, workers: int = 4) -> CorpusReport:
     corpus = Corpus.open(uri)
     report = CorpusReport(uri, pairs=len(corpus))
     report.problems += _files(corpus)
-    report.problems += _shards(corpus)
+    gone: set[str] = set()
+    report.problems += _shards(corpus, gone)
     report.problems += _counts(corpus)
     report.problems += _split(corpus)
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        for count, size, problems in pool.map(lambda work: _blobs(corpus, *work), _work(corpus)):
+        for count, size, problems in pool.map(lambda work: _blobs(corpus, *work), _work(corpus, gone)):
             report.blobs += count
             report.bytes += size
             report.problems += problems
@@ -71,10 +73,15 @@ def _files(corpus: Corpus) -> Iterator[str]:
             yield f"{name}: does not match its SHA-256 in the manifest"
 
 
-def _shards(corpus: Corpus) -> Iterator[str]:
+def _shards(corpus: Corpus, gone: set[str]) -> Iterator[str]:
+    """Problems of whole shards; those that are not there are put into `gone`, and told once."""
     # A packed corpus holds its pictures: the shards that it was built from may be gone.
     for shard in corpus.manifest.get("packs", corpus.manifest["shards"]):
         filesystem, path = corpus.file_path(shard["file"])
+        if filesystem.get_file_info(path).type == FileType.NotFound:
+            gone.add(shard["file"])
+            yield f"{shard['file']}: does not exist any more -> put the shard back there, or build the corpus again"
+            continue
         try:
             blobs = ParquetBlobs.open(path, filesystem)
         except InputError as error:
@@ -107,10 +114,13 @@ def _split(corpus: Corpus) -> Iterator[str]:
             yield f"{what} of row {row} ({groups[row]}) is in train and in test"
 
 
-def _work(corpus: Corpus) -> Iterator[tuple[str, list[int]]]:
-    """(column, rows) in the order that the blobs have on disk, a picture that several rows share together."""
+def _work(corpus: Corpus, gone: set[str]) -> Iterator[tuple[str, list[int]]]:
+    """(column, rows) in the order that the blobs have on disk, a picture that several rows share together.
+
+    What lies in files that are `gone` is left out.
+    """
     for column in ("target", "input", "mask", "depth", "layer"):
-        rows = [r for r in range(len(corpus)) if corpus.has(r, column)]
+        rows = [r for r in range(len(corpus)) if corpus.has(r, column) and corpus.place(r, column)[0] not in gone]
         rows.sort(key=lambda r: corpus.place(r, column))
         for start in range(0, len(rows), 256):
             yield column, rows[start : start + 256]

@@ -24,13 +24,15 @@ class Executor:
 
     def reduce(self, run: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], join: Any, what: str) -> Any:
         """`join` of `run(*a)` for all arguments, in their order; progress on a terminal under the name `what`."""
-        import dask
+        import dask.local
+        import dask.threaded
 
         tasks = [dask.delayed(run, pure=False)(*a) for a in arguments]
         with _bar(len(tasks), what) as bar:
             if self.client is None:
                 counted = _on_task({task.key for task in tasks}, bar)
-                scheduler = "synchronous" if self.threads == 1 else "threads"
+                # Named as functions, because a name makes Dask import its distributed part, a second of work.
+                scheduler = dask.local.get_sync if self.threads == 1 else dask.threaded.get
                 with counted:
                     (done,) = dask.compute(_tree(tasks, join), scheduler=scheduler, num_workers=self.threads)
                 return done

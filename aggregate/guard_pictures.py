@@ -68,7 +68,7 @@ def all_pictures() -> Iterator[Shown]:
 def photo_blocks(reduce: int = 3) -> Iterator[Shown]:
     """The photos asset. A large photo is cut into blocks of 768 px: each is guarded in one fold, scaled down to 256 px.
 
-    In another fold its tiles, of three scales, are looked for: neighbours of guarded blocks, with no pixel in common.
+    In other folds its tiles, of three scales, are looked for: neighbours of guarded blocks, with no pixel in common.
     Smaller photos are guarded whole.
     """
     number = 0
@@ -88,7 +88,9 @@ def photo_blocks(reduce: int = 3) -> Iterator[Shown]:
             yield Shown(name, fold, True, scaled(block, 1 / reduce))
             for level in (3, 1.5, 1):
                 for at, tile in tiles(scaled(block, 1 / level), TILE_PX):
-                    yield Shown(f"{name} 1/{level} {at}", (fold + 1) % FOLDS, False, tile)
+                    # The larger views in both other folds, where other neighbours are guarded.
+                    for other in range(1, FOLDS if level > 1 else 2):
+                        yield Shown(f"{name} 1/{level} {at}", (fold + other) % FOLDS, False, tile)
 
 
 def tiles(rgb8_HWC: UInt8, side_px: int) -> Iterator[tuple[tuple[int, int], UInt8]]:
