@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OBJECTIVES = ("anchored", "eps", "v", "flow", "x0")
 # Share of draws at pure noise for objectives that sample in several steps: they must know the levels in between.
 SEVERAL_STEPS_PURE_NOISE = 0.3
+# Latent pixels a side of a token for objectives that draw the picture: fields bear larger ones, detail does not.
+DRAWN_PATCH = 2
 # Held-out pairs of each effect that are judged, spread evenly over the split.
 JUDGED_ROWS = 24
 
@@ -57,6 +59,9 @@ def compare(config: TrainConfig, corpus: CorpusReader, prompts: PromptCache | No
         changes: dict[str, object] = {"objective": name}
         if get_objective(name).sampler_steps > 1:
             changes["pure_noise"] = min(config.pure_noise, SEVERAL_STEPS_PURE_NOISE)
+        if name != "anchored":
+            patch = min(config.model.patch, DRAWN_PATCH)
+            changes["model"] = config.model.model_copy(update={"patch": patch, "refiner": 0})
         with tempfile.TemporaryDirectory(prefix="uniser-bench-") as place:
             folder = train(config.model_copy(update=changes), Path(place), corpus, prompts=prompts)
             scores = list(evaluate(Restorer.load(folder), corpus, rows=judged))

@@ -24,7 +24,7 @@ def asked(corpus_folder: str, bert: str, tmp_path_factory: pytest.TempPathFactor
     """`uniser train` with a tiny Wan, without its --out."""
     base = tiny.saved(tiny.wan(), tmp_path_factory.mktemp("wan"))
     settings = (f"model.backbone=wan:{base}", "model.lora_rank=2", "data.crop_px=32", "data.short_side_px=[32,48]",
-                "data.batch=2", "optim.lr=0.01")  # fmt: skip
+                "data.batch=2", "optim.lr=0.01", "model.patch=2")  # fmt: skip
     sets = [x for s in settings for x in ("--set", s)]
     return ["train", "demo", "--data", corpus_folder, "--steps", 5, "--objective", "flow", "--text", bert, *sets]
 

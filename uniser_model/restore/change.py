@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # The guided filter's window, in cells to each side (two tokens), and its edge threshold on a guide in [0, 1].
 GUIDE_CELLS, GUIDE_EPS = 8, 1e-2
-# The same window where a refiner says the fields; 0: as they are.
-REFINED_CELLS = 0
 # Of the affine fit between two pictures: window in pixels to each side, and the variance of light that is flat.
 FIT_PX, FIT_EPS = 4, 1e-3
 
@@ -50,24 +48,21 @@ def plain_planes(field_CHW: Float32) -> Planes:
     return Planes(np.zeros_like(field_CHW), field_CHW)
 
 
-def guided_planes(field_CHW: Float32, guide_HW: Float32, reach: int = GUIDE_CELLS) -> Planes:
+def guided_planes(field_CHW: Float32, guide_HW: Float32) -> Planes:
     """Guided filter (He et al. 2013) of a field, its coefficients kept for any size (He & Sun 2015).
 
     `guide_HW` float32 (any size) in [0, 1]: the mean of the encoded picture's channels. What seams
-    the tokens leave where the picture is smooth goes; the picture's own edges stay. `reach` is the window's, in cells
-    to each side.
+    the tokens leave where the picture is smooth goes; the picture's own edges stay.
     """
-    if not reach:
-        return plain_planes(field_CHW)
     guide = cv2.resize(guide_HW, field_CHW.shape[:0:-1], interpolation=cv2.INTER_AREA)
-    mean = _box(guide, reach)
-    variance = _box(guide * guide, reach) - mean * mean
+    mean = _box(guide, GUIDE_CELLS)
+    variance = _box(guide * guide, GUIDE_CELLS) - mean * mean
     slopes, levels = [], []
     for field in field_CHW:
-        field_mean = _box(field, reach)
-        slope = (_box(guide * field, reach) - mean * field_mean) / (variance + GUIDE_EPS)
-        slopes.append(_box(slope, reach))
-        levels.append(_box(field_mean - slope * mean, reach))
+        field_mean = _box(field, GUIDE_CELLS)
+        slope = (_box(guide * field, GUIDE_CELLS) - mean * field_mean) / (variance + GUIDE_EPS)
+        slopes.append(_box(slope, GUIDE_CELLS))
+        levels.append(_box(field_mean - slope * mean, GUIDE_CELLS))
     return Planes(np.stack(slopes), np.stack(levels))
 
 

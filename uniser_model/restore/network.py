@@ -12,15 +12,7 @@ from uniser_core.seeding import derive_seed
 from uniser_model.build import codec_and_objective
 from uniser_model.model import TASKS
 from uniser_model.objectives import Condition
-from uniser_model.restore.change import (
-    GUIDE_CELLS,
-    REFINED_CELLS,
-    DifferenceChange,
-    FieldChange,
-    fitted_fields,
-    guided_planes,
-    plain_planes,
-)
+from uniser_model.restore.change import DifferenceChange, FieldChange, fitted_fields, guided_planes, plain_planes
 from uniser_model.restore.samplers import Predictor
 from uniser_model.restore.speaker import Speaker, check_guidance, check_precision
 
@@ -50,19 +42,18 @@ class View:
 class Answer:
     """Of one view: the anchored fields (3, h, w) in linear light, or else the picture (H, W, 3) encoded sRGB.
 
-    `faded`: a picture is changed as much as was asked already. `reach`: cells that the fields are smoothed over.
+    `faded`: a picture is changed as much as was asked already.
     """
 
     fields: tuple[Float32, Float32] | None
     picture_HWC: Float32 | None
     faded: bool
-    reach: int = GUIDE_CELLS
 
     def change(self, view: View, size_hw: tuple[int, int]) -> Change:
         """The change of a whole photo that this is the answer to, as `transfer` carries it."""
         if self.fields is not None:
             guide = view.picture_HWC.mean(axis=2)
-            gain, offset = (guided_planes(f, guide, self.reach) for f in self.fields)
+            gain, offset = (guided_planes(f, guide) for f in self.fields)
             return FieldChange(gain, offset, size_hw)
         assert self.picture_HWC is not None
         if view.picture_HWC.shape[:2] == size_hw:
@@ -109,9 +100,7 @@ class Network:
         latent = predictor.sample(ask.sampler, noise, ask.steps or self.objective.sampler_steps, begin, first)
         if predictor.fields is not None:
             gain, offset = (f.float().cpu().numpy() for f in predictor.fields)
-            # A refiner's fields have no seams of tokens, and what they say of a cell is meant.
-            reach = REFINED_CELLS if self.config.model.refiner else GUIDE_CELLS
-            return [Answer((g, o), None, False, reach) for g, o in zip(gain, offset, strict=True)]
+            return [Answer((g, o), None, False) for g, o in zip(gain, offset, strict=True)]
         decoded = self.codec.decode(latent).float().permute(0, 2, 3, 1).cpu().numpy()
         return [Answer(None, picture, not composite) for picture in decoded]
 

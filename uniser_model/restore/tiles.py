@@ -113,7 +113,7 @@ class Tiles:
         if whole.fields is None:
             return DifferenceChange(mosaic.transpose(1, 2, 0), whole.faded)
         guide = self.photo.small(mosaic.shape[2], mosaic.shape[1]).mean(axis=2)
-        gain, offset = (guided_planes(f, guide, whole.reach) for f in (mosaic[:3], mosaic[3:]))
+        gain, offset = (guided_planes(f, guide) for f in (mosaic[:3], mosaic[3:]))
         return FieldChange(gain, offset, self.photo.size_hw, (self.padded_hw[0], self.padded_hw[1]))
 
     def _begin(self, view: View, base_CHW: Float32, corner: tuple[int, int]) -> Float32:
