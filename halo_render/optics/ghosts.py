@@ -62,8 +62,8 @@ def ghost_layer(
     The lens is scaled to `sensor.focal_mm`; `f_number` is held at its widest. Ghosts are ranked by the energy that
     they bring into the picture and cut where the rest holds at most `loss` of it. `coating`: uncoated, single (MgF2),
     multi (three layers) or perfect (which leaves no ghost). Lights behind the camera give none; those out of frame do.
-    `wavelengths` is 3 (one a camera band, reflectance averaged over it) or more. Raises InputError for lights that are
-    not finite, an unknown coating, a loss outside [0, 1).
+    `wavelengths` is 3 (one a camera band, each ghost where the mean wavelength of the band's light falls) or more.
+    Raises InputError for lights that are not finite, an unknown coating, a loss outside [0, 1).
     """
     check_coating(coating)
     if not 0 <= loss < 1:
