@@ -1,7 +1,7 @@
 """Memory of long runs: `python -m tests.chaos.memory [haze|frames|recycled|recipes|train …] [--items N] [--json FILE]`.
 
 Starts the run as a user would, reads the resident memory of its processes together (RSS) while it works, and fits a
-line to what comes after the first fifth of the items, which fills caches. The fit goes through means of 20
+line to what comes after the first fifth of the items, which fills caches, and before the last, which empties them. The fit goes through means of 20
 equal stretches, since readings one after the other are no independent ones. The line's slope and its standard error go
 to a file that `scripts/reliability.py` makes docs/reliability.md of.
 """
@@ -60,7 +60,7 @@ class Growth:
 def fit(readings: Sequence[tuple[int, float]]) -> Growth:
     """The line through (items done, MB), by least squares over the means of equal stretches after the warm-up."""
     done, memory_mb = np.array(readings, np.float64).T
-    kept = done >= WARM_UP * done[-1]
+    kept = (done >= WARM_UP * done[-1]) & (done < done[-1])  # not while the run takes itself down
     stretch = np.minimum((done[kept] - WARM_UP * done[-1]) / ((1 - WARM_UP) * done[-1]) * STRETCHES, STRETCHES - 1)
     means = [(done[kept][at].mean(), memory_mb[kept][at].mean()) for at in _each(stretch.astype(int))]
     x, y = np.array(means).T
