@@ -1,7 +1,7 @@
 """Where the air is thick: density fields in the world, a row of points at a time.
 
-Each field is gradient noise (`gradient.py`) in octaves, of unit variance over space, bent into a weather. An octave finer
-than the cell through which it is seen fades out, and each bend is one whose average over what faded is
+Each field is gradient noise (`gradient.py`) in octaves, of unit variance over space, bent into a weather. An octave
+finer than the cell through which it is seen fades out, and each bend is one whose average over what faded is
 known, so a coarse look at a field is the average of a close one.
 """
 
