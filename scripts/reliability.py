@@ -36,7 +36,8 @@ After a bit flip, `pairs check` must name the shard, and the rerun makes that on
 """
 MEMORY = """
 Resident memory of a run's processes together, read while it works. A line is fitted to the means of 20 equal
-stretches after the first fifth of the items; its slope is what 1,000 more items would add, with its standard error.
+stretches after the first fifth of the items and before the last; its slope is what 1,000 more items would add, with
+its standard error. `uniser halo frames` starts a fresh Blender after 50 frames (`--recycle`); here one makes them all.
 *Flat*: two standard errors do not show growth, or it is below 2% of the level over the whole run.
 
 | run | items | level | slope per 1,000 items | |

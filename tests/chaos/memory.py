@@ -1,9 +1,9 @@
 """Memory of long runs: `python -m tests.chaos.memory [haze|frames|recycled|recipes|train …] [--items N] [--json FILE]`.
 
 Starts the run as a user would, reads the resident memory of its processes together (RSS) while it works, and fits a
-line to what comes after the first fifth of the items, which fills caches, and before the last, which empties them. The
-fit goes through means of 20 equal stretches, since readings one after the other are no independent ones. The line's
-slope and its standard error go to a file that `scripts/reliability.py` makes docs/reliability.md of.
+line to what comes after the first fifth of the items, which fills caches, and before the last, which empties them.
+The fit goes through means of 20 equal stretches, since readings one after the other are no independent ones. The
+line's slope and its standard error go to a file that `scripts/reliability.py` makes docs/reliability.md of.
 """
 
 from __future__ import annotations
