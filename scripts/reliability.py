@@ -1,4 +1,4 @@
-"""Write sections of docs/reliability.md from counts: scripts/reliability.py [--chaos F] [--memory F …] [--hostile F].
+"""Write sections of docs/reliability.md from counts: scripts/reliability.py [--chaos F] [--memory F …].
 
 Sections whose file is not given stay as they are.
 """
@@ -20,9 +20,10 @@ stopped goes on where it was.
 ```sh
 python -m tests.chaos.report --json build/chaos.json      # python -m tests.chaos.report --share 0.1 for a taste
 python -m tests.chaos.memory --json build/memory.json
-python -m tests.hostile --json build/hostile.json
-python scripts/reliability.py --chaos build/chaos.json --memory build/memory.json --hostile build/hostile.json
+python scripts/reliability.py --chaos build/chaos.json --memory build/memory.json
 ```
+
+What strangers may send is on a [page of its own](hostile-input.md).
 """
 CHAOS = """
 A run is disturbed at a random moment, then the same command is sent again. *Survived*: nothing was set aside, and a
@@ -43,16 +44,6 @@ its standard error. `uniser halo frames` starts a fresh Blender after 50 frames 
 | run | items | level | slope per 1,000 items | |
 |---|---|---|---|---|
 """
-HOSTILE = """
-Mutations of valid files, and files made to harm (pickles, tags that run code, paths that climb out, bombs), each given
-to the readers that a command would use, in a process that is watched: it may not die, take more than 5 s of processor
-time or 4 GiB, raise anything but an error with a remedy, write outside its folder, start a process, unpickle or reach
-the network. *Bad* broke one of these rules.
-
-| kind | tried | read | refused | bad | most time | most memory |
-|---|---|---|---|---|---|---|
-"""
-READ = "\n*Read* counts rows that `uniser pairs check` reads and reports as damaged, too.\n"
 
 
 def chaos(counts: dict[str, Any]) -> str:
@@ -73,18 +64,7 @@ def memory(counts: dict[str, Any]) -> str:
     return MEMORY + "\n".join(lines) + "\n"
 
 
-def hostile(counts: dict[str, Any]) -> str:
-    """The table of hostile inputs."""
-    lines = [
-        f"| {kind} | {c['tried']} | {c['read']} | {c['refused']} | {len(c['bad'])} | {c['worst_s']:.2f} s "
-        f"| {c['most_mb']:.0f} MB |"
-        for kind, c in counts["kinds"].items()
-    ]
-    return HOSTILE + "\n".join(lines) + "\n" + READ
-
-
-SECTIONS = {"chaos": ("Disturbed runs", chaos), "memory": ("Memory of long runs", memory),
-            "hostile": ("Hostile inputs", hostile)}  # fmt: skip
+SECTIONS = {"chaos": ("Disturbed runs", chaos), "memory": ("Memory of long runs", memory)}
 
 
 def main() -> None:
