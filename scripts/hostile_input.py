@@ -18,7 +18,8 @@ python -m tests.fuzz all --minutes 10 --json build/fuzz.json      # pip install 
 ```
 
 What may come from outside: pictures, shards, tables, archives, YAML, scenes, weights, requests to `uniser serve`.
-None of it is run: no pickle is opened (safetensors or nothing), YAML is plain values, hub code is never trusted, no
+None of it is run: models are safetensors or nothing, of the weights of metrics (published as `.pth` alone) torch takes
+tensors and no objects (`weights_only`), YAML is plain values, hub code is never trusted, no
 shell is built from a name, scripts of scenes stay off. `tests/test_untrusted.py` holds every line of the product to it.
 
 ## Made to harm
