@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uniser_core.errors import InputError
+from uniser_core.thrift_compact import Compact, GarbageError, TooShortError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,76 +108,14 @@ def open_source(path: str, filesystem: pafs.FileSystem | None = None) -> ByteSou
     return ArrowFile(filesystem.open_input_file(path))
 
 
-class _TooShortError(Exception):
-    """The header goes on beyond the bytes that were read."""
-
-
-class _GarbageError(Exception):
-    """These bytes cannot be what the format says."""
-
-
-class _Compact:
-    """Thrift compact protocol: a struct becomes {field id: value}."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, count: int) -> bytes:
-        if count > len(self.data) - self.at:
-            raise _TooShortError
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def varint(self) -> int:
-        value = shift = 0
-        while shift < 70:
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
-        raise _GarbageError("a number of more than 64 bits")
-
-    def zigzag(self) -> int:
-        value = self.varint()
-        return (value >> 1) ^ -(value & 1)
-
-    def value(self, kind: int, depth: int) -> Any:
-        if depth > 8:
-            raise _GarbageError("a page header nested too deep")
-        if kind in (1, 2, 3):
-            return self.take(1)[0] if kind == 3 else kind == 1
-        if kind in (4, 5, 6):
-            return self.zigzag()
-        if kind in (7, 8):
-            return self.take(8 if kind == 7 else self.varint())
-        if kind in (9, 10):
-            head = self.take(1)[0]
-            count = head >> 4 if head >> 4 != 15 else self.varint()
-            return [self.value(3 if head & 15 in (1, 2) else head & 15, depth + 1) for _ in range(count)]
-        if kind == 12:
-            return self.struct(depth + 1)
-        raise _GarbageError(f"Thrift type {kind} in a page header")
-
-    def struct(self, depth: int = 0) -> dict[int, Any]:
-        fields: dict[int, Any] = {}
-        field = 0
-        while head := self.take(1)[0]:
-            field = field + (head >> 4) if head >> 4 else self.zigzag()
-            if len(fields) > 64:
-                raise _GarbageError("a page header of too many fields")
-            fields[field] = self.value(head & 15, depth)
-        return fields
-
-
 def decode_hybrid(data: bytes, bit_width: int, count: int) -> Int64:
     """First `count` values of an RLE / bit-packed hybrid run (Parquet encoding 3), int64 (count,)."""
     if bit_width == 0:
         return np.zeros(count, np.int64)
     if bit_width > 32:
-        raise _GarbageError(f"values of {bit_width} bits")
+        raise GarbageError(f"values of {bit_width} bits")
     out = np.empty(count, np.int64)
-    runs, filled = _Compact(data), 0
+    runs, filled = Compact(data), 0
     while filled < count:
         head = runs.varint()
         if head & 1:
@@ -286,7 +225,7 @@ class ParquetBlobs:
             start = min(start, dictionary_at)
         try:
             return _ChunkReader(self.source, start, start + stored, leaf.max_definition_level).ranges(count)
-        except (_GarbageError, _TooShortError) as error:
+        except (GarbageError, TooShortError) as error:
             reason = str(error) or "it ends too early"
             raise InputError(where, f"is damaged: {reason}", "write or fetch the file again") from error
 
@@ -296,23 +235,23 @@ class _ChunkReader:
 
     def __init__(self, source: ByteSource, start: int, end: int, max_level: int) -> None:
         if not 4 <= start <= end <= source.size:
-            raise _GarbageError(f"it claims bytes {start} to {end} of {source.size}")
+            raise GarbageError(f"it claims bytes {start} to {end} of {source.size}")
         self.source, self.at, self.end, self.max_level = source, start, end, max_level
 
     def ranges(self, count: int) -> BlobRanges:
         if count > MOST_ROWS:
-            raise _GarbageError(f"it claims {count} rows")
+            raise GarbageError(f"it claims {count} rows")
         offset, length = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
         dictionary, filled = NO_RANGES, 0
         while filled < count:
             page = self._page()
             if page.kind == DICTIONARY_PAGE:
                 if page.encoding not in (PLAIN, PLAIN_DICTIONARY):
-                    raise _GarbageError(f"a dictionary page of encoding {page.encoding}")
+                    raise GarbageError(f"a dictionary page of encoding {page.encoding}")
                 dictionary = self._hop(page.start, page.end, page.count)
             elif page.kind in (DATA_PAGE, DATA_PAGE_V2):
                 if page.count > count - filled:
-                    raise _GarbageError("its pages hold more values than it has rows")
+                    raise GarbageError("its pages hold more values than it has rows")
                 present, found = self._data(page, dictionary)
                 rows = filled + np.flatnonzero(present)
                 offset[rows], length[rows] = found
@@ -323,31 +262,31 @@ class _ChunkReader:
         size = 64
         while True:
             data = self.source.read_at(self.at, min(size, self.end - self.at))
-            reader = _Compact(data)
+            reader = Compact(data)
             try:
                 header = reader.struct()
                 break
-            except _TooShortError:
+            except TooShortError:
                 if size >= min(self.end - self.at, HEADER_LIMIT_BYTES):
                     raise
                 size *= 8  # statistics make headers long
         start = self.at + reader.at
         kind, stored = _int(header, 1), _int(header, 3)
         if not 0 <= stored <= self.end - start:
-            raise _GarbageError(f"a page of {stored} bytes, with {self.end - start} left")
+            raise GarbageError(f"a page of {stored} bytes, with {self.end - start} left")
         self.at = start + stored
         body = {DATA_PAGE: header.get(5), DICTIONARY_PAGE: header.get(7), DATA_PAGE_V2: header.get(8)}.get(kind, {})
         if not isinstance(body, dict):
-            raise _GarbageError("a page header without its details")
+            raise GarbageError("a page header without its details")
         page = _Page(kind, start, self.at, _int(body, 1, 0), _int(body, 4 if kind == DATA_PAGE_V2 else 2))
         if kind == DATA_PAGE_V2:
             page.levels_bytes = _int(body, 5)
             if _int(body, 6, 0) or not 0 <= page.levels_bytes <= stored:
-                raise _GarbageError("levels that do not fit in their page")
+                raise GarbageError("levels that do not fit in their page")
         elif kind == DATA_PAGE and self.max_level and _int(body, 3) != RLE:
-            raise _GarbageError(f"definition levels of encoding {_int(body, 3)}")
+            raise GarbageError(f"definition levels of encoding {_int(body, 3)}")
         if page.count < 0:
-            raise _GarbageError(f"a page of {page.count} values")
+            raise GarbageError(f"a page of {page.count} values")
         return page
 
     def _data(self, page: _Page, dictionary: BlobRanges) -> tuple[npt.NDArray[np.bool_], BlobRanges]:
@@ -365,27 +304,27 @@ class _ChunkReader:
         if page.encoding == PLAIN:
             return present, self._hop(at, page.end, count)
         if page.encoding not in (PLAIN_DICTIONARY, RLE_DICTIONARY):
-            raise _GarbageError(f"values of encoding {page.encoding}, neither plain nor dictionary")
+            raise GarbageError(f"values of encoding {page.encoding}, neither plain nor dictionary")
         if count == 0:
             return present, NO_RANGES
         packed = self._read(at, page.end - at, page.end)
         index = decode_hybrid(packed[1:], packed[0], count) if packed else np.full(1, -1)
         if index.min() < 0 or index.max() >= len(dictionary.offset):
-            raise _GarbageError("an index beyond its dictionary, or none before it")
+            raise GarbageError("an index beyond its dictionary, or none before it")
         return present, BlobRanges(dictionary.offset[index], dictionary.length[index])
 
     def _read(self, at: int, size: int, end: int) -> bytes:
         if size > end - at:
-            raise _GarbageError("a page shorter than its contents")
+            raise GarbageError("a page shorter than its contents")
         data = self.source.read_at(at, size)
         if len(data) != size:
-            raise _TooShortError
+            raise TooShortError
         return data
 
     def _hop(self, at: int, end: int, count: int) -> BlobRanges:
         """Plain byte arrays: a 4-byte length before each, so only lengths are read."""
         if count > (end - at) // 4:
-            raise _GarbageError("a page shorter than its values")
+            raise GarbageError("a page shorter than its values")
         offset, length = np.empty(count, np.int64), np.empty(count, np.int64)
         window, base, last = b"", at, 0
         for number in range(count):
@@ -395,7 +334,7 @@ class _ChunkReader:
             last = int.from_bytes(window[at - base : at - base + 4], "little")
             at += 4
             if last > end - at:
-                raise _GarbageError(f"a value of {last} bytes, with {end - at} left in its page")
+                raise GarbageError(f"a value of {last} bytes, with {end - at} left in its page")
             offset[number], length[number] = at, last
             at += last
         return BlobRanges(offset, length)
@@ -404,7 +343,7 @@ class _ChunkReader:
 def _int(fields: dict[int, Any], number: int, default: int = -1) -> int:
     value = fields.get(number, default)
     if not isinstance(value, int):
-        raise _GarbageError(f"field {number} of a page header is no number")
+        raise GarbageError(f"field {number} of a page header is no number")
     return value
 
 
